@@ -1,0 +1,60 @@
+//! Every limit, in one place. The types of requests carry them, so validation and documents read them from here.
+
+/// The longest subject, in characters.
+pub const SUBJECT_MAX: usize = 200;
+/// The longest body of a thread entry, in characters.
+pub const BODY_MAX: usize = 65_536;
+/// The longest reason, in characters.
+pub const REASON_MAX: usize = 500;
+/// The longest resolution note, in characters.
+pub const RESOLUTION_NOTE_MAX: usize = 10_000;
+/// The most pieces of evidence on one thread entry.
+pub const EVIDENCE_MAX: usize = 50;
+/// The longest reference to a piece of evidence, in characters.
+pub const EVIDENCE_REF_MAX: usize = 2_048;
+/// The longest label of a piece of evidence, in characters.
+pub const EVIDENCE_LABEL_MAX: usize = 200;
+/// The most tags on a ticket.
+pub const TAGS_MAX: usize = 20;
+/// The longest tag, in characters.
+pub const TAG_MAX: usize = 64;
+/// The most pairs of metadata on a ticket.
+pub const METADATA_MAX: usize = 50;
+/// The longest name of a pair of metadata, in characters.
+pub const METADATA_KEY_MAX: usize = 40;
+/// The longest value of a pair of metadata, in characters.
+pub const METADATA_VALUE_MAX: usize = 500;
+/// The longest topic, in characters.
+pub const TOPIC_MAX: usize = 64;
+/// The longest key of a queue, in characters.
+pub const QUEUE_KEY_MAX: usize = 64;
+/// The longest name of a contact, in characters.
+pub const CONTACT_NAME_MAX: usize = 200;
+/// The longest e-mail address, in characters (RFC 5321, section 4.5.3.1.3, less the angle brackets).
+pub const EMAIL_MAX: usize = 254;
+/// The most webhook endpoints in a realm.
+pub const ENDPOINTS_MAX: usize = 50;
+/// The longest URL of a webhook endpoint, in characters.
+pub const ENDPOINT_URL_MAX: usize = 2_048;
+/// The longest description of a webhook endpoint, in characters.
+pub const ENDPOINT_DESCRIPTION_MAX: usize = 500;
+/// The most event types that an endpoint can name.
+pub const ENDPOINT_EVENTS_MAX: usize = 20;
+/// The longest name of an API key, in characters.
+pub const API_KEY_NAME_MAX: usize = 100;
+/// The largest request body, in bytes.
+pub const REQUEST_BYTES_MAX: usize = 256 * 1024;
+/// How much of a receiver's answer is kept on an attempt, in bytes.
+pub const ATTEMPT_RESPONSE_BYTES_MAX: usize = 16 * 1024;
+/// The most rows on a page.
+pub const PAGE_MAX: usize = 100;
+/// The rows on a page when nothing else is asked for.
+pub const PAGE_DEFAULT: usize = 25;
+/// How often a command is decided anew when others changed its ticket meanwhile.
+pub const CONTENTION_RETRIES_MAX: usize = 16;
+
+const _: () = {
+    assert!(PAGE_DEFAULT <= PAGE_MAX);
+    // The largest lawful body of an entry fits a request even where every character takes four bytes.
+    assert!(BODY_MAX * 4 <= REQUEST_BYTES_MAX);
+};

@@ -1,0 +1,259 @@
+//! Webhook endpoints: who is told what.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::{event::EventType, page::Order};
+use crate::{
+    limits::{ENDPOINT_DESCRIPTION_MAX, ENDPOINT_EVENTS_MAX, ENDPOINT_URL_MAX},
+    platform::{
+        id::EndpointId,
+        input::{Change, Faults, Input, Patch, Pointer, read_parsed},
+        json::Json,
+        text::{List, Text},
+        time::Timestamp,
+        webhook::WebhookSecret,
+    },
+    request, words,
+};
+
+words! {
+    /// Whether an endpoint is told anything.
+    pub enum EndpointStatus {
+        /// It is.
+        Enabled = "enabled",
+        /// What it would be told waits in dead letters.
+        Disabled = "disabled",
+    }
+}
+
+words! {
+    /// Why an endpoint is disabled.
+    pub enum DisabledReason {
+        /// Its owner said so.
+        Manual = "manual",
+        /// It answered 410 Gone.
+        Gone = "gone",
+    }
+}
+
+/// A webhook endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "object", rename = "webhook_endpoint")]
+#[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
+pub struct Endpoint {
+    /// Its id.
+    pub id: EndpointId,
+    /// Where deliveries are posted to.
+    pub url: String,
+    /// What its owner calls it.
+    pub description: Option<String>,
+    /// What it is told.
+    pub events: Vec<EventFilter>,
+    /// Whether it is told anything.
+    pub status: EndpointStatus,
+    /// Why it is disabled; none while it is enabled.
+    pub disabled_reason: Option<DisabledReason>,
+    /// Since when every attempt has failed; none while the last one succeeded.
+    pub failing_since: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// What its deliveries are signed with. Told once, in the answer that makes the endpoint.
+    #[serde(skip)]
+    pub secret: WebhookSecret,
+}
+
+impl Endpoint {
+    /// Whether the endpoint wants events of this type.
+    #[must_use]
+    pub fn wants(&self, event_type: EventType) -> bool {
+        self.events.iter().any(|filter| filter.matches(event_type))
+    }
+}
+
+/// An endpoint as an answer shows it: with the secret, where the answer is the one that made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "object", rename = "webhook_endpoint")]
+#[expect(clippy::exhaustive_structs, reason = "the shape on the wire")]
+pub struct EndpointView {
+    /// Its id.
+    pub id: EndpointId,
+    /// Where deliveries are posted to.
+    pub url: String,
+    /// What its owner calls it.
+    pub description: Option<String>,
+    /// What it is told.
+    pub events: Vec<EventFilter>,
+    /// Whether it is told anything.
+    pub status: EndpointStatus,
+    /// Why it is disabled.
+    pub disabled_reason: Option<DisabledReason>,
+    /// Since when every attempt has failed.
+    pub failing_since: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The secret: `whsec_…`. Only in the answer that made the endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+}
+
+/// The text of a secret on its way to its owner; `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl EndpointView {
+    /// The endpoint without its secret.
+    #[must_use]
+    pub fn public(endpoint: Endpoint) -> Self {
+        let Endpoint { id, url, description, events, status, disabled_reason, failing_since, created_at, secret: _ } =
+            endpoint;
+        Self { id, url, description, events, status, disabled_reason, failing_since, created_at, secret: None }
+    }
+
+    /// The endpoint with its secret.
+    #[must_use]
+    pub fn with_secret(endpoint: Endpoint) -> Self {
+        let secret = Secret(endpoint.secret.expose());
+        Self { secret: Some(secret), ..Self::public(endpoint) }
+    }
+}
+
+/// Which events an endpoint wants: `*`, or one type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "matches on it are total on purpose")]
+pub enum EventFilter {
+    /// Every event.
+    All,
+    /// Events of this type.
+    Type(EventType),
+}
+
+impl EventFilter {
+    /// Whether events of this type are let through.
+    #[must_use]
+    pub fn matches(self, event_type: EventType) -> bool {
+        match self {
+            Self::All => true,
+            Self::Type(wanted) => wanted == event_type,
+        }
+    }
+}
+
+/// Neither `*` nor an event type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be `*` or an event type such as `ticket.created`")]
+#[non_exhaustive]
+pub struct EventFilterError;
+
+impl FromStr for EventFilter {
+    type Err = EventFilterError;
+
+    fn from_str(text: &str) -> Result<Self, EventFilterError> {
+        match text.parse() {
+            _ if text == "*" => Ok(Self::All),
+            Ok(EventType::Ping) | Err(_) => Err(EventFilterError),
+            Ok(event_type) => Ok(Self::Type(event_type)),
+        }
+    }
+}
+
+impl fmt::Display for EventFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("*"),
+            Self::Type(event_type) => fmt::Display::fmt(event_type, f),
+        }
+    }
+}
+
+impl Serialize for EventFilter {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for EventFilter {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl Input for EventFilter {
+    fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {
+        read_parsed(json, "invalid_value", at, faults)
+    }
+}
+
+/// The URL of an endpoint, not yet judged.
+pub type EndpointUrl = Text<1, ENDPOINT_URL_MAX>;
+/// The description of an endpoint.
+pub type EndpointDescription = Text<0, ENDPOINT_DESCRIPTION_MAX>;
+/// The events an endpoint wants.
+pub type EventFilters = List<EventFilter, ENDPOINT_EVENTS_MAX>;
+
+request! {
+    /// Makes a webhook endpoint.
+    pub struct CreateEndpoint {
+        /// Where deliveries are to be posted to.
+        pub url: EndpointUrl,
+        /// What it is to be told; everything unless named.
+        pub events: Option<EventFilters>,
+        /// What its owner calls it.
+        pub description: Option<EndpointDescription>,
+    }
+    check = CreateEndpoint::wants_something;
+}
+
+impl CreateEndpoint {
+    /// An endpoint at this URL that is told everything.
+    #[must_use]
+    pub const fn new(url: EndpointUrl) -> Self {
+        Self { url, events: None, description: None }
+    }
+
+    fn wants_something(&self, at: Pointer<'_>, faults: &mut Faults) {
+        if self.events.as_ref().is_some_and(|events| events.is_empty()) {
+            faults.push(at.name("events"), "too_few", "must have at least 1 item");
+        }
+    }
+}
+
+request! {
+    /// Changes a webhook endpoint.
+    pub struct UpdateEndpoint {
+        /// Where deliveries are to be posted to.
+        pub url: Change<EndpointUrl>,
+        /// What it is to be told.
+        pub events: Change<EventFilters>,
+        /// What its owner calls it.
+        pub description: Patch<EndpointDescription>,
+    }
+    check = UpdateEndpoint::wants_something;
+}
+
+impl UpdateEndpoint {
+    fn wants_something(&self, at: Pointer<'_>, faults: &mut Faults) {
+        if self.events.0.as_ref().is_some_and(|events| events.is_empty()) {
+            faults.push(at.name("events"), "too_few", "must have at least 1 item");
+        }
+    }
+}
+
+/// The order in which endpoints are listed unless another is asked for.
+pub const ENDPOINT_ORDER: Order = Order::Desc;

@@ -1,0 +1,144 @@
+//! What a ticket is about, by reference: recordings and transcripts are linked, never copied.
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{CallId, RecordingId, TranscriptId};
+use crate::{
+    limits::{EVIDENCE_LABEL_MAX, EVIDENCE_REF_MAX},
+    platform::{
+        id::{Id, IdKind},
+        input::{Faults, Input, Pointer, field, object},
+        json::Json,
+        text::Text,
+    },
+    words,
+};
+
+words! {
+    /// What a piece of evidence is.
+    pub enum EvidenceKind {
+        /// A recording of a call.
+        Recording = "recording",
+        /// What was said, in writing.
+        Transcript = "transcript",
+        /// A call.
+        Call = "call",
+        /// A chat.
+        Chat = "chat",
+        /// A submission of a form.
+        Form = "form",
+        /// A file.
+        File = "file",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+/// A reference to something outside of the ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
+pub struct Evidence {
+    /// What it is.
+    pub kind: EvidenceKind,
+    /// Where it is: a prefixed id (`rec_…`), or an https URL.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// What to call it.
+    pub label: Option<String>,
+}
+
+impl Evidence {
+    /// A piece of evidence without a label.
+    #[must_use]
+    pub fn new(kind: EvidenceKind, reference: impl Into<String>) -> Self {
+        Self { kind, reference: reference.into(), label: None }
+    }
+
+    /// A call as evidence.
+    #[must_use]
+    pub fn call(id: CallId) -> Self {
+        Self::new(EvidenceKind::Call, id.to_string())
+    }
+}
+
+impl Input for Evidence {
+    fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {
+        let members = object(json, &["kind", "ref", "label"], at, faults)?;
+        let kind = field(members, "kind", at, faults);
+        let reference = field::<Text<1, EVIDENCE_REF_MAX>>(members, "ref", at, faults);
+        let label = field::<Option<Text<1, EVIDENCE_LABEL_MAX>>>(members, "label", at, faults);
+        let evidence = Self { kind: kind?, reference: reference?.into_string(), label: label?.map(Text::into_string) };
+        evidence.check(at, faults);
+        Some(evidence)
+    }
+
+    fn check(&self, at: Pointer<'_>, faults: &mut Faults) {
+        if let Err(error) = Text::<1, EVIDENCE_REF_MAX>::new(self.reference.as_str()) {
+            faults.push(at.name("ref"), "invalid_reference", error.to_string());
+        }
+        let lawful = is_https(&self.reference)
+            || match self.kind {
+                EvidenceKind::Recording => is_id::<RecordingId>(&self.reference),
+                EvidenceKind::Transcript => is_id::<TranscriptId>(&self.reference),
+                EvidenceKind::Call => is_id::<CallId>(&self.reference),
+                EvidenceKind::Chat | EvidenceKind::Form | EvidenceKind::File | EvidenceKind::Other => {
+                    is_prefixed_id(&self.reference)
+                }
+            };
+        if !lawful {
+            let wanted = match self.kind {
+                EvidenceKind::Recording => "a `rec_` id",
+                EvidenceKind::Transcript => "a `trn_` id",
+                EvidenceKind::Call => "a `cal_` id",
+                EvidenceKind::Chat | EvidenceKind::Form | EvidenceKind::File | EvidenceKind::Other => "a prefixed id",
+            };
+            faults.push(at.name("ref"), "invalid_reference", format!("must be {wanted} or an https URL"));
+        }
+        if let Some(Err(error)) = self.label.as_ref().map(|label| Text::<1, EVIDENCE_LABEL_MAX>::new(label.as_str())) {
+            faults.push(at.name("label"), "invalid_label", error.to_string());
+        }
+    }
+}
+
+fn is_https(reference: &str) -> bool {
+    url::Url::parse(reference).is_ok_and(|url| url.scheme() == "https" && url.has_host())
+}
+
+fn is_id<T: std::str::FromStr>(reference: &str) -> bool {
+    reference.parse::<T>().is_ok()
+}
+
+/// Whether it is some product's id: three letters, an underscore and a ULID.
+fn is_prefixed_id(reference: &str) -> bool {
+    enum Any {}
+    impl IdKind for Any {
+        const PREFIX: &'static str = "any";
+    }
+    reference.split_once('_').is_some_and(|(prefix, ulid)| {
+        prefix.len() == 3
+            && prefix.bytes().all(|byte| byte.is_ascii_lowercase())
+            && format!("any_{ulid}").parse::<Id<Any>>().is_ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_an_id_of_the_kind_or_an_https_url() {
+        let ulid = "01J9X2M3N4P5Q6R7S8T9VAWBXC";
+        let faults = |kind, reference: &str| {
+            let mut faults = Faults::default();
+            Evidence::new(kind, reference).check(Pointer::ROOT, &mut faults);
+            faults.into_vec().len()
+        };
+        assert_eq!(faults(EvidenceKind::Recording, &format!("rec_{ulid}")), 0);
+        assert_eq!(faults(EvidenceKind::Recording, &format!("trn_{ulid}")), 1);
+        assert_eq!(faults(EvidenceKind::Recording, "https://example.com/a.mp3"), 0);
+        assert_eq!(faults(EvidenceKind::Chat, &format!("cht_{ulid}")), 0);
+        for bad in ["http://example.com/", "javascript:alert(1)", "file:///etc/passwd", "x", "cht_1"] {
+            assert_eq!(faults(EvidenceKind::Chat, bad), 1, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Plain data: what a ticket, its thread and all around it look like.
+
+pub mod actor;
+pub mod api_key;
+pub mod contact;
+pub mod delivery;
+pub mod endpoint;
+pub mod event;
+pub mod evidence;
+pub mod id;
+pub mod metadata;
+pub mod page;
+pub mod queue;
+pub mod sla;
+pub mod thread;
+pub mod ticket;

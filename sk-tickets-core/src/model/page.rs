@@ -1,0 +1,74 @@
+//! Pages of lists.
+
+use serde::Serialize;
+
+use crate::{
+    limits::{PAGE_DEFAULT, PAGE_MAX},
+    words,
+};
+
+words! {
+    /// Which end of a list comes first.
+    pub enum Order {
+        /// Oldest first.
+        Asc = "asc",
+        /// Newest first.
+        Desc = "desc",
+    }
+}
+
+/// The page that a caller asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    pub(crate) limit: usize,
+    pub(crate) cursor: Option<String>,
+    pub(crate) order: Option<Order>,
+}
+
+impl Default for PageRequest {
+    fn default() -> Self {
+        Self { limit: PAGE_DEFAULT, cursor: None, order: None }
+    }
+}
+
+impl PageRequest {
+    /// The first page, 25 rows, in the list's own order.
+    #[must_use]
+    pub fn first() -> Self {
+        Self::default()
+    }
+
+    /// With so many rows; less than 1 becomes 1, more than 100 becomes 100.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit.clamp(1, PAGE_MAX);
+        self
+    }
+
+    /// The page after the one that gave this cursor.
+    #[must_use]
+    pub fn after(mut self, cursor: impl Into<String>) -> Self {
+        self.cursor = Some(cursor.into());
+        self
+    }
+
+    /// In this order.
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = Some(order);
+        self
+    }
+}
+
+/// A page of a list, as it is on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "object", rename = "list")]
+#[expect(clippy::exhaustive_structs, reason = "the shape on the wire")]
+pub struct Page<T> {
+    /// The rows.
+    pub data: Vec<T>,
+    /// Whether there are more rows after these.
+    pub has_more: bool,
+    /// What to ask for the next page with; none at the end of a list that has one.
+    pub next_cursor: Option<String>,
+}

@@ -1,0 +1,41 @@
+//! Service levels: by when a ticket is to be answered and resolved.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{platform::time::Timestamp, words};
+
+words! {
+    /// How one of a ticket's clocks stands.
+    pub enum SlaState {
+        /// It runs.
+        Running = "running",
+        /// It stands still, the remaining time is kept.
+        Paused = "paused",
+        /// What was asked was done in time.
+        Met = "met",
+        /// The time ran out.
+        Breached = "breached",
+        /// It no longer matters.
+        Cancelled = "cancelled",
+    }
+}
+
+/// One clock of a ticket's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
+pub struct SlaClock {
+    /// When the time runs out; none while the clock is paused.
+    pub due_at: Option<Timestamp>,
+    /// How it stands.
+    pub state: SlaState,
+}
+
+/// The clocks of a ticket under a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
+pub struct TicketSla {
+    /// From create to the first public reply.
+    pub first_response: Option<SlaClock>,
+    /// From create to resolved, without the time spent waiting on the customer.
+    pub resolution: Option<SlaClock>,
+}

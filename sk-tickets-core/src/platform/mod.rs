@@ -1,0 +1,17 @@
+//! What every product of the suite shares: ids, realms, keys, idempotency, cursors, problems, webhook signing.
+//!
+//! **Architecture invariant:** nothing in here names anything outside of `platform`. Another product could lift the
+//! folder out as it stands; tickets are built on top of it. A test keeps that true.
+
+pub mod api_key;
+pub mod cursor;
+pub mod id;
+pub mod idempotency;
+pub mod input;
+pub mod json;
+pub mod problem;
+pub mod realm;
+pub mod system;
+pub mod text;
+pub mod time;
+pub mod webhook;

@@ -1,0 +1,140 @@
+use crate::{
+    model::{
+        contact::Contact,
+        endpoint::Endpoint,
+        event::Event,
+        thread::ThreadEntry,
+        ticket::{Ticket, Version},
+    },
+    platform::{
+        id::{DeliveryId, EndpointId},
+        idempotency::{Claim, StoredResponse},
+        realm::Realm,
+        time::Timestamp,
+    },
+};
+
+/// One atomic write, as data. Only core builds it; a store reads it through its accessors.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    realm: Realm,
+    at: Timestamp,
+    claim: Option<(Claim, StoredResponse)>,
+    effect: Effect,
+}
+
+impl Commit {
+    pub(crate) const fn new(
+        realm: Realm,
+        at: Timestamp,
+        claim: Option<(Claim, StoredResponse)>,
+        effect: Effect,
+    ) -> Self {
+        Self { realm, at, claim, effect }
+    }
+
+    /// The realm that everything in it belongs to.
+    #[must_use]
+    pub const fn realm(&self) -> &Realm {
+        &self.realm
+    }
+
+    /// When it was decided.
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The key to claim and the answer to record with it. None for what the system does by itself.
+    #[must_use]
+    pub const fn claim(&self) -> Option<&(Claim, StoredResponse)> {
+        self.claim.as_ref()
+    }
+
+    /// What to change.
+    #[must_use]
+    pub const fn effect(&self) -> &Effect {
+        &self.effect
+    }
+}
+
+/// What a commit changes.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "a store must heed every case")]
+pub enum Effect {
+    /// Nothing: a rejection is recorded, or a change that changes nothing.
+    None,
+    /// A ticket.
+    Ticket(Box<TicketChange>),
+    /// A webhook endpoint.
+    Endpoint(EndpointChange),
+    /// A delivery.
+    Delivery(DeliveryChange),
+}
+
+/// A ticket as it is to be, and what is added around it.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_structs, reason = "a store must heed every field")]
+pub struct TicketChange {
+    /// What must be there for the change to take place.
+    pub expect: Expectation,
+    /// The whole ticket as it is afterwards.
+    pub ticket: Ticket,
+    /// The contact to add along with it.
+    pub contact: Option<Contact>,
+    /// The entries to add to its thread.
+    pub entries: Vec<ThreadEntry>,
+    /// The events to add to the feed and to fan out.
+    pub events: Vec<Event>,
+}
+
+/// What must be there for a ticket's change to take place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a store must heed every case")]
+pub enum Expectation {
+    /// No ticket with that id.
+    Absent,
+    /// The ticket in this version.
+    Version(Version),
+}
+
+/// A change to a webhook endpoint.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "a store must heed every case")]
+pub enum EndpointChange {
+    /// Adds one, if the realm has fewer than [`ENDPOINTS_MAX`](crate::limits::ENDPOINTS_MAX); else stale.
+    Create(Endpoint),
+    /// Replaces one that was not deleted; else stale. If it is disabled afterwards, its pending deliveries become
+    /// dead for [`EndpointDisabled`](crate::model::delivery::DeadReason::EndpointDisabled).
+    Update(Endpoint),
+    /// Deletes one that was not deleted; else stale. Its pending deliveries become dead for
+    /// [`EndpointDeleted`](crate::model::delivery::DeadReason::EndpointDeleted), its dead letters too.
+    Delete(EndpointId),
+    /// Adds an event outside of the feed, and one delivery to this endpoint alone, whatever it wants.
+    Ping(EndpointId, Event),
+}
+
+/// A change to a delivery that is a dead letter; if it is none, stale.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "a store must heed every case")]
+pub enum DeliveryChange {
+    /// Becomes pending, due at the commit's time, with the schedule from its start.
+    Replay(DeliveryId),
+    /// Becomes dead for [`Discarded`](crate::model::delivery::DeadReason::Discarded).
+    Discard(DeliveryId),
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+#[expect(clippy::exhaustive_enums, reason = "these are all the outcomes there are")]
+pub enum CommitOutcome {
+    /// It was stored.
+    Applied,
+    /// Its key had been used for the same request; this is the answer recorded then. Nothing was stored.
+    Replayed(StoredResponse),
+    /// Its key had been used for another request. Nothing was stored.
+    KeyReused,
+    /// What it was decided on has changed. Nothing was stored; decide again.
+    Stale,
+}

@@ -1,0 +1,37 @@
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::Result;
+use crate::{
+    model::api_key::ApiKey,
+    platform::{api_key::ApiKeyHash, cursor::CursorKey, id::ApiKeyId, time::Timestamp},
+};
+
+/// What is known before a realm is: API keys, and the secret that cursors are authenticated with.
+#[async_trait]
+pub trait Directory: Debug + Send + Sync + 'static {
+    /// Keeps a key, and makes its tenant if there is none of that name.
+    async fn api_key_create(&self, key: &ApiKey, hash: ApiKeyHash) -> Result<()>;
+
+    /// The key with this hash, valid or not.
+    async fn api_key_by_hash(&self, hash: ApiKeyHash) -> Result<Option<ApiKey>>;
+
+    /// Every key of every tenant, by id.
+    async fn api_keys(&self) -> Result<Vec<ApiKey>>;
+
+    /// Revokes a key; false if there is none, or if it was revoked before.
+    async fn api_key_revoke(&self, id: ApiKeyId, at: Timestamp) -> Result<bool>;
+
+    /// Notes that a key was used.
+    async fn api_key_used(&self, id: ApiKeyId, at: Timestamp) -> Result<()>;
+
+    /// The key that this store's cursors are authenticated with.
+    ///
+    /// ### To ensure correctness
+    /// - the first call keeps `candidate`; every later call, on whatever node, answers what was kept
+    async fn cursor_key(&self, candidate: CursorKey) -> Result<CursorKey>;
+
+    /// Answers if the store can be read and written.
+    async fn ping(&self) -> Result<()>;
+}

@@ -1,0 +1,30 @@
+//! The storage contract: what a backend must do, and nothing about how.
+//!
+//! A backend stores a [`Commit`] atomically and answers reads. It has no rules of its own: those are decided before it
+//! is called. Each method says under *To ensure correctness* what must hold; the conformance suite (feature `testing`)
+//! has a case for each line.
+//!
+//! The traits are split by who needs them: [`RealmReader`] and [`RealmWriter`] serve one realm at a time and every
+//! method names it; [`DeliveryQueue`] serves workers across realms; [`Directory`] knows tenants and their keys.
+//! [`Store`] is all of them.
+
+mod commit;
+mod directory;
+mod error;
+mod queue;
+mod reader;
+mod writer;
+
+use std::fmt::Debug;
+
+pub use commit::{Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, TicketChange};
+pub use directory::Directory;
+pub use error::{Result, StoreError};
+pub use queue::{DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, WorkerId};
+pub use reader::{Loaded, Lookup, PageSpec, RealmReader, Subject};
+pub use writer::RealmWriter;
+
+/// Everything the engine needs of a backend.
+pub trait Store: RealmReader + RealmWriter + DeliveryQueue + Directory + Debug + Send + Sync + 'static {}
+
+impl<T: RealmReader + RealmWriter + DeliveryQueue + Directory + Debug + Send + Sync + 'static> Store for T {}

@@ -1,0 +1,152 @@
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::Result;
+use crate::{
+    model::{
+        contact::{Contact, ContactHandle},
+        delivery::{Delivery, DeliveryFilter},
+        endpoint::Endpoint,
+        event::{Event, FeedPosition},
+        id::{EntryId, TicketId},
+        page::Order,
+        thread::ThreadEntry,
+        ticket::{Ticket, TicketFilter, TicketView},
+    },
+    platform::{
+        id::{DeliveryId, EndpointId, EventId},
+        idempotency::{IdempotencyKey, Recorded},
+        realm::Realm,
+    },
+};
+
+/// Which rows of a list are wanted: those after a key, in an order, at most so many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a store must heed every field")]
+pub struct PageSpec<K> {
+    /// The key of the last row seen, which is not wanted again.
+    pub after: Option<K>,
+    /// Which end comes first.
+    pub order: Order,
+    /// The most rows to give.
+    pub limit: usize,
+}
+
+/// What a mutation needs to know before it is decided.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "a store must heed every field")]
+pub struct Lookup<'a> {
+    /// The key whose recorded answer is wanted.
+    pub key: Option<&'a IdempotencyKey>,
+    /// What it is about.
+    pub subject: Subject<'a>,
+}
+
+/// What a mutation is about.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_enums, reason = "a store must heed every case")]
+pub enum Subject<'a> {
+    /// A ticket that is to be made.
+    NewTicket {
+        /// The contact to find.
+        contact: Option<&'a ContactHandle>,
+        /// The ticket to follow up on, to be found as `ticket`.
+        follow_up_of: Option<TicketId>,
+    },
+    /// A ticket.
+    Ticket(TicketId),
+    /// An endpoint that is to be made.
+    NewEndpoint,
+    /// An endpoint.
+    Endpoint(EndpointId),
+    /// A delivery, and the endpoint it is for.
+    Delivery(DeliveryId),
+}
+
+/// What a store knows of a [`Lookup`]. What was not asked for, or is not there, is none.
+#[derive(Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a store must fill every field")]
+pub struct Loaded {
+    /// The recorded answer of the key.
+    pub recorded: Option<Recorded>,
+    /// The ticket.
+    pub ticket: Option<Ticket>,
+    /// How many entries the ticket's thread has.
+    pub thread_length: u64,
+    /// The contact with the handle.
+    pub contact: Option<Contact>,
+    /// The endpoint.
+    pub endpoint: Option<Endpoint>,
+    /// How many endpoints the realm has; asked for with [`Subject::NewEndpoint`].
+    pub endpoint_count: usize,
+    /// The delivery.
+    pub delivery: Option<Delivery>,
+}
+
+/// Reads within a realm.
+///
+/// ### To ensure correctness, of every method
+/// - only rows of `realm` are seen, whatever ids are asked for
+/// - what a finished commit wrote is seen
+/// - a realm that nobody has written to is empty, not an error
+/// - a page has at most `limit` rows, in order, strictly after `after`, and whether or not that row still exists
+#[async_trait]
+pub trait RealmReader: Debug + Send + Sync + 'static {
+    /// A ticket, with its place in its queue.
+    ///
+    /// ### To ensure correctness
+    /// - the position counts the tickets that wait in the same queue and come before: more pressing first, then by
+    ///   `queued_at`, then by id; the head has 1
+    async fn ticket(&self, realm: &Realm, id: TicketId) -> Result<Option<TicketView>>;
+
+    /// Tickets that match, by id.
+    ///
+    /// ### To ensure correctness
+    /// - every filter that is set holds for every row
+    async fn ticket_page(&self, realm: &Realm, filter: &TicketFilter, page: PageSpec<TicketId>) -> Result<Vec<Ticket>>;
+
+    /// Entries of a ticket's thread, by sequence; none if there is no such ticket.
+    async fn thread_page(
+        &self,
+        realm: &Realm,
+        ticket: TicketId,
+        page: PageSpec<u64>,
+    ) -> Result<Option<Vec<ThreadEntry>>>;
+
+    /// One entry of a ticket's thread.
+    async fn thread_entry(&self, realm: &Realm, ticket: TicketId, entry: EntryId) -> Result<Option<ThreadEntry>>;
+
+    /// One event of the feed.
+    ///
+    /// ### To ensure correctness
+    /// - a ping is not in the feed
+    async fn event(&self, realm: &Realm, id: EventId) -> Result<Option<Event>>;
+
+    /// The feed, by position.
+    ///
+    /// ### To ensure correctness
+    /// - positions follow the order of commits: once a position was read, no smaller one appears
+    /// - a ping is not in the feed
+    async fn event_page(&self, realm: &Realm, page: PageSpec<FeedPosition>) -> Result<Vec<(FeedPosition, Event)>>;
+
+    /// A webhook endpoint that was not deleted.
+    async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>>;
+
+    /// The webhook endpoints that were not deleted, by id.
+    async fn endpoint_page(&self, realm: &Realm, page: PageSpec<EndpointId>) -> Result<Vec<Endpoint>>;
+
+    /// A delivery with all its attempts.
+    async fn delivery(&self, realm: &Realm, id: DeliveryId) -> Result<Option<Delivery>>;
+
+    /// Deliveries that match, with all their attempts, by id.
+    async fn delivery_page(
+        &self,
+        realm: &Realm,
+        filter: &DeliveryFilter,
+        page: PageSpec<DeliveryId>,
+    ) -> Result<Vec<Delivery>>;
+
+    /// All that a mutation needs to know, in one read.
+    async fn load(&self, realm: &Realm, lookup: Lookup<'_>) -> Result<Loaded>;
+}

@@ -1,0 +1,27 @@
+use async_trait::async_trait;
+
+use super::{Commit, CommitOutcome, RealmReader, Result};
+
+/// Writes within a realm. There is one way to write: a commit.
+#[async_trait]
+pub trait RealmWriter: RealmReader {
+    /// Stores a commit.
+    ///
+    /// ### To ensure correctness
+    /// - one transaction: after an error or a crash all of it is there or nothing
+    /// - when it has answered, the commit survives a crash of the process and, if the store is durable, of the machine
+    /// - the claim comes first: if its key is recorded, nothing is written; the answer is [`CommitOutcome::Replayed`]
+    ///   for the same fingerprint and [`CommitOutcome::KeyReused`] for another. A concurrent twin waits and then
+    ///   finds the record
+    /// - the claim is recorded only together with the effect
+    /// - the expected version is checked by the statement that writes the new one; if it does not hold, nothing is
+    ///   written, the claim neither, and the answer is [`CommitOutcome::Stale`]
+    /// - a new contact whose handle meanwhile exists, or one endpoint too many, is [`CommitOutcome::Stale`]
+    /// - thread entries and events are only ever added
+    /// - events get positions in the order of commits
+    /// - for each event and each endpoint of the realm that wants it there is one delivery, written in the same
+    ///   transaction: pending and due at once if the endpoint is enabled, dead for
+    ///   [`EndpointDisabled`](crate::model::delivery::DeadReason::EndpointDisabled) if it is not; none for a deleted one
+    /// - workers waiting in [`DeliveryQueue::wait_for_work`](super::DeliveryQueue::wait_for_work) are woken after it
+    async fn commit(&self, commit: Commit) -> Result<CommitOutcome>;
+}
