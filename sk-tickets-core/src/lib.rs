@@ -1,6 +1,88 @@
-//! x
+//! A ticketing engine as a library.
+//!
+//! ```
+//! # tokio_test::block_on(async {
+//! use std::sync::Arc;
+//! use sk_tickets_core::{
+//!     AssignTicket, CreateTicket, Environment, IdempotencyKey, MemoryStore, Realm, Status, Tickets, TransitionTicket,
+//!     UserId,
+//! };
+//!
+//! let tickets = Tickets::new(Arc::new(MemoryStore::new()));
+//! let desk = tickets.desk(Realm::assume("acme".parse()?, Environment::Test));
+//!
+//! // Every mutation takes a key: done again with the same key, it is done once.
+//! let create = CreateTicket::new("Part delayed")?;
+//! let ticket = desk.create_ticket(&IdempotencyKey::client("order-4711")?, create.clone()).await?.value;
+//! assert!(desk.create_ticket(&IdempotencyKey::client("order-4711")?, create).await?.replayed);
+//!
+//! // Transitions are guarded: what is not lawful is refused, with what would be.
+//! let refused = desk
+//!     .transition_ticket(&IdempotencyKey::client("k2")?, ticket.id, TransitionTicket::to(Status::Resolved))
+//!     .await
+//!     .unwrap_err();
+//! assert_eq!(refused.code(), "owner_required");
+//!
+//! // Assigning a new ticket opens it, in the same commit.
+//! let ann: UserId = "usr_01J9X2M3N4P5Q6R7S8T9VAWBXC".parse()?;
+//! let assigned = desk.assign_ticket(&IdempotencyKey::client("k3")?, ticket.id, AssignTicket::to(ann)).await?;
+//! assert_eq!(assigned.value.status, Status::Open);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # The map
+//! - [`platform`]: what every product of the suite shares. Knows nothing of tickets.
+//! - [`model`]: tickets, threads, events, endpoints, deliveries: plain data. [`limits`] has every limit.
+//! - [`transition`]: what may happen to a ticket, one total match. [`decide`]: what a command does, as data.
+//! - [`store`]: the contract of a backend. [`MemoryStore`] is its executable specification;
+//!   the `testing` feature has the suite that proves a backend.
+//! - [`Tickets`] and [`Desk`]: what users call. [`dispatch`]: the worker that delivers webhooks.
+//!
+//! Nothing in here does I/O or asks the machine for time or chance but through a [`Clock`] and an [`Entropy`].
+//!
+//! # Features
+//! - `testing`: the conformance suite, a clock that is set by hand, a sender that answers by script.
+
+pub mod decide;
+mod desk;
+pub mod dispatch;
 pub mod limits;
+mod memory;
 pub mod model;
 pub mod platform;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod transition;
+
+pub use decide::{Command, DeadLetterCommand, EndpointCommand, TicketCommand};
+pub use desk::{Answer, BASE_PATH, Desk, Error, Receipt, Request, Tickets, TicketsBuilder};
+pub use dispatch::{Dispatcher, SendError, WebhookReply, WebhookRequest, WebhookSender};
+pub use memory::MemoryStore;
+pub use model::{
+    actor::{Actor, AgentRef},
+    api_key::{ApiKey, Scope},
+    contact::{Contact, InlineContact},
+    delivery::{Delivery, DeliveryFilter, DeliveryStatus, DiscardDeadLetter},
+    endpoint::{CreateEndpoint, EndpointView, EventFilter, UpdateEndpoint},
+    event::{Event, EventType},
+    evidence::{Evidence, EvidenceKind},
+    id::{ActorId, AgentId, CallId, ContactId, EntryId, OwnerId, TicketId, UserId},
+    page::{Order, Page, PageRequest},
+    thread::{PostEntry, PostKind, ThreadEntry, Visibility},
+    ticket::{
+        AssignTicket, CreateTicket, OwnerFilter, Priority, Source, Status, Ticket, TicketFilter, TicketView,
+        TransitionTicket, UpdateTicket, Version,
+    },
+};
+pub use platform::{
+    api_key::ApiKeySecret,
+    id::{ApiKeyId, DeliveryId, EndpointId, EventId, RequestId},
+    idempotency::IdempotencyKey,
+    realm::{Environment, Realm, Tenant},
+    system::{Entropy, SystemClock, SystemEntropy},
+    time::{Clock, Timestamp},
+    webhook::{Schedule, SignatureHeaders, TargetPolicy, VerifyError, WebhookSecret, verify},
+};
+pub use store::{Store, StoreError};

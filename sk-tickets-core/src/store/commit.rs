@@ -104,9 +104,16 @@ pub enum Expectation {
 pub enum EndpointChange {
     /// Adds one, if the realm has fewer than [`ENDPOINTS_MAX`](crate::limits::ENDPOINTS_MAX); else stale.
     Create(Endpoint),
-    /// Replaces one that was not deleted; else stale. If it is disabled afterwards, its pending deliveries become
-    /// dead for [`EndpointDisabled`](crate::model::delivery::DeadReason::EndpointDisabled).
-    Update(Endpoint),
+    /// Makes `before`, which was not deleted, into `after`; if it is not as it was, stale. `failing_since` belongs to
+    /// the workers: it is not compared, and cleared if the endpoint becomes enabled, else left as it is. If the endpoint
+    /// is disabled afterwards, its pending deliveries become dead for
+    /// [`EndpointDisabled`](crate::model::delivery::DeadReason::EndpointDisabled).
+    Update {
+        /// What the decision was made on.
+        before: Endpoint,
+        /// What is to be.
+        after: Endpoint,
+    },
     /// Deletes one that was not deleted; else stale. Its pending deliveries become dead for
     /// [`EndpointDeleted`](crate::model::delivery::DeadReason::EndpointDeleted), its dead letters too.
     Delete(EndpointId),

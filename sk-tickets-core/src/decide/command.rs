@@ -1,0 +1,223 @@
+use serde::Serialize;
+
+use crate::{
+    model::{
+        contact::InlineContact,
+        delivery::DiscardDeadLetter,
+        endpoint::{CreateEndpoint, UpdateEndpoint},
+        id::TicketId,
+        thread::PostEntry,
+        ticket::{AssignTicket, CreateTicket, TransitionTicket, UpdateTicket},
+    },
+    platform::{
+        id::{DeliveryId, EndpointId},
+        input::{Fault, Faults, Input, Pointer},
+        json::{Json, JsonError},
+    },
+    store::Subject,
+};
+
+/// Everything that can be asked of a desk.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "matches on it are total on purpose")]
+pub enum Command {
+    /// About a ticket.
+    Ticket(TicketCommand),
+    /// About a webhook endpoint.
+    Endpoint(EndpointCommand),
+    /// About a dead letter.
+    DeadLetter(DeadLetterCommand),
+}
+
+/// What can be asked about a ticket.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "matches on it are total on purpose")]
+pub enum TicketCommand {
+    /// Make one.
+    Create(Box<CreateTicket>),
+    /// Change what it says of itself.
+    Update(TicketId, UpdateTicket),
+    /// Give it to somebody, or back.
+    Assign(TicketId, AssignTicket),
+    /// Move it to another status.
+    Transition(TicketId, TransitionTicket),
+    /// Write into its thread.
+    Post(TicketId, PostEntry),
+}
+
+/// What can be asked about a webhook endpoint.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "matches on it are total on purpose")]
+pub enum EndpointCommand {
+    /// Make one.
+    Create(CreateEndpoint),
+    /// Change it.
+    Update(EndpointId, UpdateEndpoint),
+    /// Tell it again what happens.
+    Enable(EndpointId),
+    /// Let what it would be told wait in dead letters.
+    Disable(EndpointId),
+    /// Delete it.
+    Delete(EndpointId),
+    /// Send it a signed event to try it.
+    Ping(EndpointId),
+}
+
+/// What can be asked about a dead letter.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "matches on it are total on purpose")]
+pub enum DeadLetterCommand {
+    /// Start its schedule afresh.
+    Replay(DeliveryId),
+    /// Give it up.
+    Discard(DeliveryId, DiscardDeadLetter),
+}
+
+impl Command {
+    /// The stable name of the operation; part of the idempotency fingerprint.
+    #[must_use]
+    pub const fn operation(&self) -> &'static str {
+        match self {
+            Self::Ticket(command) => match command {
+                TicketCommand::Create(_) => "ticket_create",
+                TicketCommand::Update(..) => "ticket_update",
+                TicketCommand::Assign(..) => "ticket_assign",
+                TicketCommand::Transition(..) => "ticket_transition",
+                TicketCommand::Post(..) => "thread_post",
+            },
+            Self::Endpoint(command) => match command {
+                EndpointCommand::Create(_) => "endpoint_create",
+                EndpointCommand::Update(..) => "endpoint_update",
+                EndpointCommand::Enable(_) => "endpoint_enable",
+                EndpointCommand::Disable(_) => "endpoint_disable",
+                EndpointCommand::Delete(_) => "endpoint_delete",
+                EndpointCommand::Ping(_) => "endpoint_ping",
+            },
+            Self::DeadLetter(command) => match command {
+                DeadLetterCommand::Replay(_) => "dead_letter_replay",
+                DeadLetterCommand::Discard(..) => "dead_letter_discard",
+            },
+        }
+    }
+
+    /// The parameter of the operation's path; part of the idempotency fingerprint.
+    #[must_use]
+    pub fn path_parameter(&self) -> Option<String> {
+        match self {
+            Self::Ticket(command) => match command {
+                TicketCommand::Create(_) => None,
+                TicketCommand::Update(id, _)
+                | TicketCommand::Assign(id, _)
+                | TicketCommand::Transition(id, _)
+                | TicketCommand::Post(id, _) => Some(id.to_string()),
+            },
+            Self::Endpoint(command) => match command {
+                EndpointCommand::Create(_) => None,
+                EndpointCommand::Update(id, _)
+                | EndpointCommand::Enable(id)
+                | EndpointCommand::Disable(id)
+                | EndpointCommand::Delete(id)
+                | EndpointCommand::Ping(id) => Some(id.to_string()),
+            },
+            Self::DeadLetter(DeadLetterCommand::Replay(id) | DeadLetterCommand::Discard(id, _)) => Some(id.to_string()),
+        }
+    }
+
+    /// The body of the request that this is: unset fields left out.
+    ///
+    /// # Errors
+    /// [`JsonError`] if the command cannot be written, which no command of ours does.
+    pub fn body(&self) -> Result<Json, JsonError> {
+        fn json(body: &impl Serialize) -> Result<Json, JsonError> {
+            Json::parse(&serde_json::to_vec(body).unwrap_or_default())
+        }
+        match self {
+            Self::Ticket(command) => match command {
+                TicketCommand::Create(body) => json(body),
+                TicketCommand::Update(_, body) => json(body),
+                TicketCommand::Assign(_, body) => json(body),
+                TicketCommand::Transition(_, body) => json(body),
+                TicketCommand::Post(_, body) => json(body),
+            },
+            Self::Endpoint(command) => match command {
+                EndpointCommand::Create(body) => json(body),
+                EndpointCommand::Update(_, body) => json(body),
+                EndpointCommand::Enable(_)
+                | EndpointCommand::Disable(_)
+                | EndpointCommand::Delete(_)
+                | EndpointCommand::Ping(_) => Json::parse(b""),
+            },
+            Self::DeadLetter(command) => match command {
+                DeadLetterCommand::Replay(_) => Json::parse(b""),
+                DeadLetterCommand::Discard(_, body) => json(body),
+            },
+        }
+    }
+
+    /// What is wrong with the command whatever the state, although each of its parts is lawful.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Faults::default();
+        match self {
+            Self::Ticket(command) => match command {
+                TicketCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
+                TicketCommand::Update(_, body) => body.check(Pointer::ROOT, &mut faults),
+                TicketCommand::Assign(_, body) => body.check(Pointer::ROOT, &mut faults),
+                TicketCommand::Transition(_, body) => body.check(Pointer::ROOT, &mut faults),
+                TicketCommand::Post(_, body) => body.check(Pointer::ROOT, &mut faults),
+            },
+            Self::Endpoint(command) => match command {
+                EndpointCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
+                EndpointCommand::Update(_, body) => body.check(Pointer::ROOT, &mut faults),
+                EndpointCommand::Enable(_)
+                | EndpointCommand::Disable(_)
+                | EndpointCommand::Delete(_)
+                | EndpointCommand::Ping(_) => {}
+            },
+            Self::DeadLetter(command) => match command {
+                DeadLetterCommand::Replay(_) => {}
+                DeadLetterCommand::Discard(_, body) => body.check(Pointer::ROOT, &mut faults),
+            },
+        }
+        faults.into_vec()
+    }
+}
+
+impl TicketCommand {
+    /// The contact that is to be found before this is decided.
+    pub(crate) fn inline_contact(&self) -> Option<&InlineContact> {
+        match self {
+            Self::Create(create) => create.contact.as_ref(),
+            Self::Update(..) | Self::Assign(..) | Self::Transition(..) | Self::Post(..) => None,
+        }
+    }
+
+    /// What the store is asked for before this is decided, if the contact's handle is none.
+    pub(crate) const fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Create(create) => Subject::NewTicket { contact: None, follow_up_of: create.follow_up_of },
+            Self::Update(id, _) | Self::Assign(id, _) | Self::Transition(id, _) | Self::Post(id, _) => {
+                Subject::Ticket(*id)
+            }
+        }
+    }
+}
+
+impl EndpointCommand {
+    pub(crate) const fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Create(_) => Subject::NewEndpoint,
+            Self::Update(id, _) | Self::Enable(id) | Self::Disable(id) | Self::Delete(id) | Self::Ping(id) => {
+                Subject::Endpoint(*id)
+            }
+        }
+    }
+}
+
+impl DeadLetterCommand {
+    pub(crate) const fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Replay(id) | Self::Discard(id, _) => Subject::Delivery(*id),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+use serde_json::value::to_raw_value;
+
+use super::{
+    Context, Decision,
+    event_detail::{EventDetail, FrozenTicket, freeze},
+};
+use crate::{
+    model::{
+        actor::Actor,
+        contact::Contact,
+        evidence::Evidence,
+        id::{ActorId, OwnerId},
+        thread::{AssignmentCause, EntryDetail, ThreadEntry, Visibility},
+        ticket::{Status, Ticket, Version},
+    },
+    store::{Expectation, TicketChange},
+};
+
+/// A ticket in the making: each step changes it and notes the entries and events that tell of it. Events are frozen at
+/// the end, so that all of them show the ticket as the commit leaves it.
+pub(super) struct Draft<'a> {
+    cx: &'a Context<'a>,
+    actor: Actor,
+    expect: Expectation,
+    pub(super) ticket: Ticket,
+    pub(super) contact: Option<Contact>,
+    sequence: u64,
+    entries: Vec<ThreadEntry>,
+    events: Vec<EventDetail>,
+}
+
+impl<'a> Draft<'a> {
+    /// Of a ticket that is to be made.
+    pub(super) fn new(ticket: Ticket, actor: Option<ActorId>, cx: &'a Context<'a>) -> Self {
+        Self::with(ticket, Expectation::Absent, 0, actor, cx)
+    }
+
+    /// Of a ticket that is there, with a thread of so many entries.
+    pub(super) fn of(before: &Ticket, thread_length: u64, actor: Option<ActorId>, cx: &'a Context<'a>) -> Self {
+        let mut ticket = before.clone();
+        ticket.version = before.version.next();
+        // The clock of another node may be behind; a ticket's own times never run backwards.
+        ticket.updated_at = cx.now.max(before.updated_at);
+        Self::with(ticket, Expectation::Version(before.version), thread_length, actor, cx)
+    }
+
+    fn with(ticket: Ticket, expect: Expectation, sequence: u64, actor: Option<ActorId>, cx: &'a Context<'a>) -> Self {
+        let actor = actor.map_or(cx.actor, Actor::from);
+        Self { cx, actor, expect, ticket, contact: None, sequence, entries: Vec::new(), events: Vec::new() }
+    }
+
+    pub(super) const fn actor(&self) -> Actor {
+        self.actor
+    }
+
+    /// Notes an event.
+    pub(super) fn tell(&mut self, event: EventDetail) {
+        self.events.push(event);
+    }
+
+    /// Adds an entry to the thread.
+    pub(super) fn write(
+        &mut self,
+        visibility: Visibility,
+        body: Option<String>,
+        evidence: Vec<Evidence>,
+        detail: EntryDetail,
+    ) -> ThreadEntry {
+        self.sequence += 1;
+        let entry = ThreadEntry {
+            id: self.cx.ids.generate(self.cx.now),
+            ticket_id: self.ticket.id,
+            sequence: self.sequence,
+            visibility,
+            actor: self.actor,
+            body,
+            evidence,
+            created_at: self.ticket.updated_at,
+            detail,
+        };
+        self.entries.push(entry.clone());
+        entry
+    }
+
+    /// Gives the ticket to somebody or nobody. If that is how it is, nothing is noted.
+    pub(super) fn assign(&mut self, owner: Option<OwnerId>, cause: AssignmentCause, reason: Option<String>) {
+        let previous_owner_id = self.ticket.owner_id;
+        if previous_owner_id == owner {
+            return;
+        }
+        self.ticket.owner_id = owner;
+        let detail = EntryDetail::Assignment { owner_id: owner, previous_owner_id, cause, reason: reason.clone() };
+        self.write(Visibility::Internal, None, Vec::new(), detail);
+        let actor = self.actor;
+        self.tell(match owner {
+            Some(owner_id) => EventDetail::Assigned { owner_id, previous_owner_id, cause, actor, reason },
+            None => EventDetail::Unassigned { previous_owner_id, actor, reason },
+        });
+    }
+
+    /// Moves the ticket. Whether that is lawful was judged before.
+    pub(super) fn transition(&mut self, to: Status, reason: Option<String>, resolution_note: Option<String>) {
+        let from = self.ticket.status;
+        let at = self.ticket.updated_at;
+        let actor = self.actor;
+        self.ticket.status = to;
+        let detail =
+            EntryDetail::Transition { from, to, reason: reason.clone(), resolution_note: resolution_note.clone() };
+        self.write(Visibility::Internal, None, Vec::new(), detail);
+        self.tell(EventDetail::StatusChanged { from, to, actor, reason: reason.clone() });
+        match to {
+            Status::Resolved => {
+                self.ticket.resolution_note.clone_from(&resolution_note);
+                self.ticket.first_resolved_at.get_or_insert(at);
+                self.ticket.resolved_at = Some(at);
+                self.tell(EventDetail::Resolved { from, to, actor, reason, resolution_note });
+            }
+            Status::Open if from == Status::Resolved => {
+                self.ticket.reopen_count += 1;
+                self.ticket.resolution_note = None;
+                self.ticket.resolved_at = None;
+                let reopen_count = self.ticket.reopen_count;
+                self.tell(EventDetail::Reopened { from, to, actor, reason, reopen_count });
+            }
+            Status::Closed => self.ticket.closed_at = Some(at),
+            Status::New | Status::Open | Status::Pending | Status::OnHold => {}
+        }
+    }
+
+    /// What the steps so far come to.
+    pub(super) fn finish(mut self, before: Option<&Ticket>) -> Decision {
+        if let Some(before) = before
+            && self.entries.is_empty()
+            && self.events.is_empty()
+        {
+            return Decision::Unchanged(Box::new(before.clone()));
+        }
+        self.ticket.queued_at =
+            if self.ticket.waits() { self.ticket.queued_at.or(Some(self.ticket.updated_at)) } else { None };
+        let events = match to_raw_value(&self.ticket) {
+            Ok(json) => {
+                let frozen = FrozenTicket { id: self.ticket.id, version: self.ticket.version, json: &json };
+                self.events
+                    .iter()
+                    .map(|detail| {
+                        let id = self.cx.ids.generate(self.cx.now);
+                        freeze(id, self.cx.environment, self.ticket.updated_at, Some(frozen), detail)
+                    })
+                    .collect()
+            }
+            // A ticket is plain data with text for names: it cannot fail to be written.
+            Err(_) => Vec::new(),
+        };
+        debug_assert!(!events.is_empty(), "every change of a ticket is told");
+        debug_assert!(self.expect == Expectation::Absent || self.ticket.version > Version::FIRST);
+        Decision::Changed(Box::new(TicketChange {
+            expect: self.expect,
+            ticket: self.ticket,
+            contact: self.contact,
+            entries: self.entries,
+            events,
+        }))
+    }
+}

@@ -1,0 +1,104 @@
+use super::{
+    Context, EndpointCommand, Rejection,
+    event_detail::{EventDetail, freeze},
+};
+use crate::{
+    limits::ENDPOINTS_MAX,
+    model::endpoint::{CreateEndpoint, DisabledReason, Endpoint, EndpointStatus, EventFilter, UpdateEndpoint},
+    platform::{input::Patch, text::Text, webhook::WebhookSecret},
+    store::{Effect, EndpointChange, Loaded},
+};
+
+/// Decides a command about a webhook endpoint: what it changes, and the endpoint as it is afterwards.
+///
+/// # Errors
+/// [`Rejection`]: the command is not lawful as things stand.
+pub fn decide_endpoint(
+    known: &Loaded,
+    command: &EndpointCommand,
+    cx: &Context<'_>,
+) -> Result<(Effect, Endpoint), Rejection> {
+    let existing = || known.endpoint.as_ref().ok_or(Rejection::NotFound);
+    match command {
+        EndpointCommand::Create(create) => {
+            let endpoint = make(known, create, cx)?;
+            Ok((Effect::Endpoint(EndpointChange::Create(endpoint.clone())), endpoint))
+        }
+        EndpointCommand::Update(_, update) => {
+            let before = existing()?;
+            Ok(replace(before, change(before, update, cx)?))
+        }
+        EndpointCommand::Enable(_) => {
+            let before = existing()?;
+            let after = Endpoint {
+                status: EndpointStatus::Enabled,
+                disabled_reason: None,
+                failing_since: if before.status == EndpointStatus::Enabled { before.failing_since } else { None },
+                ..before.clone()
+            };
+            Ok(replace(before, after))
+        }
+        EndpointCommand::Disable(_) => {
+            let before = existing()?;
+            let disabled_reason = before.disabled_reason.or(Some(DisabledReason::Manual));
+            Ok(replace(before, Endpoint { status: EndpointStatus::Disabled, disabled_reason, ..before.clone() }))
+        }
+        EndpointCommand::Delete(id) => {
+            let before = existing()?;
+            Ok((Effect::Endpoint(EndpointChange::Delete(*id)), before.clone()))
+        }
+        EndpointCommand::Ping(id) => {
+            let before = existing()?;
+            if before.status == EndpointStatus::Disabled {
+                return Err(Rejection::EndpointDisabled);
+            }
+            let event = freeze(cx.ids.generate(cx.now), cx.environment, cx.now, None, &EventDetail::Ping {});
+            Ok((Effect::Endpoint(EndpointChange::Ping(*id, event)), before.clone()))
+        }
+    }
+}
+
+fn make(known: &Loaded, command: &CreateEndpoint, cx: &Context<'_>) -> Result<Endpoint, Rejection> {
+    let CreateEndpoint { url, events, description } = command;
+    let url = cx.targets.judge(url.as_str(), cx.environment).map_err(Rejection::target)?;
+    if known.endpoint_count >= ENDPOINTS_MAX {
+        return Err(Rejection::EndpointLimit);
+    }
+    Ok(Endpoint {
+        id: cx.ids.generate(cx.now),
+        url: url.into(),
+        description: description.as_ref().map(Text::to_string),
+        events: events.as_ref().map_or_else(|| vec![EventFilter::All], |events| events.to_vec()),
+        status: EndpointStatus::Enabled,
+        disabled_reason: None,
+        failing_since: None,
+        created_at: cx.now,
+        secret: WebhookSecret::generate(cx.entropy),
+    })
+}
+
+fn change(before: &Endpoint, command: &UpdateEndpoint, cx: &Context<'_>) -> Result<Endpoint, Rejection> {
+    let UpdateEndpoint { url, events, description } = command;
+    let mut after = before.clone();
+    if let Some(url) = &url.0 {
+        after.url = cx.targets.judge(url.as_str(), cx.environment).map_err(Rejection::target)?.into();
+    }
+    if let Some(events) = &events.0 {
+        after.events = events.to_vec();
+    }
+    match description {
+        Patch::Keep => {}
+        Patch::Clear => after.description = None,
+        Patch::Set(description) => after.description = Some(description.to_string()),
+    }
+    Ok(after)
+}
+
+fn replace(before: &Endpoint, after: Endpoint) -> (Effect, Endpoint) {
+    let effect = if *before == after {
+        Effect::None
+    } else {
+        Effect::Endpoint(EndpointChange::Update { before: before.clone(), after: after.clone() })
+    };
+    (effect, after)
+}

@@ -1,0 +1,99 @@
+//! What a command does, as data: pure and total, without a store, a clock or chance of its own.
+
+mod assign;
+mod command;
+mod create;
+mod dead_letter;
+mod draft;
+mod endpoint;
+mod event_detail;
+mod post;
+mod rejection;
+mod transition;
+mod update;
+
+pub use command::{Command, DeadLetterCommand, EndpointCommand, TicketCommand};
+pub use dead_letter::decide_dead_letter;
+pub use endpoint::decide_endpoint;
+pub use rejection::{
+    ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, OWNER_REQUIRED, REASON_REQUIRED,
+    RESOLUTION_NOTE_REQUIRED, Rejection, TICKET_CLOSED, TICKET_PROBLEMS,
+};
+
+use crate::{
+    model::{actor::Actor, queue::DEFAULT_QUEUE, ticket::Ticket},
+    platform::{
+        id::IdGenerator, input::Fault, realm::Environment, system::Entropy, time::Timestamp, webhook::TargetPolicy,
+    },
+    store::{Loaded, TicketChange},
+};
+
+/// All that a decision depends on beside the command and what is known: given, never fetched.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "a test builds one by naming its fields")]
+pub struct Context<'a> {
+    /// Test or live.
+    pub environment: Environment,
+    /// The time of the decision.
+    pub now: Timestamp,
+    /// Who acts, unless the command names another.
+    pub actor: Actor,
+    /// Where new ids come from.
+    pub ids: &'a IdGenerator,
+    /// Where new secrets come from.
+    pub entropy: &'a dyn Entropy,
+    /// Where webhooks may be sent to.
+    pub targets: TargetPolicy,
+}
+
+/// What a command does to a ticket.
+#[derive(Debug, Clone)]
+#[must_use]
+#[expect(clippy::exhaustive_enums, reason = "there are two")]
+pub enum Decision {
+    /// Nothing: the ticket already is as it should be.
+    Unchanged(Box<Ticket>),
+    /// This.
+    Changed(Box<TicketChange>),
+}
+
+impl Decision {
+    /// The ticket as it is afterwards.
+    #[must_use]
+    pub fn ticket(&self) -> &Ticket {
+        match self {
+            Self::Unchanged(ticket) => ticket,
+            Self::Changed(change) => &change.ticket,
+        }
+    }
+}
+
+/// Decides a command about a ticket. `known` is what the store knew of the command's
+/// [subject](TicketCommand::subject).
+///
+/// # Errors
+/// [`Rejection`]: the command is not lawful as things stand. That too is an answer, and is recorded.
+pub fn decide(known: &Loaded, command: &TicketCommand, cx: &Context<'_>) -> Result<Decision, Rejection> {
+    let existing = || known.ticket.as_ref().ok_or(Rejection::NotFound);
+    match command {
+        TicketCommand::Create(create) => create::decide(known, create, cx),
+        TicketCommand::Update(_, update) => update::decide(existing()?, known.thread_length, update, cx),
+        TicketCommand::Assign(_, assign) => assign::decide(existing()?, known.thread_length, assign, cx),
+        TicketCommand::Transition(_, transition) => {
+            transition::decide(existing()?, known.thread_length, transition, cx)
+        }
+        TicketCommand::Post(_, post) => post::decide(existing()?, known.thread_length, post, cx),
+    }
+}
+
+/// The queues that a ticket can be put in.
+fn known_queue(key: &str) -> Result<(), Rejection> {
+    if key == DEFAULT_QUEUE {
+        return Ok(());
+    }
+    Err(Rejection::Invalid(vec![Fault {
+        pointer: "/queue".into(),
+        code: "unknown_queue".into(),
+        message: "is not the key of a queue".into(),
+    }]))
+}

@@ -1,0 +1,41 @@
+use super::{Context, Decision, Rejection, draft::Draft};
+use crate::{
+    model::{
+        thread::AssignmentCause,
+        ticket::{Ticket, TransitionTicket},
+    },
+    platform::text::Text,
+    transition::{Trigger, Verdict, verdict},
+};
+
+pub(super) fn decide(
+    before: &Ticket,
+    thread_length: u64,
+    command: &TransitionTicket,
+    cx: &Context<'_>,
+) -> Result<Decision, Rejection> {
+    let TransitionTicket { to, reason, resolution_note, owner_id, actor_id } = command;
+    let (to, guard, automatic) = match verdict(before.status, Trigger::Transition(*to)) {
+        Verdict::Moves { to, guard, reason } => (to, guard, reason),
+        Verdict::Stays | Verdict::Illegal | Verdict::Closed => {
+            return Err(Rejection::IllegalTransition { from: before.status, to: *to });
+        }
+    };
+    if guard.owner && before.owner_id.or(*owner_id).is_none() {
+        return Err(Rejection::OwnerRequired);
+    }
+    if guard.reason && reason.is_none() {
+        return Err(Rejection::ReasonRequired);
+    }
+    if guard.resolution_note && resolution_note.is_none() {
+        return Err(Rejection::ResolutionNoteRequired);
+    }
+
+    let mut draft = Draft::of(before, thread_length, *actor_id, cx);
+    if owner_id.is_some() {
+        draft.assign(*owner_id, AssignmentCause::Transition, None);
+    }
+    let reason = reason.as_ref().map(Text::to_string).or_else(|| automatic.map(|reason| reason.as_str().to_owned()));
+    draft.transition(to, reason, resolution_note.as_ref().map(Text::to_string));
+    Ok(draft.finish(Some(before)))
+}

@@ -1,0 +1,81 @@
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use super::{Inner, Tickets};
+use crate::{
+    platform::{
+        id::IdGenerator,
+        system::{Entropy, SystemClock, SystemEntropy},
+        time::Clock,
+        webhook::{Schedule, TargetPolicy},
+    },
+    store::Store,
+};
+
+/// Where the pages of error codes are unless the server says where it serves them.
+const ERROR_DOCS: &str = "https://api.softknack.com/tickets/v1/docs/errors/";
+
+/// Choices for [`Tickets`]; made by [`Tickets::builder`].
+#[derive(Debug)]
+#[must_use]
+pub struct TicketsBuilder {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    error_docs: String,
+    targets: TargetPolicy,
+    schedule: Schedule,
+}
+
+impl TicketsBuilder {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            error_docs: ERROR_DOCS.to_owned(),
+            targets: TargetPolicy::default(),
+            schedule: Schedule::default(),
+        }
+    }
+
+    /// Another clock.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Another source of randomness. Secrets come from it too.
+    pub fn entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
+        self.entropy = entropy;
+        self
+    }
+
+    /// The URL, with its final slash, under which each error code has its page: the `type` of a problem.
+    pub fn error_docs(mut self, url: impl Into<String>) -> Self {
+        self.error_docs = url.into();
+        self
+    }
+
+    /// Where webhooks may be sent to.
+    pub const fn targets(mut self, targets: TargetPolicy) -> Self {
+        self.targets = targets;
+        self
+    }
+
+    /// When deliveries are tried again.
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn build(self) -> Tickets {
+        let Self { store, clock, entropy, error_docs, targets, schedule } = self;
+        let ids = IdGenerator::new(Arc::clone(&entropy));
+        let cursor_key = OnceCell::new();
+        Tickets { inner: Arc::new(Inner { store, clock, entropy, ids, error_docs, targets, schedule, cursor_key }) }
+    }
+}

@@ -1,0 +1,168 @@
+use super::{Desk, Error, answer};
+use crate::{
+    decide::{Command, Context, Decision, Rejection, TicketCommand, decide, decide_dead_letter, decide_endpoint},
+    limits::CONTENTION_RETRIES_MAX,
+    model::{contact::ContactHandle, thread::ThreadEntry, ticket::Version},
+    platform::{
+        idempotency::{Claim, Fingerprint, IdempotencyKey, Recorded, StoredResponse},
+        json::Json,
+        problem::{self, Problem},
+    },
+    store::{Commit, CommitOutcome, Effect, Loaded, Lookup, Subject},
+};
+
+/// A command with its key, on its way to [`Desk::execute`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Request {
+    claim: Claim,
+    if_match: Option<Version>,
+    command: Command,
+}
+
+impl Request {
+    /// A command from within the process: the key stands for the command as it is.
+    pub fn new(key: &IdempotencyKey, command: Command) -> Self {
+        // A command of ours can be written; were one not, its key would stand for an empty body.
+        let body = command.body().unwrap_or(Json::Null);
+        Self::as_sent(key, command, &body)
+    }
+
+    /// A command that came as JSON: the key stands for that very JSON.
+    pub fn as_sent(key: &IdempotencyKey, command: Command, body: &Json) -> Self {
+        let parameter = command.path_parameter();
+        let parameters: Vec<_> = parameter.iter().map(String::as_str).collect();
+        let fingerprint = Fingerprint::of(command.operation(), &parameters, body);
+        Self { claim: Claim { key: key.clone(), fingerprint }, if_match: None, command }
+    }
+
+    /// Only if the ticket is in this version.
+    pub const fn if_match(mut self, version: Option<Version>) -> Self {
+        self.if_match = version;
+        self
+    }
+}
+
+/// The answer to a request: a success or a rejection, recorded with its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a pair")]
+pub struct Answer {
+    /// The answer, byte for byte what every repetition gets.
+    pub response: StoredResponse,
+    /// Whether this is a repetition.
+    pub replayed: bool,
+}
+
+impl Desk {
+    /// Does what a request asks for, once. The typed methods go through here; so do the doors that have their requests
+    /// as JSON.
+    ///
+    /// # Errors
+    /// What is not recorded: a fault of the request itself, a key used for another request, a failed precondition,
+    /// contention, and faults of the store. A rejection is an [`Answer`].
+    pub async fn execute(&self, request: Request) -> Result<Answer, Error> {
+        let Request { claim, if_match, command } = request;
+        let faults = command.faults();
+        if !faults.is_empty() {
+            return Err(Problem::validation(faults).into());
+        }
+        let contact = match &command {
+            Command::Ticket(command) => command.inline_contact().and_then(|contact| contact.handle()),
+            Command::Endpoint(_) | Command::DeadLetter(_) => None,
+        };
+
+        for _ in 0..=CONTENTION_RETRIES_MAX {
+            let lookup = Lookup { key: Some(&claim.key), subject: subject(&command, contact.as_ref()) };
+            let known = self.inner.store.load(&self.realm, lookup).await?;
+            // Before anything is decided: a repetition must not be judged by what has happened since.
+            if let Some(recorded) = known.recorded {
+                return replay(recorded, &claim);
+            }
+            check_version(if_match, &known)?;
+
+            let (effect, response) = self.decide(&known, &command);
+            let commit = Commit::new(
+                self.realm.clone(),
+                self.inner.clock.now(),
+                Some((claim.clone(), response.clone())),
+                effect,
+            );
+            match self.inner.store.commit(commit).await? {
+                CommitOutcome::Applied => return Ok(Answer { response, replayed: false }),
+                CommitOutcome::Replayed(response) => return Ok(Answer { response, replayed: true }),
+                CommitOutcome::KeyReused => return Err(key_reused()),
+                CommitOutcome::Stale => tokio::task::yield_now().await,
+            }
+        }
+        Err(Error::contention())
+    }
+
+    fn decide(&self, known: &Loaded, command: &Command) -> (Effect, StoredResponse) {
+        let cx = Context {
+            environment: self.realm.environment(),
+            now: self.inner.clock.now(),
+            actor: self.actor,
+            ids: &self.inner.ids,
+            entropy: &*self.inner.entropy,
+            targets: self.inner.targets,
+        };
+        let decided = match command {
+            Command::Ticket(command) => decide(known, command, &cx).map(|decision| of_ticket(command, decision)),
+            Command::Endpoint(command) => decide_endpoint(known, command, &cx)
+                .map(|(effect, endpoint)| (effect, answer::endpoint(command, endpoint))),
+            Command::DeadLetter(command) => {
+                decide_dead_letter(known, command, &cx).map(|(effect, delivery)| (effect, answer::delivery(&delivery)))
+            }
+        };
+        decided.unwrap_or_else(|rejection| (Effect::None, self.reject(&rejection)))
+    }
+
+    fn reject(&self, rejection: &Rejection) -> StoredResponse {
+        let request_id = self.request_id.unwrap_or_else(|| self.inner.ids.generate(self.inner.clock.now()));
+        answer::problem(&rejection.problem(), &self.inner.error_docs, request_id)
+    }
+}
+
+fn of_ticket(command: &TicketCommand, decision: Decision) -> (Effect, StoredResponse) {
+    match decision {
+        Decision::Unchanged(ticket) => (Effect::None, answer::ticket(command, &ticket, None)),
+        Decision::Changed(change) => {
+            let entry: Option<&ThreadEntry> = change.entries.first();
+            let response = answer::ticket(command, &change.ticket, entry);
+            (Effect::Ticket(change), response)
+        }
+    }
+}
+
+fn subject<'a>(command: &'a Command, contact: Option<&'a ContactHandle>) -> Subject<'a> {
+    match command {
+        Command::Ticket(command) => match command.subject() {
+            Subject::NewTicket { contact: _, follow_up_of } => Subject::NewTicket { contact, follow_up_of },
+            other => other,
+        },
+        Command::Endpoint(command) => command.subject(),
+        Command::DeadLetter(command) => command.subject(),
+    }
+}
+
+fn replay(recorded: Recorded, claim: &Claim) -> Result<Answer, Error> {
+    if recorded.fingerprint == claim.fingerprint {
+        Ok(Answer { response: recorded.response, replayed: true })
+    } else {
+        Err(key_reused())
+    }
+}
+
+fn key_reused() -> Error {
+    Problem::new(problem::IDEMPOTENCY_KEY_REUSED, "use a new key for a new request").into()
+}
+
+fn check_version(if_match: Option<Version>, known: &Loaded) -> Result<(), Error> {
+    match (if_match, &known.ticket) {
+        (Some(wanted), Some(ticket)) if wanted != ticket.version => {
+            let detail = format!("the ticket is in version {}", ticket.version.0);
+            Err(Problem::new(problem::PRECONDITION_FAILED, detail).into())
+        }
+        _ => Ok(()),
+    }
+}

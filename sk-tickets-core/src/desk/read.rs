@@ -1,0 +1,160 @@
+//! The reads.
+
+use super::{Desk, Error, paging::List};
+use crate::{
+    model::{
+        delivery::{DELIVERY_ORDER, Delivery, DeliveryFilter},
+        endpoint::{ENDPOINT_ORDER, EndpointView},
+        event::{Event, FEED_ORDER, FeedPosition},
+        id::{EntryId, TicketId},
+        page::{Order, Page, PageRequest},
+        thread::{THREAD_ORDER, ThreadEntry},
+        ticket::{TICKET_ORDER, Ticket, TicketFilter, TicketView},
+    },
+    platform::id::{DeliveryId, EndpointId, EventId},
+};
+
+impl Desk {
+    /// A ticket, with its place in its queue.
+    ///
+    /// # Errors
+    /// [`Error`] if the store fails.
+    pub async fn ticket(&self, id: TicketId) -> Result<Option<TicketView>, Error> {
+        Ok(self.inner.store.ticket(&self.realm, id).await?)
+    }
+
+    /// Tickets that match, newest first unless asked otherwise.
+    ///
+    /// A ticket that matches for as long as the pages are read is given exactly once; one that is made or changed
+    /// meanwhile at most once.
+    ///
+    /// # Errors
+    /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
+    pub async fn tickets(&self, filter: &TicketFilter, page: &PageRequest) -> Result<Page<Ticket>, Error> {
+        let list = List { name: "tickets".to_owned(), filter, order: TICKET_ORDER, key: |ticket: &Ticket| ticket.id };
+        self.page(list, page, |spec| async move { Ok(self.inner.store.ticket_page(&self.realm, filter, spec).await?) })
+            .await
+    }
+
+    /// The thread of a ticket, oldest entry first unless asked otherwise; none if there is no such ticket.
+    ///
+    /// # Errors
+    /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
+    pub async fn thread(&self, id: TicketId, page: &PageRequest) -> Result<Option<Page<ThreadEntry>>, Error> {
+        let mut found = true;
+        let list = List {
+            name: format!("thread {id}"),
+            filter: &(),
+            order: THREAD_ORDER,
+            key: |entry: &ThreadEntry| entry.sequence,
+        };
+        let seen = &mut found;
+        let page = self
+            .page(list, page, |spec| async move {
+                let entries = self.inner.store.thread_page(&self.realm, id, spec).await?;
+                *seen = entries.is_some();
+                Ok(entries.unwrap_or_default())
+            })
+            .await?;
+        Ok(found.then_some(page))
+    }
+
+    /// One entry of a ticket's thread.
+    ///
+    /// # Errors
+    /// [`Error`] if the store fails.
+    pub async fn thread_entry(&self, ticket: TicketId, entry: EntryId) -> Result<Option<ThreadEntry>, Error> {
+        Ok(self.inner.store.thread_entry(&self.realm, ticket, entry).await?)
+    }
+
+    /// The feed of events in the order of commits, newest first unless asked otherwise.
+    ///
+    /// In ascending order there always is a `next_cursor`: who goes on from it misses nothing and sees nothing twice.
+    ///
+    /// # Errors
+    /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
+    pub async fn events(&self, page: &PageRequest) -> Result<Page<Event>, Error> {
+        const NAME: &str = "events";
+        let list = List {
+            name: NAME.to_owned(),
+            filter: &(),
+            order: FEED_ORDER,
+            key: |(position, _): &(FeedPosition, Event)| *position,
+        };
+        let order = page.order.unwrap_or(FEED_ORDER);
+        let Page { data, has_more, mut next_cursor } = self
+            .page(list, page, |spec| async move { Ok(self.inner.store.event_page(&self.realm, spec).await?) })
+            .await?;
+        if order == Order::Asc && next_cursor.is_none() {
+            next_cursor = match (data.last(), &page.cursor) {
+                (None, Some(cursor)) => Some(cursor.clone()),
+                (last, _) => {
+                    let position = last.map_or(FeedPosition(0), |(position, _)| *position);
+                    Some(self.follow(NAME, &(), order, position).await?)
+                }
+            };
+        }
+        Ok(Page { data: data.into_iter().map(|(_, event)| event).collect(), has_more, next_cursor })
+    }
+
+    /// One event of the feed.
+    ///
+    /// # Errors
+    /// [`Error`] if the store fails.
+    pub async fn event(&self, id: EventId) -> Result<Option<Event>, Error> {
+        Ok(self.inner.store.event(&self.realm, id).await?)
+    }
+
+    /// The webhook endpoints, newest first unless asked otherwise; without their secrets.
+    ///
+    /// # Errors
+    /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
+    pub async fn endpoints(&self, page: &PageRequest) -> Result<Page<EndpointView>, Error> {
+        let list = List {
+            name: "webhook_endpoints".to_owned(),
+            filter: &(),
+            order: ENDPOINT_ORDER,
+            key: |endpoint: &EndpointView| endpoint.id,
+        };
+        self.page(list, page, |spec| async move {
+            let endpoints = self.inner.store.endpoint_page(&self.realm, spec).await?;
+            Ok(endpoints.into_iter().map(EndpointView::public).collect())
+        })
+        .await
+    }
+
+    /// A webhook endpoint, without its secret.
+    ///
+    /// # Errors
+    /// [`Error`] if the store fails.
+    pub async fn endpoint(&self, id: EndpointId) -> Result<Option<EndpointView>, Error> {
+        Ok(self.inner.store.endpoint(&self.realm, id).await?.map(EndpointView::public))
+    }
+
+    /// Deliveries that match, newest first unless asked otherwise, each with all its attempts.
+    ///
+    /// # Errors
+    /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
+    pub async fn deliveries(&self, filter: &DeliveryFilter, page: &PageRequest) -> Result<Page<Delivery>, Error> {
+        let list = List {
+            name: "deliveries".to_owned(),
+            filter,
+            order: DELIVERY_ORDER,
+            key: |delivery: &Delivery| delivery.id,
+        };
+        self.page(
+            list,
+            page,
+            |spec| async move { Ok(self.inner.store.delivery_page(&self.realm, filter, spec).await?) },
+        )
+        .await
+    }
+
+    /// A delivery with all its attempts.
+    ///
+    /// # Errors
+    /// [`Error`] if the store fails.
+    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, Error> {
+        Ok(self.inner.store.delivery(&self.realm, id).await?)
+    }
+}

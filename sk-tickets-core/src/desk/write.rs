@@ -1,0 +1,200 @@
+//! The mutations, typed. Each takes the idempotency key first: the same key and the same command do it once.
+
+use serde::de::DeserializeOwned;
+
+use super::{Answer, Desk, Error, Receipt, Request};
+use crate::{
+    decide::{Command, DeadLetterCommand, EndpointCommand, TicketCommand},
+    model::{
+        delivery::{Delivery, DiscardDeadLetter},
+        endpoint::{CreateEndpoint, EndpointView, UpdateEndpoint},
+        id::TicketId,
+        thread::{PostEntry, ThreadEntry},
+        ticket::{AssignTicket, CreateTicket, Ticket, TransitionTicket, UpdateTicket},
+    },
+    platform::{
+        id::{DeliveryId, EndpointId},
+        idempotency::IdempotencyKey,
+        problem::{self, Problem},
+    },
+};
+
+impl Desk {
+    /// Makes a ticket.
+    ///
+    /// # Errors
+    /// [`Error`]: the request is not lawful, the key stands for another one, or the store fails.
+    pub async fn create_ticket(&self, key: &IdempotencyKey, ticket: CreateTicket) -> Result<Receipt<Ticket>, Error> {
+        self.ticket_command(key, TicketCommand::Create(Box::new(ticket))).await
+    }
+
+    /// Changes what a ticket says of itself.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`, `ticket_closed`.
+    pub async fn update_ticket(
+        &self,
+        key: &IdempotencyKey,
+        id: TicketId,
+        change: UpdateTicket,
+    ) -> Result<Receipt<Ticket>, Error> {
+        self.ticket_command(key, TicketCommand::Update(id, change)).await
+    }
+
+    /// Gives a ticket to somebody, or back to its queue.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`, `ticket_closed`.
+    pub async fn assign_ticket(
+        &self,
+        key: &IdempotencyKey,
+        id: TicketId,
+        assignment: AssignTicket,
+    ) -> Result<Receipt<Ticket>, Error> {
+        self.ticket_command(key, TicketCommand::Assign(id, assignment)).await
+    }
+
+    /// Moves a ticket to another status.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`, `illegal_transition`, `owner_required`, `reason_required`,
+    /// `resolution_note_required`.
+    pub async fn transition_ticket(
+        &self,
+        key: &IdempotencyKey,
+        id: TicketId,
+        transition: TransitionTicket,
+    ) -> Result<Receipt<Ticket>, Error> {
+        self.ticket_command(key, TicketCommand::Transition(id, transition)).await
+    }
+
+    /// Writes a message or a note into a ticket's thread.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`, `ticket_closed`.
+    pub async fn post_to_thread(
+        &self,
+        key: &IdempotencyKey,
+        id: TicketId,
+        entry: PostEntry,
+    ) -> Result<Receipt<ThreadEntry>, Error> {
+        self.ticket_command(key, TicketCommand::Post(id, entry)).await
+    }
+
+    /// Makes a webhook endpoint. The answer, and every replay of it, has the secret.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `endpoint_limit_reached`.
+    pub async fn create_endpoint(
+        &self,
+        key: &IdempotencyKey,
+        endpoint: CreateEndpoint,
+    ) -> Result<Receipt<EndpointView>, Error> {
+        self.endpoint_command(key, EndpointCommand::Create(endpoint)).await
+    }
+
+    /// Changes a webhook endpoint.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`.
+    pub async fn update_endpoint(
+        &self,
+        key: &IdempotencyKey,
+        id: EndpointId,
+        change: UpdateEndpoint,
+    ) -> Result<Receipt<EndpointView>, Error> {
+        self.endpoint_command(key, EndpointCommand::Update(id, change)).await
+    }
+
+    /// Tells an endpoint again what happens. What came meanwhile waits in dead letters.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`.
+    pub async fn enable_endpoint(&self, key: &IdempotencyKey, id: EndpointId) -> Result<Receipt<EndpointView>, Error> {
+        self.endpoint_command(key, EndpointCommand::Enable(id)).await
+    }
+
+    /// Tells an endpoint nothing more; what it would be told becomes dead letters.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`.
+    pub async fn disable_endpoint(&self, key: &IdempotencyKey, id: EndpointId) -> Result<Receipt<EndpointView>, Error> {
+        self.endpoint_command(key, EndpointCommand::Disable(id)).await
+    }
+
+    /// Sends an endpoint a signed event of type `ping`.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`, `endpoint_disabled`.
+    pub async fn ping_endpoint(&self, key: &IdempotencyKey, id: EndpointId) -> Result<Receipt<EndpointView>, Error> {
+        self.endpoint_command(key, EndpointCommand::Ping(id)).await
+    }
+
+    /// Deletes an endpoint; what it was not told yet is given up, visibly.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`.
+    pub async fn delete_endpoint(&self, key: &IdempotencyKey, id: EndpointId) -> Result<Receipt<()>, Error> {
+        let answer = self.execute(Request::new(key, Command::Endpoint(EndpointCommand::Delete(id)))).await?;
+        let Answer { response, replayed } = accepted(answer)?;
+        debug_assert!(response.body.is_empty());
+        Ok(Receipt { value: (), replayed })
+    }
+
+    /// Delivers a dead letter again, with the schedule from its start.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`, `not_a_dead_letter`, `endpoint_disabled`.
+    pub async fn replay_dead_letter(&self, key: &IdempotencyKey, id: DeliveryId) -> Result<Receipt<Delivery>, Error> {
+        self.typed(key, Command::DeadLetter(DeadLetterCommand::Replay(id))).await
+    }
+
+    /// Gives up a dead letter.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`, `not_a_dead_letter`.
+    pub async fn discard_dead_letter(
+        &self,
+        key: &IdempotencyKey,
+        id: DeliveryId,
+        discard: DiscardDeadLetter,
+    ) -> Result<Receipt<Delivery>, Error> {
+        self.typed(key, Command::DeadLetter(DeadLetterCommand::Discard(id, discard))).await
+    }
+
+    async fn ticket_command<T: DeserializeOwned>(
+        &self,
+        key: &IdempotencyKey,
+        command: TicketCommand,
+    ) -> Result<Receipt<T>, Error> {
+        self.typed(key, Command::Ticket(command)).await
+    }
+
+    async fn endpoint_command(
+        &self,
+        key: &IdempotencyKey,
+        command: EndpointCommand,
+    ) -> Result<Receipt<EndpointView>, Error> {
+        self.typed(key, Command::Endpoint(command)).await
+    }
+
+    async fn typed<T: DeserializeOwned>(&self, key: &IdempotencyKey, command: Command) -> Result<Receipt<T>, Error> {
+        let Answer { response, replayed } = accepted(self.execute(Request::new(key, command)).await?)?;
+        match serde_json::from_slice(&response.body) {
+            Ok(value) => Ok(Receipt { value, replayed }),
+            Err(_) => Err(unreadable()),
+        }
+    }
+}
+
+/// The answer if it is a success; a recorded rejection as an error.
+fn accepted(answer: Answer) -> Result<Answer, Error> {
+    if answer.response.status < 400 {
+        return Ok(answer);
+    }
+    Err(Problem::from_json(&answer.response.body).map_or_else(unreadable, Error::from))
+}
+
+fn unreadable() -> Error {
+    Problem::new(problem::INTERNAL, "the recorded answer cannot be read").into()
+}

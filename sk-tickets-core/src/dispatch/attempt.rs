@@ -1,0 +1,125 @@
+use std::{pin::pin, time::Duration};
+
+use tokio::select;
+
+use super::{Dispatcher, LEASE, SendError, WebhookReply, WebhookRequest};
+use crate::{
+    limits::ATTEMPT_RESPONSE_BYTES_MAX,
+    model::delivery::Attempt,
+    platform::{time::Timestamp, webhook::signature_header},
+    store::{LeasedDelivery, NextStep, Settled},
+};
+
+/// How long a receiver may take to answer.
+const TIME_OUT: Duration = Duration::from_secs(15);
+/// How often a lease is renewed while its attempt runs.
+const RENEWAL: Duration = Duration::from_secs(3);
+/// The receiver says that nobody will ever be there again.
+const GONE: u16 = 410;
+
+/// Makes one attempt and settles it.
+pub(super) async fn run(dispatcher: &Dispatcher, delivery: LeasedDelivery) {
+    let at = dispatcher.clock.now();
+    let Some(outcome) = send(dispatcher, &delivery, at).await else {
+        tracing::warn!(delivery = %delivery.lease.delivery_id, "lost the lease during the attempt");
+        return;
+    };
+    let ended = dispatcher.clock.now();
+    let next = next_step(dispatcher, &delivery, &outcome, ended);
+    let attempt = record(delivery.attempts_before + 1, at, ended, outcome);
+
+    tracing::info!(
+        delivery = %delivery.lease.delivery_id,
+        event = %delivery.event_id,
+        endpoint = %delivery.endpoint_id,
+        attempt = attempt.number,
+        status = attempt.status_code,
+        error = attempt.error.as_deref(),
+        latency_ms = attempt.latency_ms,
+        ?next,
+        "webhook attempted"
+    );
+    match dispatcher.store.settle(&delivery.lease, attempt, next).await {
+        Ok(Settled::Recorded) => {}
+        Ok(Settled::LeaseLost) => {
+            tracing::warn!(delivery = %delivery.lease.delivery_id, "lost the lease before the attempt was settled");
+        }
+        // The lease runs out and the delivery is attempted again: at least once, never not at all.
+        Err(error) => tracing::warn!(delivery = %delivery.lease.delivery_id, %error, "an attempt was not settled"),
+    }
+}
+
+/// Signs and sends, renewing the lease meanwhile; none if the lease was lost.
+async fn send(
+    dispatcher: &Dispatcher,
+    delivery: &LeasedDelivery,
+    at: Timestamp,
+) -> Option<Result<WebhookReply, SendError>> {
+    let id = delivery.event_id.to_string();
+    // Signed anew for each attempt: receivers refuse a timestamp that is more than five minutes old.
+    let signature = signature_header(&delivery.secrets, &id, at.as_secs(), &delivery.payload);
+    let mut sending = pin!(dispatcher.sender.send(WebhookRequest {
+        url: delivery.url.clone(),
+        environment: delivery.lease.realm.environment(),
+        id,
+        timestamp: at.as_secs().to_string(),
+        signature,
+        body: delivery.payload.clone(),
+    }));
+    let mut time_out = pin!(dispatcher.clock.sleep_until(at + TIME_OUT));
+    let mut renew_at = at + RENEWAL;
+    loop {
+        select! {
+            outcome = &mut sending => return Some(outcome),
+            () = &mut time_out => {
+                return Some(Err(SendError(format!("no answer within {} s", TIME_OUT.as_secs()))));
+            }
+            () = dispatcher.clock.sleep_until(renew_at) => {
+                renew_at = dispatcher.clock.now() + RENEWAL;
+                match dispatcher.store.renew(&delivery.lease, dispatcher.clock.now() + LEASE).await {
+                    Ok(Settled::Recorded) => {}
+                    Ok(Settled::LeaseLost) => return None,
+                    Err(error) => tracing::warn!(%error, "a lease was not renewed; trying again"),
+                }
+            }
+        }
+    }
+}
+
+fn next_step(
+    dispatcher: &Dispatcher,
+    delivery: &LeasedDelivery,
+    outcome: &Result<WebhookReply, SendError>,
+    ended: Timestamp,
+) -> NextStep {
+    let retry_after = match outcome {
+        Ok(reply) if (200..300).contains(&reply.status_code) => return NextStep::Delivered,
+        Ok(reply) if reply.status_code == GONE => return NextStep::DisableEndpoint,
+        Ok(reply) => reply.retry_after,
+        Err(_) => None,
+    };
+    dispatcher
+        .schedule
+        .next_attempt(delivery.failures + 1, ended, retry_after)
+        .map_or(NextStep::DeadLetter, NextStep::RetryAt)
+}
+
+fn record(number: u32, at: Timestamp, ended: Timestamp, outcome: Result<WebhookReply, SendError>) -> Attempt {
+    let latency_ms = u64::try_from(ended.since(at).as_millis()).unwrap_or(u64::MAX);
+    match outcome {
+        Ok(WebhookReply { status_code, retry_after: _, mut body }) => {
+            body.truncate(ATTEMPT_RESPONSE_BYTES_MAX);
+            let error = match status_code {
+                200..300 => None,
+                300..400 => Some(format!("answered {status_code}: redirects are not followed")),
+                _ => Some(format!("answered {status_code}")),
+            };
+            // Not every database can keep U+0000 in a text.
+            let response = String::from_utf8_lossy(&body).replace('\0', "\u{FFFD}");
+            Attempt { number, at, status_code: Some(status_code), error, latency_ms, response: Some(response) }
+        }
+        Err(SendError(error)) => {
+            Attempt { number, at, status_code: None, error: Some(error), latency_ms, response: None }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The reference store: plain collections behind a lock. It is the executable specification that real stores are
+//! compared with, and handy in tests. Nothing survives the process.
+
+mod queue;
+mod reader;
+mod writer;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+
+use crate::{
+    model::{
+        api_key::ApiKey,
+        contact::Contact,
+        delivery::Delivery,
+        endpoint::Endpoint,
+        event::{Event, FeedPosition},
+        id::{ContactId, TicketId},
+        thread::ThreadEntry,
+        ticket::Ticket,
+    },
+    platform::{
+        api_key::ApiKeyHash,
+        cursor::CursorKey,
+        id::{ApiKeyId, DeliveryId, EndpointId, EventId},
+        idempotency::{IdempotencyKey, Recorded},
+        realm::Realm,
+        time::Timestamp,
+    },
+    store::{Directory, Result, WorkerId},
+};
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    world: Mutex<World>,
+    work: Notify,
+}
+
+#[derive(Debug, Default)]
+struct World {
+    realms: BTreeMap<Realm, RealmData>,
+    keys: BTreeMap<ApiKeyId, (ApiKeyHash, ApiKey)>,
+    cursor_key: Option<CursorKey>,
+}
+
+#[derive(Debug, Default)]
+struct RealmData {
+    tickets: BTreeMap<TicketId, Ticket>,
+    threads: BTreeMap<TicketId, Vec<ThreadEntry>>,
+    contacts: BTreeMap<ContactId, Contact>,
+    /// What is in the feed, by position.
+    feed: BTreeMap<FeedPosition, EventId>,
+    /// Every event, pings too.
+    events: BTreeMap<EventId, Event>,
+    endpoints: BTreeMap<EndpointId, EndpointRow>,
+    deliveries: BTreeMap<DeliveryId, DeliveryRow>,
+    claims: BTreeMap<IdempotencyKey, Recorded>,
+}
+
+#[derive(Debug)]
+struct EndpointRow {
+    endpoint: Endpoint,
+    deleted: bool,
+}
+
+#[derive(Debug)]
+struct DeliveryRow {
+    delivery: Delivery,
+    /// Failed attempts since the schedule began.
+    failures: u32,
+    /// Grows with each lease.
+    token: u64,
+    lease: Option<(WorkerId, Timestamp)>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        // Every change is made after all that can fail, so a poisoned world is still whole.
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Directory for MemoryStore {
+    async fn api_key_create(&self, key: &ApiKey, hash: ApiKeyHash) -> Result<()> {
+        let mut world = self.world();
+        world.realms.entry(key.realm.clone()).or_default();
+        world.keys.insert(key.id, (hash, key.clone()));
+        Ok(())
+    }
+
+    async fn api_key_by_hash(&self, hash: ApiKeyHash) -> Result<Option<ApiKey>> {
+        Ok(self.world().keys.values().find(|(known, _)| *known == hash).map(|(_, key)| key.clone()))
+    }
+
+    async fn api_keys(&self) -> Result<Vec<ApiKey>> {
+        Ok(self.world().keys.values().map(|(_, key)| key.clone()).collect())
+    }
+
+    async fn api_key_revoke(&self, id: ApiKeyId, at: Timestamp) -> Result<bool> {
+        Ok(match self.world().keys.get_mut(&id) {
+            Some((_, key)) if key.revoked_at.is_none() => {
+                key.revoked_at = Some(at);
+                true
+            }
+            Some(_) | None => false,
+        })
+    }
+
+    async fn api_key_used(&self, id: ApiKeyId, at: Timestamp) -> Result<()> {
+        if let Some((_, key)) = self.world().keys.get_mut(&id) {
+            key.last_used_at = key.last_used_at.max(Some(at));
+        }
+        Ok(())
+    }
+
+    async fn cursor_key(&self, candidate: CursorKey) -> Result<CursorKey> {
+        Ok(self.world().cursor_key.get_or_insert(candidate).clone())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+use std::{collections::BTreeMap, ops::Bound};
+
+use async_trait::async_trait;
+
+use super::{MemoryStore, RealmData};
+use crate::{
+    model::{
+        contact::{Contact, ContactHandle},
+        delivery::{Delivery, DeliveryFilter},
+        endpoint::Endpoint,
+        event::{Event, FeedPosition},
+        id::{EntryId, TicketId},
+        page::Order,
+        thread::ThreadEntry,
+        ticket::{OwnerFilter, Ticket, TicketFilter, TicketView},
+    },
+    platform::{
+        id::{DeliveryId, EndpointId, EventId},
+        realm::Realm,
+    },
+    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject},
+};
+
+#[async_trait]
+impl RealmReader for MemoryStore {
+    async fn ticket(&self, realm: &Realm, id: TicketId) -> Result<Option<TicketView>> {
+        Ok(self.in_realm(realm, |data| {
+            let ticket = data.tickets.get(&id)?.clone();
+            let queue_position = data.queue_position(&ticket);
+            Some(TicketView { ticket, queue_position })
+        }))
+    }
+
+    async fn ticket_page(&self, realm: &Realm, filter: &TicketFilter, page: PageSpec<TicketId>) -> Result<Vec<Ticket>> {
+        Ok(self.in_realm(realm, |data| {
+            rows(&data.tickets, page, |ticket| matches(filter, ticket).then(|| ticket.clone()))
+        }))
+    }
+
+    async fn thread_page(
+        &self,
+        realm: &Realm,
+        ticket: TicketId,
+        page: PageSpec<u64>,
+    ) -> Result<Option<Vec<ThreadEntry>>> {
+        Ok(self.in_realm(realm, |data| {
+            let by_sequence = data.threads.get(&ticket)?.iter().map(|entry| (entry.sequence, entry)).collect();
+            Some(rows(&by_sequence, page, |entry| Some((*entry).clone())))
+        }))
+    }
+
+    async fn thread_entry(&self, realm: &Realm, ticket: TicketId, entry: EntryId) -> Result<Option<ThreadEntry>> {
+        Ok(self.in_realm(realm, |data| data.threads.get(&ticket)?.iter().find(|row| row.id == entry).cloned()))
+    }
+
+    async fn event(&self, realm: &Realm, id: EventId) -> Result<Option<Event>> {
+        Ok(self.in_realm(realm, |data| data.events.get(&id).filter(|event| event.ticket_id.is_some()).cloned()))
+    }
+
+    async fn event_page(&self, realm: &Realm, page: PageSpec<FeedPosition>) -> Result<Vec<(FeedPosition, Event)>> {
+        Ok(self.in_realm(realm, |data| {
+            let feed = data.feed.iter().map(|(position, id)| (*position, (*position, *id))).collect();
+            rows(&feed, page, |(position, id)| Some((*position, data.events.get(id)?.clone())))
+        }))
+    }
+
+    async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>> {
+        Ok(self.in_realm(realm, |data| data.endpoint(id).cloned()))
+    }
+
+    async fn endpoint_page(&self, realm: &Realm, page: PageSpec<EndpointId>) -> Result<Vec<Endpoint>> {
+        Ok(self.in_realm(realm, |data| rows(&data.endpoints, page, |row| (!row.deleted).then(|| row.endpoint.clone()))))
+    }
+
+    async fn delivery(&self, realm: &Realm, id: DeliveryId) -> Result<Option<Delivery>> {
+        Ok(self.in_realm(realm, |data| data.deliveries.get(&id).map(|row| row.delivery.clone())))
+    }
+
+    async fn delivery_page(
+        &self,
+        realm: &Realm,
+        filter: &DeliveryFilter,
+        page: PageSpec<DeliveryId>,
+    ) -> Result<Vec<Delivery>> {
+        let DeliveryFilter { status, endpoint_id, dead_letters } = *filter;
+        let wanted = |delivery: &Delivery| {
+            status.is_none_or(|status| delivery.status == status)
+                && endpoint_id.is_none_or(|id| delivery.endpoint_id == id)
+                && (!dead_letters || delivery.is_dead_letter())
+        };
+        Ok(self.in_realm(realm, |data| {
+            rows(&data.deliveries, page, |row| wanted(&row.delivery).then(|| row.delivery.clone()))
+        }))
+    }
+
+    async fn load(&self, realm: &Realm, lookup: Lookup<'_>) -> Result<Loaded> {
+        Ok(self.in_realm(realm, |data| {
+            let mut loaded =
+                Loaded { recorded: lookup.key.and_then(|key| data.claims.get(key)).cloned(), ..Loaded::default() };
+            match lookup.subject {
+                Subject::NewTicket { contact, follow_up_of } => {
+                    loaded.contact = contact.and_then(|handle| data.contact(handle)).cloned();
+                    loaded.ticket = follow_up_of.and_then(|id| data.tickets.get(&id)).cloned();
+                }
+                Subject::Ticket(id) => {
+                    loaded.ticket = data.tickets.get(&id).cloned();
+                    loaded.thread_length = data.threads.get(&id).map_or(0, |thread| thread.len() as u64);
+                }
+                Subject::NewEndpoint => loaded.endpoint_count = data.endpoint_count(),
+                Subject::Endpoint(id) => loaded.endpoint = data.endpoint(id).cloned(),
+                Subject::Delivery(id) => {
+                    loaded.delivery = data.deliveries.get(&id).map(|row| row.delivery.clone());
+                    let endpoint_id = loaded.delivery.as_ref().map(|delivery| delivery.endpoint_id);
+                    loaded.endpoint = endpoint_id.and_then(|id| data.endpoint(id)).cloned();
+                }
+            }
+            loaded
+        }))
+    }
+}
+
+impl MemoryStore {
+    /// What `read` finds in a realm; the default of it where nobody has written to the realm.
+    fn in_realm<T: Default>(&self, realm: &Realm, read: impl FnOnce(&RealmData) -> T) -> T {
+        self.world().realms.get(realm).map(read).unwrap_or_default()
+    }
+}
+
+impl RealmData {
+    /// An endpoint that was not deleted.
+    pub(super) fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
+        self.endpoints.get(&id).filter(|row| !row.deleted).map(|row| &row.endpoint)
+    }
+
+    pub(super) fn endpoint_count(&self) -> usize {
+        self.endpoints.values().filter(|row| !row.deleted).count()
+    }
+
+    /// The contact with this address or, by phone, the first one with this number that has no address, else any.
+    pub(super) fn contact(&self, handle: &ContactHandle) -> Option<&Contact> {
+        match handle {
+            ContactHandle::Email(email) => {
+                self.contacts.values().find(|contact| contact.email.as_deref() == Some(email.as_str()))
+            }
+            ContactHandle::Phone(phone) => self
+                .contacts
+                .values()
+                .filter(|contact| contact.phone.as_deref() == Some(phone.as_str()))
+                .min_by_key(|contact| (contact.email.is_some(), contact.id)),
+        }
+    }
+
+    fn queue_position(&self, ticket: &Ticket) -> Option<u64> {
+        let rank = |ticket: &Ticket| Some((std::cmp::Reverse(ticket.priority), ticket.queued_at?, ticket.id));
+        let own = rank(ticket)?;
+        let ahead = self.tickets.values().filter(|other| other.queue == ticket.queue);
+        Some(1 + ahead.filter_map(rank).filter(|other| *other < own).count() as u64)
+    }
+}
+
+fn matches(filter: &TicketFilter, ticket: &Ticket) -> bool {
+    let TicketFilter { status, queue, owner, contact_id, topic, priority, tag, source, created_after, created_before } =
+        filter;
+    (status.is_empty() || status.contains(&ticket.status))
+        && queue.as_ref().is_none_or(|queue| ticket.queue == *queue)
+        && owner.is_none_or(|owner| match owner {
+            OwnerFilter::Nobody => ticket.owner_id.is_none(),
+            OwnerFilter::Owner(owner) => ticket.owner_id == Some(owner),
+        })
+        && contact_id.is_none_or(|id| ticket.contact_id == Some(id))
+        && topic.as_ref().is_none_or(|topic| ticket.topic.as_ref() == Some(topic))
+        && priority.is_none_or(|priority| ticket.priority == priority)
+        && tag.as_ref().is_none_or(|tag| ticket.tags.contains(tag))
+        && source.is_none_or(|source| ticket.source == source)
+        && created_after.is_none_or(|at| ticket.created_at >= at)
+        && created_before.is_none_or(|at| ticket.created_at < at)
+}
+
+/// A page of a map's rows that `pick` takes.
+fn rows<K: Ord + Copy, V, T>(map: &BTreeMap<K, V>, page: PageSpec<K>, pick: impl Fn(&V) -> Option<T>) -> Vec<T> {
+    let PageSpec { after, order, limit } = page;
+    let beyond = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let pick = |(_, row)| pick(row);
+    match order {
+        Order::Asc => map.range((beyond, Bound::Unbounded)).filter_map(pick).take(limit).collect(),
+        Order::Desc => map.range((Bound::Unbounded, beyond)).rev().filter_map(pick).take(limit).collect(),
+    }
+}

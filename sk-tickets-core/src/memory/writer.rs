@@ -1,0 +1,189 @@
+use async_trait::async_trait;
+
+use super::{DeliveryRow, EndpointRow, MemoryStore, RealmData};
+use crate::{
+    limits::ENDPOINTS_MAX,
+    model::{
+        contact::Contact,
+        delivery::{DeadReason, Delivery, DeliveryStatus, delivery_id},
+        endpoint::{Endpoint, EndpointStatus},
+        event::{Event, FeedPosition},
+    },
+    platform::{id::EndpointId, idempotency::Recorded, time::Timestamp},
+    store::{
+        Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, RealmWriter, Result, TicketChange,
+    },
+};
+
+#[async_trait]
+impl RealmWriter for MemoryStore {
+    async fn commit(&self, commit: Commit) -> Result<CommitOutcome> {
+        let mut world = self.world();
+        let data = world.realms.entry(commit.realm().clone()).or_default();
+        if let Some((claim, _)) = commit.claim()
+            && let Some(recorded) = data.claims.get(&claim.key)
+        {
+            return Ok(if recorded.fingerprint == claim.fingerprint {
+                CommitOutcome::Replayed(recorded.response.clone())
+            } else {
+                CommitOutcome::KeyReused
+            });
+        }
+        let applied = match commit.effect() {
+            Effect::None => true,
+            Effect::Ticket(change) => data.change_ticket(change),
+            Effect::Endpoint(change) => data.change_endpoint(change),
+            Effect::Delivery(change) => data.change_delivery(change, commit.at()),
+        };
+        if !applied {
+            return Ok(CommitOutcome::Stale);
+        }
+        if let Some((claim, response)) = commit.claim() {
+            let recorded = Recorded { fingerprint: claim.fingerprint, response: response.clone() };
+            data.claims.insert(claim.key.clone(), recorded);
+        }
+        drop(world);
+        self.work.notify_one();
+        Ok(CommitOutcome::Applied)
+    }
+}
+
+/// The changes. Each first sees whether it can take place, and answers false if not, with nothing changed.
+impl RealmData {
+    fn change_ticket(&mut self, change: &TicketChange) -> bool {
+        let TicketChange { expect, ticket, contact, entries, events } = change;
+        let current = self.tickets.get(&ticket.id).map(|ticket| ticket.version);
+        let as_expected = match expect {
+            Expectation::Absent => current.is_none(),
+            Expectation::Version(version) => current == Some(*version),
+        };
+        if !as_expected || contact.as_ref().is_some_and(|contact| self.handle_is_taken(contact)) {
+            return false;
+        }
+        self.contacts.extend(contact.iter().map(|contact| (contact.id, contact.clone())));
+        self.tickets.insert(ticket.id, ticket.clone());
+        self.threads.entry(ticket.id).or_default().extend(entries.iter().cloned());
+        for event in events {
+            let position = self.feed.last_key_value().map_or(1, |(last, _)| last.0 + 1);
+            self.feed.insert(FeedPosition(position), event.id);
+            self.events.insert(event.id, event.clone());
+            self.fan_out(event);
+        }
+        true
+    }
+
+    /// Whether another contact has the address or, where neither has one, the phone number.
+    fn handle_is_taken(&self, contact: &Contact) -> bool {
+        self.contacts.values().any(|other| match (&contact.email, &other.email) {
+            (Some(email), Some(taken)) => email == taken,
+            (None, None) => contact.phone.is_some() && contact.phone == other.phone,
+            (Some(_), None) | (None, Some(_)) => false,
+        })
+    }
+
+    fn fan_out(&mut self, event: &Event) {
+        let wanting = self.endpoints.values().filter(|row| !row.deleted && row.endpoint.wants(event.event_type));
+        for row in wanting {
+            let delivery = new_delivery(event, &row.endpoint);
+            self.deliveries.insert(delivery.id, DeliveryRow { delivery, failures: 0, token: 0, lease: None });
+        }
+    }
+
+    fn change_endpoint(&mut self, change: &EndpointChange) -> bool {
+        match change {
+            EndpointChange::Create(endpoint) => {
+                if self.endpoint_count() >= ENDPOINTS_MAX || self.endpoints.contains_key(&endpoint.id) {
+                    return false;
+                }
+                let row = EndpointRow { endpoint: endpoint.clone(), deleted: false };
+                self.endpoints.insert(endpoint.id, row);
+            }
+            EndpointChange::Update { before, after } => {
+                let Some(row) = self.endpoints.get_mut(&before.id).filter(|row| !row.deleted) else { return false };
+                let failing_since = row.endpoint.failing_since;
+                if (Endpoint { failing_since, ..before.clone() }) != row.endpoint {
+                    return false;
+                }
+                let enabled = before.status == EndpointStatus::Disabled && after.status == EndpointStatus::Enabled;
+                let failing_since = if enabled { None } else { failing_since };
+                row.endpoint = Endpoint { failing_since, ..after.clone() };
+                if after.status == EndpointStatus::Disabled {
+                    self.bury_pending(after.id, DeadReason::EndpointDisabled);
+                }
+            }
+            EndpointChange::Delete(id) => {
+                let Some(row) = self.endpoints.get_mut(id).filter(|row| !row.deleted) else { return false };
+                row.deleted = true;
+                self.bury_pending(*id, DeadReason::EndpointDeleted);
+                let letters = self.deliveries.values_mut().map(|row| &mut row.delivery);
+                for letter in letters.filter(|delivery| delivery.endpoint_id == *id && delivery.is_dead_letter()) {
+                    letter.reason = Some(DeadReason::EndpointDeleted);
+                }
+            }
+            EndpointChange::Ping(id, event) => {
+                let Some(endpoint) = self.endpoint(*id).cloned() else { return false };
+                self.events.insert(event.id, event.clone());
+                let delivery = new_delivery(event, &endpoint);
+                self.deliveries.insert(delivery.id, DeliveryRow { delivery, failures: 0, token: 0, lease: None });
+            }
+        }
+        true
+    }
+
+    /// Makes the pending deliveries of an endpoint dead.
+    pub(super) fn bury_pending(&mut self, endpoint: EndpointId, reason: DeadReason) {
+        let rows = self.deliveries.values_mut();
+        for row in rows.filter(|row| row.delivery.endpoint_id == endpoint && is_pending(&row.delivery)) {
+            row.bury(reason);
+        }
+    }
+
+    fn change_delivery(&mut self, change: &DeliveryChange, at: Timestamp) -> bool {
+        let (DeliveryChange::Replay(id) | DeliveryChange::Discard(id)) = change;
+        let Some(row) = self.deliveries.get_mut(id).filter(|row| row.delivery.is_dead_letter()) else { return false };
+        match change {
+            DeliveryChange::Replay(_) => {
+                row.delivery.status = DeliveryStatus::Pending;
+                row.delivery.reason = None;
+                row.delivery.next_attempt_at = Some(at);
+                row.failures = 0;
+            }
+            DeliveryChange::Discard(_) => row.delivery.reason = Some(DeadReason::Discarded),
+        }
+        true
+    }
+}
+
+impl DeliveryRow {
+    /// Makes the delivery dead, and any lease on it void.
+    pub(super) fn bury(&mut self, reason: DeadReason) {
+        self.delivery.status = DeliveryStatus::Dead;
+        self.delivery.reason = Some(reason);
+        self.delivery.next_attempt_at = None;
+        self.lease = None;
+    }
+}
+
+fn is_pending(delivery: &Delivery) -> bool {
+    delivery.status == DeliveryStatus::Pending
+}
+
+/// The delivery of an event to an endpoint: pending if the endpoint is enabled, else a dead letter at once.
+fn new_delivery(event: &Event, endpoint: &Endpoint) -> Delivery {
+    let (status, reason, next_attempt_at) = match endpoint.status {
+        EndpointStatus::Enabled => (DeliveryStatus::Pending, None, Some(event.at)),
+        EndpointStatus::Disabled => (DeliveryStatus::Dead, Some(DeadReason::EndpointDisabled), None),
+    };
+    Delivery {
+        id: delivery_id(event.id, endpoint.id),
+        endpoint_id: endpoint.id,
+        event_id: event.id,
+        event_type: event.event_type,
+        ticket_id: event.ticket_id,
+        status,
+        reason,
+        next_attempt_at,
+        attempts: Vec::new(),
+        created_at: event.at,
+    }
+}

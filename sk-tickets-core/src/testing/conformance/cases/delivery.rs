@@ -1,0 +1,353 @@
+//! The outbox: leases, attempts, the schedule, dead letters.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::oneshot;
+
+use super::super::fixture::{Fixture, key};
+use crate::{
+    model::{
+        delivery::{Attempt, DeadReason, Delivery, DeliveryFilter, DeliveryStatus, DiscardDeadLetter},
+        endpoint::EndpointStatus,
+        page::PageRequest,
+    },
+    platform::{
+        time::{Clock, Timestamp},
+        webhook::{SignatureHeaders, WebhookSecret, verify},
+    },
+    store::{Lease, NextStep, Settled, WorkerId},
+    testing::ScriptedSender,
+};
+
+const LEASE: Duration = Duration::from_secs(10);
+const ALICE: WorkerId = WorkerId(1);
+const BOB: WorkerId = WorkerId(2);
+
+async fn claim(fixture: &Fixture, worker: WorkerId) -> Vec<Lease> {
+    let due = fixture.store.claim_due(worker, fixture.tickets.now(), LEASE, 100).await.expect("claimed");
+    due.into_iter().map(|delivery| delivery.lease).collect()
+}
+
+fn attempt(fixture: &Fixture, number: u32, status_code: u16) -> Attempt {
+    Attempt {
+        number,
+        at: fixture.tickets.now(),
+        status_code: Some(status_code),
+        error: (status_code >= 300).then(|| format!("answered {status_code}")),
+        latency_ms: 12,
+        response: Some("noted ✓".to_owned()),
+    }
+}
+
+async fn deliveries(fixture: &Fixture) -> Vec<Delivery> {
+    fixture.desk.deliveries(&DeliveryFilter::default(), &PageRequest::first().limit(100)).await.expect("read").data
+}
+
+/// Only what is in the realm that a case looks at: the decoy has an endpoint of its own.
+fn mine(fixture: &Fixture, leases: Vec<Lease>) -> Vec<Lease> {
+    leases.into_iter().filter(|lease| lease.realm == *fixture.desk.realm()).collect()
+}
+
+/// Eight workers at once share the deliveries out, and never more than they ask for.
+pub async fn no_two_claims_give_the_same_delivery(fixture: &Fixture) {
+    fixture.endpoint(9_000).await;
+    for number in 0..20 {
+        fixture.ticket(&format!("number {number}")).await;
+    }
+    let now = fixture.tickets.now();
+    let workers: Vec<_> = (0..8)
+        .map(|worker| {
+            let store = Arc::clone(&fixture.store);
+            tokio::spawn(async move { store.claim_due(WorkerId(worker), now, LEASE, 3).await.expect("claimed") })
+        })
+        .collect();
+    let mut claimed = Vec::new();
+    for worker in workers {
+        let due = worker.await.expect("no panic");
+        assert!(due.len() <= 3);
+        claimed.extend(due.into_iter().map(|delivery| (delivery.lease.realm, delivery.lease.delivery_id)));
+    }
+    let count = claimed.len();
+    claimed.sort();
+    claimed.dedup();
+    assert_eq!((count, claimed.len()), (24, 24));
+    let rest = claim(fixture, ALICE).await;
+    assert_eq!(rest.len(), 16, "twenty in each of two realms, less what is leased");
+    assert!(claim(fixture, BOB).await.is_empty());
+}
+
+/// Once it ran out, another has the delivery, and nothing can be settled or renewed with it.
+pub async fn a_lease_that_ran_out_is_fenced(fixture: &Fixture) {
+    fixture.endpoint(9_000).await;
+    fixture.ticket("one").await;
+    let old = mine(fixture, claim(fixture, ALICE).await).remove(0);
+    fixture.clock.advance(LEASE - Duration::from_millis(1));
+    assert!(claim(fixture, BOB).await.is_empty());
+    fixture.tick();
+    let new = mine(fixture, claim(fixture, BOB).await).remove(0);
+    assert_eq!(new.delivery_id, old.delivery_id);
+    assert!(new.token > old.token);
+
+    let settled = fixture.store.settle(&old, attempt(fixture, 1, 200), NextStep::Delivered).await.expect("answered");
+    assert_eq!(settled, Settled::LeaseLost);
+    let renewed = fixture.store.renew(&old, fixture.tickets.now() + LEASE).await.expect("answered");
+    assert_eq!(renewed, Settled::LeaseLost);
+    assert_eq!(deliveries(fixture).await[0].attempts, []);
+
+    let settled = fixture.store.settle(&new, attempt(fixture, 1, 200), NextStep::Delivered).await.expect("answered");
+    assert_eq!(settled, Settled::Recorded);
+    let settled = fixture.store.settle(&new, attempt(fixture, 2, 200), NextStep::Delivered).await.expect("answered");
+    assert_eq!(settled, Settled::LeaseLost, "a lease ends when it is settled");
+    assert_eq!(deliveries(fixture).await[0].attempts.len(), 1);
+}
+
+/// Who renews keeps the delivery.
+pub async fn a_lease_can_be_renewed(fixture: &Fixture) {
+    fixture.endpoint(9_000).await;
+    fixture.ticket("one").await;
+    let leases = claim(fixture, ALICE).await;
+    fixture.clock.advance(LEASE / 2);
+    for lease in &leases {
+        let renewed = fixture.store.renew(lease, fixture.tickets.now() + LEASE).await.expect("answered");
+        assert_eq!(renewed, Settled::Recorded);
+    }
+    fixture.clock.advance(LEASE - Duration::from_millis(1));
+    assert!(claim(fixture, BOB).await.is_empty());
+    fixture.tick();
+    assert_eq!(claim(fixture, BOB).await.len(), leases.len());
+}
+
+/// Attempt, delivery and endpoint change together; a success ends a failing streak.
+pub async fn settling_records_the_attempt(fixture: &Fixture) {
+    let endpoint = fixture.endpoint(9_000).await;
+    fixture.ticket("one").await;
+    let failing_since = async || fixture.desk.endpoint(endpoint.id).await.expect("read").expect("there").failing_since;
+
+    let lease = mine(fixture, claim(fixture, ALICE).await).remove(0);
+    let first = attempt(fixture, 1, 500);
+    let retry_at = fixture.tickets.now() + Duration::from_secs(1);
+    let settled = fixture.store.settle(&lease, first.clone(), NextStep::RetryAt(retry_at)).await.expect("answered");
+    assert_eq!(settled, Settled::Recorded);
+    let delivery = deliveries(fixture).await.remove(0);
+    assert_eq!(delivery.attempts, [first.clone()]);
+    assert_eq!((delivery.status, delivery.next_attempt_at), (DeliveryStatus::Pending, Some(retry_at)));
+    assert_eq!(failing_since().await, Some(first.at));
+
+    assert!(mine(fixture, claim(fixture, ALICE).await).is_empty(), "not due yet");
+    fixture.clock.set(retry_at);
+    let due = fixture.store.claim_due(ALICE, retry_at, LEASE, 100).await.expect("claimed");
+    let due = due.into_iter().find(|due| due.lease.realm == *fixture.desk.realm()).expect("due");
+    assert_eq!((due.attempts_before, due.failures), (1, 1));
+    assert_eq!(due.url, endpoint.url);
+    let second = attempt(fixture, 2, 204);
+    let settled = fixture.store.settle(&due.lease, second.clone(), NextStep::Delivered).await.expect("answered");
+    assert_eq!(settled, Settled::Recorded);
+    let delivery = deliveries(fixture).await.remove(0);
+    assert_eq!(delivery.attempts, [first, second]);
+    assert_eq!((delivery.status, delivery.next_attempt_at), (DeliveryStatus::Delivered, None));
+    assert_eq!(failing_since().await, None);
+}
+
+/// 410: the endpoint is disabled, and all it was not told waits in dead letters.
+pub async fn a_receiver_that_is_gone_is_disabled(fixture: &Fixture) {
+    let endpoint = fixture.endpoint(9_000).await;
+    fixture.ticket("one").await;
+    fixture.ticket("two").await;
+    let leases = mine(fixture, claim(fixture, ALICE).await);
+    let gone = attempt(fixture, 1, 410);
+    let settled = fixture.store.settle(&leases[0], gone, NextStep::DisableEndpoint).await.expect("answered");
+    assert_eq!(settled, Settled::Recorded);
+    let after = fixture.desk.endpoint(endpoint.id).await.expect("read").expect("there");
+    assert_eq!(after.status, EndpointStatus::Disabled);
+    assert_eq!(after.disabled_reason.map(|reason| reason.as_str()), Some("gone"));
+    let all = deliveries(fixture).await;
+    assert!(all.iter().all(|delivery| delivery.reason == Some(DeadReason::EndpointDisabled)));
+    assert_eq!(all.iter().map(|delivery| delivery.attempts.len()).sum::<usize>(), 1);
+    let late = fixture.store.settle(&leases[1], attempt(fixture, 1, 200), NextStep::Delivered).await.expect("answered");
+    assert_eq!(late, Settled::LeaseLost);
+}
+
+/// Handed back, they are due as they were, for anybody.
+pub async fn released_deliveries_are_due_again(fixture: &Fixture) {
+    fixture.endpoint(9_000).await;
+    fixture.ticket("one").await;
+    let held = claim(fixture, ALICE).await;
+    fixture.store.release(BOB).await.expect("released");
+    assert!(claim(fixture, BOB).await.is_empty(), "who holds nothing releases nothing");
+    fixture.store.release(ALICE).await.expect("released");
+    assert_eq!(claim(fixture, BOB).await.len(), held.len());
+    let late = fixture.store.settle(&held[0], attempt(fixture, 1, 200), NextStep::Delivered).await.expect("answered");
+    assert_eq!(late, Settled::LeaseLost);
+}
+
+/// Of what is due, and of what is leased.
+pub async fn the_next_due_time_is_known(fixture: &Fixture) {
+    let next = async || fixture.store.next_due().await.expect("answered");
+    assert_eq!(next().await, None);
+    fixture.endpoint(9_000).await;
+    fixture.ticket("one").await;
+    let now = fixture.tickets.now();
+    assert_eq!(next().await, Some(now));
+    let leases = claim(fixture, ALICE).await;
+    assert_eq!(next().await, Some(now + LEASE));
+    let later = now + Duration::from_secs(4);
+    for lease in &leases {
+        let retry = NextStep::RetryAt(later);
+        let settled = fixture.store.settle(lease, attempt(fixture, 1, 500), retry).await.expect("answered");
+        assert_eq!(settled, Settled::Recorded);
+    }
+    assert_eq!(next().await, Some(later));
+}
+
+/// The second wait returns at once.
+pub async fn work_committed_between_two_waits_is_not_missed(fixture: &Fixture) {
+    fixture.endpoint(9_000).await;
+    for number in 0..3 {
+        fixture.ticket(&format!("number {number}")).await;
+        fixture.store.wait_for_work().await;
+    }
+    let store = Arc::clone(&fixture.store);
+    let waiting = tokio::spawn(async move { store.wait_for_work().await });
+    fixture.ticket("the last").await;
+    waiting.await.expect("woken");
+}
+
+/// Only a dead letter can be; after that it is none.
+pub async fn a_dead_letter_is_replayed_or_discarded(fixture: &Fixture) {
+    fixture.endpoint(9_000).await;
+    for subject in ["one", "two", "three"] {
+        fixture.ticket(subject).await;
+    }
+    for lease in mine(fixture, claim(fixture, ALICE).await).iter().take(2) {
+        let settled =
+            fixture.store.settle(lease, attempt(fixture, 1, 500), NextStep::DeadLetter).await.expect("answered");
+        assert_eq!(settled, Settled::Recorded);
+    }
+    let filter = DeliveryFilter { dead_letters: true, ..DeliveryFilter::default() };
+    let letters = async || fixture.desk.deliveries(&filter, &PageRequest::first()).await.expect("read").data;
+    let dead = letters().await;
+    assert_eq!(dead.len(), 2);
+    assert!(dead.iter().all(|letter| letter.reason == Some(DeadReason::Exhausted)));
+
+    fixture.tick();
+    let replayed = fixture.desk.replay_dead_letter(&key("replay"), dead[0].id).await.expect("replayed").value;
+    assert_eq!((replayed.status, replayed.reason), (DeliveryStatus::Pending, None));
+    assert_eq!(replayed.next_attempt_at, Some(fixture.tickets.now()));
+    assert_eq!(fixture.desk.delivery(dead[0].id).await.expect("read").as_ref(), Some(&replayed));
+    let again = fixture.desk.replay_dead_letter(&key("again"), dead[0].id).await.expect_err("not dead");
+    assert_eq!(again.code(), "not_a_dead_letter");
+
+    let discard = || DiscardDeadLetter { reason: "not needed".parse().expect("lawful") };
+    let gone = fixture.desk.discard_dead_letter(&key("discard"), dead[1].id, discard()).await.expect("discarded").value;
+    assert_eq!((gone.status, gone.reason), (DeliveryStatus::Dead, Some(DeadReason::Discarded)));
+    assert!(letters().await.is_empty());
+    let again = fixture.desk.replay_dead_letter(&key("late"), dead[1].id).await.expect_err("given up");
+    assert_eq!(again.code(), "not_a_dead_letter");
+    let stranger = fixture.decoy.replay_dead_letter(&key("theirs"), dead[1].id).await.expect_err("not dead there");
+    assert_eq!(stranger.code(), "not_a_dead_letter");
+
+    let due = fixture.store.claim_due(BOB, fixture.tickets.now(), LEASE, 100).await.expect("claimed");
+    let due = due.into_iter().find(|due| due.lease.delivery_id == dead[0].id).expect("due");
+    assert_eq!((due.attempts_before, due.failures), (1, 0), "attempts are kept, the schedule starts afresh");
+}
+
+/// A worker on a clock that is set by hand: runs it to the next due time again and again, until nothing is due.
+async fn run_dispatcher(fixture: &Fixture, sender: &Arc<ScriptedSender>) {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let dispatcher = fixture.tickets.dispatcher(Arc::clone(sender) as _);
+    let worker = tokio::spawn(async move {
+        dispatcher
+            .run(async {
+                let _ = stopped.await;
+            })
+            .await;
+    });
+    loop {
+        let due = fixture.store.next_due().await.expect("answered");
+        match due {
+            None => break,
+            Some(due) if due <= fixture.tickets.now() => tokio::task::yield_now().await,
+            // A lease that is held ends ten seconds from now at the latest; what is due later is a retry.
+            Some(due) => {
+                let pending = deliveries(fixture).await;
+                if pending.iter().any(|delivery| delivery.next_attempt_at == Some(due)) {
+                    fixture.clock.set(Timestamp::from_millis(due.as_millis() - 1));
+                    for _ in 0..100 {
+                        tokio::task::yield_now().await;
+                    }
+                    fixture.clock.set(due);
+                } else {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+    stop.send(()).expect("the worker is there");
+    worker.await.expect("the worker stops");
+}
+
+fn assert_signed(sender: &ScriptedSender, secret: &WebhookSecret) {
+    for (at, request) in sender.sent() {
+        let headers =
+            SignatureHeaders { id: &request.id, timestamp: &request.timestamp, signature: &request.signature };
+        assert_eq!(verify(secret, headers, &request.body, at), Ok(()), "signed at the time of the attempt");
+    }
+}
+
+/// An endpoint without a twin in the decoy, so that all that is sent is for it.
+async fn lone_endpoint(fixture: &Fixture) -> WebhookSecret {
+    let create = crate::model::endpoint::CreateEndpoint::new("http://127.0.0.1:9000/".parse().expect("lawful"));
+    let made = fixture.desk.create_endpoint(&key("lone"), create).await.expect("made").value;
+    WebhookSecret::parse(made.secret.expect("told once").expose()).expect("a secret")
+}
+
+/// 500 three times, then 200: four attempts at 0, 1, 5 and 21 s, one id, four valid signatures.
+pub async fn the_schedule_is_kept_to_the_millisecond(fixture: &Fixture) {
+    let secret = lone_endpoint(fixture).await;
+    fixture.ticket("one").await;
+    let start = fixture.tickets.now();
+    let sender = Arc::new(ScriptedSender::new(Arc::clone(&fixture.clock) as Arc<dyn Clock>, [500, 0, 500], 200));
+    run_dispatcher(fixture, &sender).await;
+
+    let sent = sender.sent();
+    let seconds: Vec<_> = sent.iter().map(|(at, _)| at.since(start).as_millis()).collect();
+    assert_eq!(seconds, [0, 1_000, 5_000, 21_000]);
+    assert!(sent.iter().all(|(_, request)| request.id == sent[0].1.id && request.body == sent[0].1.body));
+    let mut signatures: Vec<_> = sent.iter().map(|(_, request)| request.signature.clone()).collect();
+    signatures.sort();
+    signatures.dedup();
+    assert_eq!(signatures.len(), 4);
+    assert_signed(&sender, &secret);
+
+    let delivery = deliveries(fixture).await.remove(0);
+    assert_eq!(delivery.status, DeliveryStatus::Delivered);
+    assert_eq!(delivery.attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(delivery.attempts[1].error.as_deref(), Some("connection refused"));
+    assert_eq!(delivery.attempts[3].response.as_deref(), Some("noted"));
+}
+
+/// Eight attempts in 2 h 36 m 21 s, then a dead letter; a replay reaches the receiver once it is back.
+pub async fn what_always_fails_is_a_dead_letter_after_eight_attempts(fixture: &Fixture) {
+    let secret = lone_endpoint(fixture).await;
+    fixture.ticket("one").await;
+    let start = fixture.tickets.now();
+    let sender = Arc::new(ScriptedSender::new(Arc::clone(&fixture.clock) as Arc<dyn Clock>, [], 503));
+    run_dispatcher(fixture, &sender).await;
+
+    let seconds: Vec<_> = sender.sent().iter().map(|(at, _)| at.since(start).as_secs()).collect();
+    assert_eq!(seconds, [0, 1, 5, 21, 81, 381, 2_181, 9_381]);
+    let letter = deliveries(fixture).await.remove(0);
+    assert_eq!((letter.status, letter.reason), (DeliveryStatus::Dead, Some(DeadReason::Exhausted)));
+    assert_eq!(letter.attempts.len(), 8);
+
+    sender.answer_with(200);
+    fixture.clock.advance(Duration::from_secs(3_600));
+    fixture.desk.replay_dead_letter(&key("replay"), letter.id).await.expect("replayed");
+    run_dispatcher(fixture, &sender).await;
+    let sent = sender.sent();
+    assert_eq!(sent.len(), 9);
+    assert_eq!(sent[8].1.id, sent[0].1.id, "a replay keeps the webhook-id");
+    assert_signed(&sender, &secret);
+    let delivery = deliveries(fixture).await.remove(0);
+    assert_eq!((delivery.status, delivery.attempts.len()), (DeliveryStatus::Delivered, 9));
+}

@@ -1,0 +1,92 @@
+//! What every store must do, as cases: one for each line under *To ensure correctness* in [`store`](crate::store).
+//!
+//! A store's tests name a function that makes a fresh store; each case becomes a test of its own:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use sk_tickets_core::{MemoryStore, testing::conformance::Harness};
+//!
+//! async fn fresh() -> Harness {
+//!     Harness::new(Arc::new(MemoryStore::new()))
+//! }
+//!
+//! sk_tickets_core::conformance!(fresh);
+//! ```
+//!
+//! Each case has a store of its own, and beside the realm that it looks at a decoy realm in which the same things happen
+//! with the same ids.
+
+pub(crate) mod fixture;
+
+pub use fixture::{Fixture, Harness};
+
+/// Makes a test of each case. `$builder` is an `async fn() -> Harness` that makes a fresh, empty store.
+#[macro_export]
+macro_rules! conformance {
+    ($builder:path) => {
+        $crate::__conformance_tests! { $builder:
+            reader::only_rows_of_the_realm_are_seen,
+            reader::a_realm_that_nobody_wrote_to_is_empty,
+            reader::what_a_finished_commit_wrote_is_seen,
+            reader::pages_are_in_order_and_strictly_after,
+            reader::a_page_goes_on_after_a_row_that_no_longer_matches,
+            reader::every_filter_holds_for_every_row,
+            reader::a_traversal_under_writes_gives_each_row_once,
+            reader::the_queue_position_counts_those_ahead,
+            reader::a_thread_is_read_by_sequence,
+            reader::a_ping_is_not_in_the_feed,
+            reader::a_follower_of_the_feed_misses_nothing,
+            writer::the_same_key_replays_and_another_request_conflicts,
+            writer::concurrent_twins_have_one_effect,
+            writer::a_rejection_is_recorded_too,
+            writer::a_retry_replays_although_the_ticket_has_moved_on,
+            writer::a_precondition_that_fails_is_not_recorded,
+            writer::a_stale_commit_writes_nothing,
+            writer::concurrent_changes_of_one_ticket_all_take_place,
+            writer::a_contact_is_made_once,
+            writer::a_realm_has_no_more_endpoints_than_allowed,
+            writer::an_endpoint_changed_by_another_is_stale,
+            writer::every_field_survives,
+            writer::events_fan_out_to_who_wants_them,
+            writer::a_disabled_endpoint_gets_dead_letters,
+            writer::deleting_an_endpoint_gives_up_what_is_pending,
+            delivery::no_two_claims_give_the_same_delivery,
+            delivery::a_lease_that_ran_out_is_fenced,
+            delivery::a_lease_can_be_renewed,
+            delivery::settling_records_the_attempt,
+            delivery::a_receiver_that_is_gone_is_disabled,
+            delivery::released_deliveries_are_due_again,
+            delivery::the_next_due_time_is_known,
+            delivery::work_committed_between_two_waits_is_not_missed,
+            delivery::a_dead_letter_is_replayed_or_discarded,
+            delivery::the_schedule_is_kept_to_the_millisecond,
+            delivery::what_always_fails_is_a_dead_letter_after_eight_attempts,
+            directory::an_api_key_is_found_by_its_hash,
+            directory::a_key_is_revoked_once,
+            directory::the_cursor_key_is_kept,
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_tests {
+    ($builder:path: $($module:ident :: $case:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let harness = $builder().await;
+                let fixture = $crate::testing::conformance::Fixture::new(harness);
+                $crate::testing::conformance::cases::$module::$case(&fixture).await;
+            }
+        )*
+    };
+}
+
+/// The cases themselves, for who wants to run one by hand. Each panics where the store falls short.
+pub mod cases {
+    pub mod delivery;
+    pub mod directory;
+    pub mod reader;
+    pub mod writer;
+}

@@ -1,0 +1,9 @@
+//! For those who test a store or an app: a clock that is set by hand, a sender that answers by script, and the
+//! [conformance] suite that every store passes.
+
+mod clock;
+pub mod conformance;
+mod sender;
+
+pub use clock::ManualClock;
+pub use sender::ScriptedSender;
