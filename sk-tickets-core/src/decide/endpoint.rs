@@ -22,7 +22,7 @@ pub fn decide_endpoint(
     match command {
         EndpointCommand::Create(create) => {
             let endpoint = make(known, create, cx)?;
-            Ok((Effect::Endpoint(EndpointChange::Create(endpoint.clone())), endpoint))
+            Ok((changes(EndpointChange::Create(endpoint.clone())), endpoint))
         }
         EndpointCommand::Update(_, update) => {
             let before = existing()?;
@@ -45,7 +45,7 @@ pub fn decide_endpoint(
         }
         EndpointCommand::Delete(id) => {
             let before = existing()?;
-            Ok((Effect::Endpoint(EndpointChange::Delete(*id)), before.clone()))
+            Ok((changes(EndpointChange::Delete(*id)), before.clone()))
         }
         EndpointCommand::Ping(id) => {
             let before = existing()?;
@@ -53,7 +53,7 @@ pub fn decide_endpoint(
                 return Err(Rejection::EndpointDisabled);
             }
             let event = freeze(cx.ids.generate(cx.now), cx.environment, cx.now, None, &EventDetail::Ping {});
-            Ok((Effect::Endpoint(EndpointChange::Ping(*id, event)), before.clone()))
+            Ok((changes(EndpointChange::Ping(*id, event)), before.clone()))
         }
     }
 }
@@ -98,7 +98,11 @@ fn replace(before: &Endpoint, after: Endpoint) -> (Effect, Endpoint) {
     let effect = if *before == after {
         Effect::None
     } else {
-        Effect::Endpoint(EndpointChange::Update { before: before.clone(), after: after.clone() })
+        changes(EndpointChange::Update { before: before.clone(), after: after.clone() })
     };
     (effect, after)
+}
+
+fn changes(change: EndpointChange) -> Effect {
+    Effect::Endpoint(Box::new(change))
 }

@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 
 use super::{Context, Decision, Rejection, create::distinct, draft::Draft, event_detail::EventDetail, known_queue};
 use crate::{
-    model::ticket::{Ticket, UpdateTicket},
+    model::{
+        metadata::TooManyPairs,
+        ticket::{Ticket, UpdateTicket},
+    },
     platform::{
         input::{Fault, Patch},
         text::Text,
@@ -38,7 +41,7 @@ pub(super) fn decide(
     match metadata {
         Patch::Keep => {}
         Patch::Clear => ticket.metadata = BTreeMap::new(),
-        Patch::Set(patch) => ticket.metadata = patch.apply(&before.metadata).map_err(too_many_pairs)?,
+        Patch::Set(patch) => ticket.metadata = patch.apply(&before.metadata).map_err(|_| too_many_pairs())?,
     }
     match topic {
         Patch::Keep => {}
@@ -72,6 +75,10 @@ pub(super) fn decide(
     Ok(draft.finish(Some(before)))
 }
 
-fn too_many_pairs(error: impl ToString) -> Rejection {
-    Rejection::Invalid(vec![Fault { pointer: "/metadata".into(), code: "too_many".into(), message: error.to_string() }])
+fn too_many_pairs() -> Rejection {
+    Rejection::Invalid(vec![Fault {
+        pointer: "/metadata".into(),
+        code: "too_many".into(),
+        message: TooManyPairs.to_string(),
+    }])
 }

@@ -2,7 +2,11 @@ use super::{Desk, Error, answer};
 use crate::{
     decide::{Command, Context, Decision, Rejection, TicketCommand, decide, decide_dead_letter, decide_endpoint},
     limits::CONTENTION_RETRIES_MAX,
-    model::{contact::ContactHandle, thread::ThreadEntry, ticket::Version},
+    model::{
+        contact::{ContactHandle, InlineContact},
+        thread::ThreadEntry,
+        ticket::Version,
+    },
     platform::{
         idempotency::{Claim, Fingerprint, IdempotencyKey, Recorded, StoredResponse},
         json::Json,
@@ -67,7 +71,7 @@ impl Desk {
             return Err(Problem::validation(faults).into());
         }
         let contact = match &command {
-            Command::Ticket(command) => command.inline_contact().and_then(|contact| contact.handle()),
+            Command::Ticket(command) => command.inline_contact().and_then(InlineContact::handle),
             Command::Endpoint(_) | Command::DeadLetter(_) => None,
         };
 

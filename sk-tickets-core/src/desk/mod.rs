@@ -79,7 +79,6 @@ impl Tickets {
     }
 
     /// The engine on this store, with other choices.
-    #[must_use]
     pub fn builder(store: Arc<dyn Store>) -> TicketsBuilder {
         TicketsBuilder::new(store)
     }

@@ -57,7 +57,6 @@ request! {
 }
 
 impl InlineContact {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that the macro calls")]
     fn has_a_handle(&self, at: Pointer<'_>, faults: &mut Faults) {
         if self.handle().is_none() {
             faults.push(at, "required", "needs an email or a phone to be found by");

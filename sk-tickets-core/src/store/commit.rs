@@ -67,7 +67,7 @@ pub enum Effect {
     /// A ticket.
     Ticket(Box<TicketChange>),
     /// A webhook endpoint.
-    Endpoint(EndpointChange),
+    Endpoint(Box<EndpointChange>),
     /// A delivery.
     Delivery(DeliveryChange),
 }

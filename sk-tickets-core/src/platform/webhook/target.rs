@@ -161,7 +161,7 @@ const PRIVATE_V4: [(Ipv4Addr, u32); 17] = [
     (Ipv4Addr::new(224, 0, 0, 0), 3),
 ];
 
-/// Parts of 2000::/3 that are not public: IETF assignments with Teredo and documentation, 6to4, documentation.
+/// Parts of `2000::/3` that are not public: IETF assignments with Teredo and documentation, 6to4, documentation.
 const PRIVATE_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 0), 32),

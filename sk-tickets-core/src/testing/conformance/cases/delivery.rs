@@ -8,7 +8,7 @@ use super::super::fixture::{Fixture, key};
 use crate::{
     model::{
         delivery::{Attempt, DeadReason, Delivery, DeliveryFilter, DeliveryStatus, DiscardDeadLetter},
-        endpoint::EndpointStatus,
+        endpoint::{DisabledReason, EndpointStatus},
         page::PageRequest,
     },
     platform::{
@@ -129,7 +129,7 @@ pub async fn settling_records_the_attempt(fixture: &Fixture) {
     let settled = fixture.store.settle(&lease, first.clone(), NextStep::RetryAt(retry_at)).await.expect("answered");
     assert_eq!(settled, Settled::Recorded);
     let delivery = deliveries(fixture).await.remove(0);
-    assert_eq!(delivery.attempts, [first.clone()]);
+    assert_eq!(delivery.attempts, std::slice::from_ref(&first));
     assert_eq!((delivery.status, delivery.next_attempt_at), (DeliveryStatus::Pending, Some(retry_at)));
     assert_eq!(failing_since().await, Some(first.at));
 
@@ -159,7 +159,7 @@ pub async fn a_receiver_that_is_gone_is_disabled(fixture: &Fixture) {
     assert_eq!(settled, Settled::Recorded);
     let after = fixture.desk.endpoint(endpoint.id).await.expect("read").expect("there");
     assert_eq!(after.status, EndpointStatus::Disabled);
-    assert_eq!(after.disabled_reason.map(|reason| reason.as_str()), Some("gone"));
+    assert_eq!(after.disabled_reason.map(DisabledReason::as_str), Some("gone"));
     let all = deliveries(fixture).await;
     assert!(all.iter().all(|delivery| delivery.reason == Some(DeadReason::EndpointDisabled)));
     assert_eq!(all.iter().map(|delivery| delivery.attempts.len()).sum::<usize>(), 1);
