@@ -1,1 +1,28 @@
-//! x
+//! SK Tickets over HTTP: the REST API as an axum [`Router`](axum::Router), and a [`WebhookClient`] that posts signed
+//! webhooks to addresses that are lawful targets.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use sk_tickets_core::{MemoryStore, Tickets};
+//!
+//! let tickets = Tickets::new(Arc::new(MemoryStore::new()));
+//! let app: axum::Router = sk_tickets_http::router(tickets);
+//! ```
+//!
+//! The router knows the storage traits and no backend. Its paths begin with `/tickets/v1`, but for `/healthz` and
+//! `/readyz`; it can be merged into another router.
+//!
+//! # The map
+//! - `platform`: bearer keys, entity tags, query strings, problems: what every product of the suite shares.
+//! - `api`: the table of routes, and a file of handlers for each noun.
+//! - `router`: the order in which a request is judged.
+//! - `webhook`: the client that deliveries are sent with.
+
+mod api;
+mod docs;
+mod platform;
+mod router;
+mod webhook;
+
+pub use router::router;
+pub use webhook::WebhookClient;

@@ -11,7 +11,7 @@ use crate::{
 /// Why a desk did not do what it was asked: a problem with a stable code and, if the store was at fault, the cause.
 #[derive(Debug)]
 pub struct Error {
-    problem: Box<Problem>,
+    problem: Problem,
     retry_after: Option<Duration>,
     source: Option<StoreError>,
 }
@@ -37,25 +37,25 @@ impl Error {
 
     /// Whether there is no such thing in the realm.
     #[must_use]
-    pub const fn is_not_found(&self) -> bool {
+    pub fn is_not_found(&self) -> bool {
         self.problem.status() == 404
     }
 
     /// Whether things stand in the way as they are now (409), such as an illegal transition.
     #[must_use]
-    pub const fn is_conflict(&self) -> bool {
+    pub fn is_conflict(&self) -> bool {
         self.problem.status() == 409
     }
 
     /// Whether the request itself is not lawful (400 or 422).
     #[must_use]
-    pub const fn is_invalid(&self) -> bool {
+    pub fn is_invalid(&self) -> bool {
         matches!(self.problem.status(), 400 | 422)
     }
 
     /// Whether to try again later may help (503). A write may have taken place: try with the same key.
     #[must_use]
-    pub const fn is_unavailable(&self) -> bool {
+    pub fn is_unavailable(&self) -> bool {
         self.problem.status() == 503
     }
 
@@ -67,7 +67,7 @@ impl Error {
 
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
-        Self { problem: Box::new(problem), retry_after: None, source: None }
+        Self { problem, retry_after: None, source: None }
     }
 }
 
@@ -79,7 +79,7 @@ impl From<StoreError> for Error {
         } else {
             Problem::new(problem::INTERNAL, "the fault was logged under the request's id")
         };
-        Self { problem: Box::new(problem), retry_after, source: Some(error) }
+        Self { problem, retry_after, source: Some(error) }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
 #[must_use]
 pub struct Request {
     claim: Claim,
-    if_match: Option<Version>,
+    if_match: Option<Vec<Version>>,
     command: Command,
 }
 
@@ -40,9 +40,9 @@ impl Request {
         Self { claim: Claim { key: key.clone(), fingerprint }, if_match: None, command }
     }
 
-    /// Only if the ticket is in this version.
-    pub const fn if_match(mut self, version: Option<Version>) -> Self {
-        self.if_match = version;
+    /// Only if the ticket is in one of these versions; in any, if none.
+    pub fn if_match(mut self, versions: Option<Vec<Version>>) -> Self {
+        self.if_match = versions;
         self
     }
 }
@@ -82,7 +82,7 @@ impl Desk {
             if let Some(recorded) = known.recorded {
                 return replay(recorded, &claim);
             }
-            check_version(if_match, &known)?;
+            check_version(if_match.as_deref(), &known)?;
 
             let (effect, response) = self.decide(&known, &command);
             let commit = Commit::new(
@@ -161,9 +161,9 @@ fn key_reused() -> Error {
     Problem::new(problem::IDEMPOTENCY_KEY_REUSED, "use a new key for a new request").into()
 }
 
-fn check_version(if_match: Option<Version>, known: &Loaded) -> Result<(), Error> {
+fn check_version(if_match: Option<&[Version]>, known: &Loaded) -> Result<(), Error> {
     match (if_match, &known.ticket) {
-        (Some(wanted), Some(ticket)) if wanted != ticket.version => {
+        (Some(wanted), Some(ticket)) if !wanted.contains(&ticket.version) => {
             let detail = format!("the ticket is in version {}", ticket.version.0);
             Err(Problem::new(problem::PRECONDITION_FAILED, detail).into())
         }

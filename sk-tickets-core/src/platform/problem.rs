@@ -77,27 +77,35 @@ problem_kinds! { PLATFORM_PROBLEMS:
 
 /// One problem, as it is told to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    code: Cow<'static, str>,
-    status: u16,
+pub struct Problem(Box<Details>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Details {
     title: Cow<'static, str>,
+    status: u16,
     detail: Cow<'static, str>,
+    code: Cow<'static, str>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
+    #[serde(flatten)]
     extensions: Map<String, Value>,
 }
+
+/// The members that a problem gets on its way to a client.
+const ADDED_MEMBERS: [&str; 2] = ["type", "request_id"];
 
 impl Problem {
     /// A problem of a kind, with what there is to say about this case of it.
     #[must_use]
     pub fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code: Cow::Borrowed(kind.code),
-            status: kind.status,
+        Self(Box::new(Details {
             title: Cow::Borrowed(kind.title),
+            status: kind.status,
             detail: detail.into(),
+            code: Cow::Borrowed(kind.code),
             errors: Vec::new(),
             extensions: Map::new(),
-        }
+        }))
     }
 
     /// [`VALIDATION_FAILED`] with every fault found.
@@ -107,59 +115,59 @@ impl Problem {
             [one] => format!("{} {}", if one.pointer.is_empty() { "the body" } else { &one.pointer }, one.message),
             many => format!("{} fields are not valid", many.len()),
         };
-        Self { errors, ..Self::new(VALIDATION_FAILED, detail) }
+        let mut problem = Self::new(VALIDATION_FAILED, detail);
+        problem.0.errors = errors;
+        problem
     }
 
     /// With a member beside the standard ones.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.extensions.insert(name.to_owned(), value.into());
+        self.0.extensions.insert(name.to_owned(), value.into());
         self
     }
 
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// The HTTP status.
     #[must_use]
-    pub const fn status(&self) -> u16 {
-        self.status
+    pub fn status(&self) -> u16 {
+        self.0.status
     }
 
     /// What there is to say about this case.
     #[must_use]
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 
     /// The faults of a request that failed validation.
     #[must_use]
     pub fn errors(&self) -> &[Fault] {
-        &self.errors
+        &self.0.errors
     }
 
     /// A member beside the standard ones, such as `allowed`.
     #[must_use]
     pub fn extension(&self, name: &str) -> Option<&Value> {
-        self.extensions.get(name)
+        self.0.extensions.get(name)
     }
 
     /// The problem as JSON. `docs` is the URL under which each code has its page.
     #[must_use]
     pub fn to_json(&self, docs: &str, request_id: RequestId) -> Vec<u8> {
-        let body = Body {
-            r#type: Cow::Owned(format!("{docs}{}", self.code)),
-            title: self.title.clone(),
-            status: self.status,
-            detail: self.detail.clone(),
-            code: self.code.clone(),
-            request_id: request_id.to_string().into(),
-            errors: self.errors.clone(),
-            extensions: self.extensions.clone(),
-        };
+        #[derive(Serialize)]
+        struct Body<'a> {
+            r#type: String,
+            request_id: RequestId,
+            #[serde(flatten)]
+            details: &'a Details,
+        }
+        let body = Body { r#type: format!("{docs}{}", self.0.code), request_id, details: &self.0 };
         // Strings, numbers and lists only: nothing here can fail to be written.
         serde_json::to_vec(&body).unwrap_or_default()
     }
@@ -167,23 +175,10 @@ impl Problem {
     /// Reads a problem that [`Problem::to_json`] wrote; none if it is something else.
     #[must_use]
     pub fn from_json(body: &[u8]) -> Option<Self> {
-        let Body { code, status, title, detail, errors, extensions, .. } = serde_json::from_slice(body).ok()?;
-        Some(Self { code, status, title, detail, errors, extensions })
+        let mut details: Details = serde_json::from_slice(body).ok()?;
+        details.extensions.retain(|name, _| !ADDED_MEMBERS.contains(&name.as_str()));
+        Some(Self(Box::new(details)))
     }
-}
-
-#[derive(Serialize, Deserialize)]
-struct Body {
-    r#type: Cow<'static, str>,
-    title: Cow<'static, str>,
-    status: u16,
-    detail: Cow<'static, str>,
-    code: Cow<'static, str>,
-    request_id: Cow<'static, str>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Fault>,
-    #[serde(flatten)]
-    extensions: Map<String, Value>,
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ pub async fn a_retry_replays_although_the_ticket_has_moved_on(fixture: &Fixture)
 pub async fn a_precondition_that_fails_is_not_recorded(fixture: &Fixture) {
     let ticket = fixture.ticket("one").await;
     let assign = || Command::Ticket(TicketCommand::Assign(ticket.id, AssignTicket::to(user(1))));
-    let with = |version| Request::new(&key("a"), assign()).if_match(Some(Version(version)));
+    let with = |version| Request::new(&key("a"), assign()).if_match(Some(vec![Version(version)]));
     let failed = fixture.desk.execute(with(2)).await.expect_err("another version");
     assert_eq!(failed.code(), "precondition_failed");
     assert!(!fixture.desk.execute(with(1)).await.expect("the key is free").replayed);

@@ -1,0 +1,9 @@
+//! What every product's HTTP interface shares.
+//!
+//! **Architecture invariant:** nothing in here names anything outside of it, but for core's `platform`.
+
+pub(crate) mod bearer;
+pub(crate) mod body;
+pub(crate) mod etag;
+pub(crate) mod fault;
+pub(crate) mod query;

@@ -1,0 +1,180 @@
+//! The order in which a request is judged, once for all routes: size; route, method and media type; API key; scope;
+//! idempotency key; then the handler, which reads path, query and body and asks the desk.
+
+use std::{collections::HashMap, error::Error as _, panic::AssertUnwindSafe};
+
+use axum::{
+    Extension, Router,
+    body::Body,
+    extract::{RawPathParams, Request, State},
+    middleware::{self, Next},
+    response::Response,
+    routing::{MethodFilter, MethodRouter, get},
+};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use sk_tickets_core::{
+    Actor, BASE_PATH, Error, IdempotencyKey, RequestId, Tickets,
+    limits::REQUEST_BYTES_MAX,
+    platform::{
+        idempotency::IdempotencyKeyError,
+        problem::{self, Problem},
+    },
+};
+
+use crate::{
+    api::{self, Call, KeyRing, Route},
+    docs,
+    platform::{body, fault},
+};
+
+/// Names the request in every answer and in the logs.
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+#[derive(Debug, Clone)]
+struct Api {
+    tickets: Tickets,
+    keys: KeyRing,
+}
+
+/// The REST API of an engine, under `/tickets/v1`, with `/healthz` and `/readyz` beside it.
+pub fn router(tickets: Tickets) -> Router {
+    let api = Api { tickets, keys: KeyRing::default() };
+    let mut by_path: Vec<(&str, Vec<Route>)> = Vec::new();
+    for route in api::table() {
+        match by_path.iter_mut().find(|(path, _)| *path == route.path) {
+            Some((_, routes)) => routes.push(route),
+            None => by_path.push((route.path, vec![route])),
+        }
+    }
+    let mut router = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route(&format!("{BASE_PATH}/docs/errors/{{code}}"), get(docs::error_page));
+    for (path, routes) in by_path {
+        router = router.route(&format!("{BASE_PATH}{path}"), methods(routes));
+    }
+    router.fallback(unknown_route).layer(middleware::from_fn_with_state(api.clone(), frame)).with_state(api)
+}
+
+/// The methods of one path; any other is answered with those there are.
+fn methods(routes: Vec<Route>) -> MethodRouter<Api> {
+    let mut allow: Vec<_> = routes.iter().map(|route| route.method.to_string()).collect();
+    if allow.iter().any(|method| method == "GET") {
+        allow.push("HEAD".to_owned());
+    }
+    let allow = allow.join(", ");
+    let wrong_method = move |State(api): State<Api>, Extension(request_id): Extension<RequestId>| async move {
+        let problem = Problem::new(problem::METHOD_NOT_ALLOWED, format!("allowed here: {allow}"));
+        let mut response = fault::response(&problem, None, api.tickets.error_docs(), request_id);
+        if let Ok(allow) = HeaderValue::try_from(allow) {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+        response
+    };
+    routes
+        .into_iter()
+        .fold(MethodRouter::new(), |router, route| {
+            // Every method in the table is one of the few that have a filter.
+            let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::GET);
+            router.on(filter, move |api, params, request| answer(route.clone(), api, params, request))
+        })
+        .fallback(wrong_method)
+}
+
+/// Around every request: its id, the limit of its body, and what happens if all else fails.
+async fn frame(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    let request_id = api.tickets.request_id();
+    request.extensions_mut().insert(request_id);
+    let docs = api.tickets.error_docs();
+    let (parts, body) = request.into_parts();
+    let mut response = match body::read(body, &parts.headers, REQUEST_BYTES_MAX).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(problem) => fault::response(&problem, None, docs, request_id),
+    };
+    if let Ok(value) = HeaderValue::try_from(request_id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+async fn unknown_route(State(api): State<Api>, Extension(request_id): Extension<RequestId>) -> Response {
+    let problem = Problem::new(problem::NOT_FOUND, "there is no such resource");
+    fault::response(&problem, None, api.tickets.error_docs(), request_id)
+}
+
+async fn readyz(State(api): State<Api>) -> (StatusCode, &'static str) {
+    match api.tickets.store().ping().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be reached\n")
+        }
+    }
+}
+
+/// Judges a request and lets its handler answer.
+async fn answer(route: Route, State(api): State<Api>, params: RawPathParams, request: Request) -> Response {
+    let request_id = request.extensions().get::<RequestId>().copied().unwrap_or_else(|| api.tickets.request_id());
+    // Nothing of ours panics; should it, the client still gets an answer, and its request is not lost in the logs.
+    let judged = AssertUnwindSafe(judge(&route, &api, &params, request, request_id)).catch_unwind().await;
+    match judged.unwrap_or_else(|_| Err(Problem::new(problem::INTERNAL, "the request could not be handled").into())) {
+        Ok(response) => response,
+        Err(error) => {
+            log(&error, &route, request_id);
+            fault::response(error.problem(), error.retry_after(), api.tickets.error_docs(), request_id)
+        }
+    }
+}
+
+async fn judge(
+    route: &Route,
+    api: &Api,
+    params: &RawPathParams,
+    request: Request,
+    request_id: RequestId,
+) -> Result<Response, Error> {
+    let (parts, body) = request.into_parts();
+    // The frame has read the whole body; this only takes it out.
+    let body = body::read(body, &parts.headers, REQUEST_BYTES_MAX).await?;
+    if !body.is_empty() && !body::is_json(&parts.headers) {
+        return Err(Problem::new(problem::UNSUPPORTED_MEDIA_TYPE, "send the body as application/json").into());
+    }
+    let key = api.keys.authenticate(&api.tickets, &parts.headers).await?;
+    api::require(&key, route.scope)?;
+    let idempotency_key = if is_mutation(&route.method) { Some(idempotency_key(&parts.headers)?) } else { None };
+    let desk = api.tickets.desk(key.realm.clone()).acting_as(Actor::ApiKey(key.id)).for_request(request_id);
+    let path: HashMap<_, _> = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let query = parts.uri.query().map(str::to_owned);
+    (route.handler)(Call { desk, key, idempotency_key, path, query, headers: parts.headers, body }).await
+}
+
+fn is_mutation(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey, Problem> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let first = values.next().map(HeaderValue::to_str);
+    let key = match (first, values.next()) {
+        (None, _) => Err(IdempotencyKeyError::Missing),
+        (Some(Ok(text)), None) => IdempotencyKey::client(text),
+        (Some(_), _) => Err(IdempotencyKeyError::Malformed),
+    };
+    key.map_err(|error| {
+        let kind = match error {
+            IdempotencyKeyError::Missing => problem::IDEMPOTENCY_KEY_REQUIRED,
+            IdempotencyKeyError::Malformed => problem::IDEMPOTENCY_KEY_INVALID,
+        };
+        Problem::new(kind, error.to_string())
+    })
+}
+
+/// What went wrong on our side, for who runs the server; a client is told only the request's id.
+fn log(error: &Error, route: &Route, request_id: RequestId) {
+    if error.problem().status() >= 500 {
+        let cause = error.source().map(|cause| format!("{cause:?}"));
+        tracing::error!(%request_id, method = %route.method, path = route.path, cause, "{error}");
+    }
+}

@@ -1,0 +1,129 @@
+use std::{
+    error::Error,
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, Method, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use sk_tickets_core::{
+    Environment, SendError, TargetPolicy, WebhookReply, WebhookRequest, WebhookSender,
+    limits::ATTEMPT_RESPONSE_BYTES_MAX,
+    platform::webhook::{HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP},
+};
+
+use super::resolver::PolicyResolver;
+
+const CONNECT_TIME_OUT: Duration = Duration::from_secs(5);
+const IDLE_TIME_OUT: Duration = Duration::from_secs(30);
+const IDLE_PER_HOST_MAX: usize = 8;
+const USER_AGENT: &str = concat!("sk-tickets/", env!("CARGO_PKG_VERSION"));
+
+type HyperClient = Client<HttpsConnector<HttpConnector<PolicyResolver>>, Full<Bytes>>;
+
+/// Posts webhooks by HTTP/1.1, with TLS by rustls and the system's certificates. Follows no redirects, dials only
+/// addresses that its policy permits, and stops reading an answer after 16 KiB.
+pub struct WebhookClient {
+    policy: TargetPolicy,
+    test: HyperClient,
+    live: HyperClient,
+}
+
+impl fmt::Debug for WebhookClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookClient").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl WebhookClient {
+    /// A client with this policy, which should be the engine's.
+    ///
+    /// # Errors
+    /// If the system's certificates cannot be read.
+    pub fn new(policy: TargetPolicy) -> std::io::Result<Self> {
+        Ok(Self {
+            policy,
+            test: client(PolicyResolver { policy, environment: Environment::Test })?,
+            live: client(PolicyResolver { policy, environment: Environment::Live })?,
+        })
+    }
+}
+
+fn client(resolver: PolicyResolver) -> std::io::Result<HyperClient> {
+    let mut connector = HttpConnector::new_with_resolver(resolver);
+    connector.enforce_http(false);
+    connector.set_connect_timeout(Some(CONNECT_TIME_OUT));
+    connector.set_nodelay(true);
+    let connector =
+        HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().wrap_connector(connector);
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_TIME_OUT)
+        .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+        .build(connector))
+}
+
+#[async_trait]
+impl WebhookSender for WebhookClient {
+    async fn send(&self, request: WebhookRequest) -> Result<WebhookReply, SendError> {
+        let WebhookRequest { url, environment, id, timestamp, signature, body } = request;
+        // Judged again: an address that stands in the URL itself is never seen by the resolver.
+        let url = self.policy.judge(&url, environment).map_err(|error| SendError(format!("the URL {error}")))?;
+        let request = http::Request::builder()
+            .method(Method::POST)
+            .uri(url.as_str())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::USER_AGENT, USER_AGENT)
+            .header(HEADER_ID, id)
+            .header(HEADER_TIMESTAMP, timestamp)
+            .header(HEADER_SIGNATURE, signature)
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| SendError(format!("the request cannot be made: {error}")))?;
+        let client = match environment {
+            Environment::Test => &self.test,
+            Environment::Live => &self.live,
+        };
+        let (head, body) = client.request(request).await.map_err(|error| in_words(&error))?.into_parts();
+        let body = read_start(body).await;
+        Ok(WebhookReply { status_code: head.status.as_u16(), retry_after: retry_after(&head.headers), body })
+    }
+}
+
+/// The first 16 KiB of an answer. What follows is not read: dropping the rest closes the connection.
+async fn read_start(mut body: Incoming) -> Vec<u8> {
+    let mut start = Vec::new();
+    while start.len() < ATTEMPT_RESPONSE_BYTES_MAX {
+        // The status has been told, so an answer that breaks off is still an answer.
+        let Some(Ok(frame)) = body.frame().await else { break };
+        if let Some(data) = frame.data_ref() {
+            start.extend_from_slice(&data[..data.len().min(ATTEMPT_RESPONSE_BYTES_MAX - start.len())]);
+        }
+    }
+    start
+}
+
+/// `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).ok()
+}
+
+/// What went wrong, for the owner of the endpoint: the innermost cause says most.
+fn in_words(error: &(dyn Error + 'static)) -> SendError {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    SendError(cause.to_string())
+}
