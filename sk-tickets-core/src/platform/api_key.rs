@@ -22,6 +22,7 @@ pub struct ApiKeySecret {
 
 /// The SHA-256 of a key's text: all that a store keeps of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "a number with a name")]
 pub struct ApiKeyHash(pub [u8; 32]);
 
 /// A text that is no API key of this product: wrong shape or checksum.

@@ -86,6 +86,7 @@ fn unescape(quoted: &str) -> Result<String, IdempotencyKeyError> {
 
 /// What a key is bound to: SHA-256 over a version byte, the operation, the path's parameters and the canonical body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "a number with a name")]
 pub struct Fingerprint(pub [u8; 32]);
 
 const FINGERPRINT_VERSION: u8 = 1;

@@ -18,7 +18,7 @@ pub trait Entropy: fmt::Debug + Send + Sync + 'static {
 
 /// The operating system's clock.
 #[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "nothing but a name")]
 pub struct SystemClock;
 
 /// The longest single sleep: a clock that is set forward is noticed within it.
@@ -46,7 +46,7 @@ impl Clock for SystemClock {
 
 /// The operating system's randomness, fit for secrets.
 #[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "nothing but a name")]
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {

@@ -1,0 +1,121 @@
+//! The command line. Every flag has an environment variable too; `--help` says both.
+
+use std::net::SocketAddr;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource};
+use sk_tickets_core::{ApiKeyId, Environment, Schedule, Scope, Tenant, Timestamp};
+
+/// SK Tickets: a ticketing server with idempotent writes and signed webhooks.
+///
+/// Without a command it serves. The first start on an empty database makes a test key and prints what to do with it.
+#[derive(Debug, Parser)]
+#[command(name = "sk-tickets-server", version, about)]
+pub(crate) struct Cli {
+    /// Where the data is: sqlite:FILE
+    #[arg(long, global = true, env = "DATABASE_URL", default_value = "sqlite:sk-tickets.db", value_name = "URL")]
+    pub(crate) database: String,
+
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API and deliver webhooks (the default)
+    Serve(Serve),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Receive webhooks on this machine: verify each and print it
+    Listen(Listen),
+    /// Show the three moves in one process: a key, a call, a verified webhook
+    Quickstart,
+    /// Bring the database's schema up to date and leave
+    Migrate,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Serve {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, env = "SK_TICKETS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+
+    /// When a failed webhook is tried again; after the last delay it is a dead letter
+    #[arg(long, env = "SK_TICKETS_WEBHOOK_SCHEDULE", default_value = "1s,4s,16s,1m,5m,30m,2h", value_name = "DELAYS")]
+    pub(crate) webhook_schedule: Schedule,
+
+    /// Send webhooks to private addresses too, by http and on every port (for development)
+    #[arg(long, env = "SK_TICKETS_ALLOW_PRIVATE_WEBHOOKS")]
+    pub(crate) allow_private_webhooks: bool,
+
+    /// The URL that clients reach this server at; links in answers begin with it [default: that of ADDRESS]
+    #[arg(long, env = "SK_TICKETS_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a key and print it, alone, on standard output
+    Create {
+        /// Whose key; made if there is no such tenant
+        #[arg(long, env = "SK_TICKETS_TENANT")]
+        tenant: Tenant,
+        /// The world it opens: test or live
+        #[arg(long, env = "SK_TICKETS_ENVIRONMENT")]
+        environment: Environment,
+        /// What it may do, separated by commas: tickets:read, tickets:write, tickets:triage, webhooks, admin
+        /// [default: everything]
+        #[arg(long, env = "SK_TICKETS_SCOPES", value_delimiter = ',')]
+        scopes: Vec<Scope>,
+        /// What to call it
+        #[arg(long, env = "SK_TICKETS_KEY_NAME")]
+        name: Option<String>,
+        /// From when on it opens nothing, such as 2027-01-01T00:00:00Z [default: never]
+        #[arg(long, env = "SK_TICKETS_KEY_EXPIRES_AT", value_name = "TIME")]
+        expires_at: Option<Timestamp>,
+    },
+    /// List all keys, without their secrets
+    List,
+    /// Revoke a key; takes effect within five seconds
+    Revoke {
+        /// The id of the key: key_…
+        id: ApiKeyId,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Listen {
+    /// The port to listen on, at 127.0.0.1
+    #[arg(long, env = "SK_TICKETS_LISTEN_PORT", default_value_t = 9000)]
+    pub(crate) port: u16,
+
+    /// The secret to verify with: whsec_… [default: that of an endpoint it makes for itself in the tenant's test world]
+    #[arg(long, env = "SK_TICKETS_WEBHOOK_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+
+    /// Whose webhooks to listen to, when no secret is given
+    #[arg(long, env = "SK_TICKETS_TENANT", default_value = "demo")]
+    pub(crate) tenant: Tenant,
+}
+
+/// Reads the command line; prints help or what is wrong with it, and leaves.
+pub(crate) fn parse() -> Cli {
+    let mut command = Cli::command();
+    let matches = command.get_matches_mut();
+    // The flags of `serve` are taken with and without the word; before another command they would mean nothing.
+    if let Some(name) = matches.subcommand_name() {
+        let flags = Serve::augment_args(clap::Command::new("serve"));
+        for flag in flags.get_arguments() {
+            let id = flag.get_id().as_str();
+            if matches.value_source(id) == Some(ValueSource::CommandLine) {
+                let flag = flag.get_long().unwrap_or(id);
+                let message = format!("--{flag} is a flag of `serve`; put it after the command, not before `{name}`");
+                command.error(ErrorKind::ArgumentConflict, message).exit();
+            }
+        }
+    }
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}

@@ -1,0 +1,17 @@
+//! Logs go to standard error: for people on a terminal, as JSON otherwise. Secrets are in types that do not show
+//! themselves, so none can get here.
+
+use std::io::{IsTerminal, stderr};
+
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging; `RUST_LOG` says how much, `info` unless set.
+pub(crate) fn start() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    if stderr().is_terminal() {
+        logs.with_target(false).init();
+    } else {
+        logs.json().flatten_event(true).with_ansi(false).init();
+    }
+}
