@@ -1,1 +1,10 @@
-//! x
+//! The server as a whole, from outside: its command line, its processes, its death and return.
+
+mod client;
+mod crash;
+mod keys;
+#[cfg(feature = "cross-language")]
+mod official_libraries;
+mod process;
+mod receiver;
+mod start;

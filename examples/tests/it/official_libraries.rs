@@ -1,0 +1,129 @@
+//! The official Standard Webhooks libraries for Python and Node take our webhooks, and refuse what was tampered with.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
+
+use sk_tickets_core::{
+    Clock, CreateEndpoint, CreateTicket, Environment, IdempotencyKey, MemoryStore, Realm, SystemClock, TargetPolicy,
+    Tickets, Timestamp, WebhookRequest,
+    testing::{ManualClock, ScriptedSender},
+};
+
+use crate::{
+    client::send,
+    process::{Process, Server},
+};
+
+const PORT_LINE: &str = "waiting for webhooks at http://";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The receivers of the examples, each started with a secret.
+fn receivers(secret: &str) -> [(&'static str, Process, String); 2] {
+    let python = root().join("target/venv/bin/python");
+    assert!(python.exists(), "{} is missing: ./scripts/test makes it", python.display());
+    let examples = root().join("examples/verify-webhook");
+    assert!(examples.join("node_modules").exists(), "the Node library is missing: ./scripts/test installs it");
+    let mut python = Command::new(python);
+    python.arg("-u").arg(examples.join("receiver.py"));
+    let mut node = Command::new("node");
+    node.arg(examples.join("receiver.mjs"));
+    [("python", python), ("node", node)].map(|(name, mut command)| {
+        command.env("WEBHOOK_SECRET", secret).env("PORT", "0");
+        let mut process = Process::start(command);
+        let stdout = process.wait_for(PORT_LINE);
+        let authority = stdout.split(PORT_LINE).nth(1).unwrap().split('/').next().unwrap().to_owned();
+        (name, process, authority)
+    })
+}
+
+fn post(authority: &str, webhook: &WebhookRequest, body: &[u8]) -> u16 {
+    let headers = [
+        ("content-type", "application/json"),
+        ("webhook-id", webhook.id.as_str()),
+        ("webhook-timestamp", webhook.timestamp.as_str()),
+        ("webhook-signature", webhook.signature.as_str()),
+    ];
+    send(authority, "POST", "/", &headers, body).unwrap().status
+}
+
+/// A ticket whose webhook failed an hour ago and is tried again now: what was sent both times.
+async fn an_hour_apart() -> (String, Vec<WebhookRequest>) {
+    let hour = Duration::from_secs(3_600);
+    let start = Timestamp::from_millis(SystemClock.now().as_millis() - 3_600_000);
+    let clock = Arc::new(ManualClock::new(start));
+    let tickets = Tickets::builder(Arc::new(MemoryStore::new()))
+        .clock(Arc::clone(&clock) as Arc<dyn Clock>)
+        .targets(TargetPolicy::LoopbackInTest)
+        .schedule("1h".parse().unwrap())
+        .build();
+    let desk = tickets.desk(Realm::assume("acme".parse().unwrap(), Environment::Test));
+    let endpoint = CreateEndpoint::new("http://127.0.0.1:9000/".parse().unwrap());
+    let endpoint = desk.create_endpoint(&IdempotencyKey::system("hook"), endpoint).await.unwrap().value;
+    let ticket = CreateTicket::new("Teil verspätet – 部品の遅れ 📦").unwrap();
+    desk.create_ticket(&IdempotencyKey::system("ticket"), ticket).await.unwrap();
+
+    let sender = Arc::new(ScriptedSender::new(Arc::clone(&clock) as Arc<dyn Clock>, [500], 200));
+    let dispatcher = tickets.dispatcher(Arc::clone(&sender) as _);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let worker = tokio::spawn(async move {
+        dispatcher
+            .run(async {
+                let _ = stopped.await;
+            })
+            .await;
+    });
+    while tickets.store().next_due().await.unwrap().is_some() {
+        if tickets.store().next_due().await.unwrap() == Some(start + hour) {
+            clock.set(start + hour);
+        }
+        tokio::task::yield_now().await;
+    }
+    stop.send(()).unwrap();
+    worker.await.unwrap();
+    let secret = endpoint.secret.unwrap().expose().to_owned();
+    (secret, sender.sent().into_iter().map(|(_, webhook)| webhook).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn they_take_a_retry_an_hour_later_and_refuse_a_changed_body() {
+    let (secret, sent) = an_hour_apart().await;
+    let [first, retry] = sent.as_slice() else { panic!("{} attempts", sent.len()) };
+    assert_eq!(first.id, retry.id);
+    for (name, _process, authority) in receivers(&secret) {
+        assert_eq!(post(&authority, retry, &retry.body), 204, "{name} takes the retry: it is signed anew");
+        assert_eq!(post(&authority, first, &first.body), 400, "{name} refuses a signature that is an hour old");
+        let mut changed = retry.body.clone();
+        let position = changed.iter().position(|byte| *byte == b'T').unwrap();
+        changed[position] = b't';
+        assert_eq!(post(&authority, retry, &changed), 400, "{name} refuses a changed body");
+    }
+    let other = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    for (name, _process, authority) in receivers(other) {
+        assert_eq!(post(&authority, retry, &retry.body), 400, "{name} refuses another secret");
+    }
+}
+
+#[test]
+fn they_take_what_the_server_delivers() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--webhook-schedule", "1s,1s,1s,1s,1s"]);
+    // An endpoint must be there for its secret to be known, and the receiver to know the secret must come after it: so
+    // the endpoint is moved to where its receiver is.
+    for name in ["python", "node"] {
+        let endpoint = server.post("/webhook_endpoints", name, r#"{"url":"http://127.0.0.1:9999/"}"#).json();
+        let all = receivers(endpoint["secret"].as_str().unwrap());
+        let (_, mut process, authority) = all.into_iter().find(|(known, ..)| *known == name).unwrap();
+        let path = format!("/webhook_endpoints/{}", endpoint["id"].as_str().unwrap());
+        let moved = format!(r#"{{"url":"http://{authority}/"}}"#);
+        assert_eq!(server.send("PATCH", &path, Some(&format!("move-{name}")), &moved).unwrap().status, 200);
+        let ticket = server.post("/tickets", &format!("ticket-{name}"), r#"{"subject":"Part delayed"}"#).json();
+        process.wait_for(&format!("verified ticket.created {}", ticket["id"].as_str().unwrap()));
+    }
+}

@@ -1,0 +1,121 @@
+//! The first minute.
+
+use std::{fs, process::Command};
+
+use sk_tickets_core::{Clock, SignatureHeaders, SystemClock, WebhookSecret, verify};
+
+use crate::{
+    process::{Process, SERVER, Server, command},
+    receiver::Receiving,
+};
+
+/// The lines of the curl call that the first start prints.
+fn printed_curl(stdout: &str) -> String {
+    let start = stdout.find("curl ").expect("there is one");
+    stdout[start..].split("\n\n").next().expect("it ends").to_owned()
+}
+
+#[test]
+fn the_printed_curl_line_answers_201_and_its_webhook_is_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Process::start(command(folder.path(), &["--listen", "127.0.0.1:0"]));
+    let stdout = server.wait_for("call_id");
+    let mut listener = Process::start(command(folder.path(), &["listen", "--port", "0"]));
+    listener.wait_for("waiting for webhooks");
+
+    let curl = printed_curl(&server.wait_for("\n\n"));
+    assert!(stdout.contains("sk_test_tk_"));
+    let run = || Command::new("sh").args(["-c", &curl]).output().expect("sh and curl are there");
+    let first = String::from_utf8(run().stdout).unwrap();
+    assert!(first.starts_with("HTTP/1.1 201"), "{first}");
+    listener.wait_for("verified ticket.created evt_");
+    let again = String::from_utf8(run().stdout).unwrap();
+    assert!(again.starts_with("HTTP/1.1 201") && again.contains("idempotent-replayed: true"), "{again}");
+    assert_eq!(first.lines().last(), again.lines().last());
+}
+
+#[test]
+fn a_second_start_shows_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Server::start(folder.path(), &[]);
+    assert!(first.process.stdout().contains("sk_test_tk_"));
+    drop(first);
+    let second = Server::start(folder.path(), &[]);
+    assert!(!second.process.stdout().contains("sk_test_tk_"));
+}
+
+#[test]
+fn the_quickstart_performs_the_three_moves() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(SERVER).arg("quickstart").current_dir(folder.path()).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{stdout}");
+    for part in ["sk_test_tk_", "201 \"tkt_", "its HMAC is right", "\"type\": \"ticket.created\""] {
+        assert!(stdout.contains(part), "{part} is not in\n{stdout}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing behind");
+}
+
+#[test]
+fn listen_refuses_what_is_not_signed_with_its_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    let mut listener = Process::start(command(folder.path(), &["listen", "--port", "0", "--secret", secret]));
+    let stdout = listener.wait_for("waiting for webhooks at http://");
+    let url = stdout.split("at http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let headers = [("webhook-id", "x"), ("webhook-timestamp", "1"), ("webhook-signature", "v1,AAAA")];
+    let answer = crate::client::send(&url, "POST", "/", &headers, b"{}").unwrap();
+    assert_eq!(answer.status, 400);
+    listener.wait_for("refused: ");
+    assert!(!folder.path().join("tickets.db").exists(), "with a secret it needs no database");
+}
+
+#[test]
+fn what_cannot_be_done_is_said_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let failed = |arguments: &[&str]| {
+        let output = Command::new(SERVER).args(arguments).current_dir(folder.path()).output().unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert!(failed(&["--listen", &address]).contains("choose another address with --listen"));
+    assert!(failed(&["--database", "mysql://user:hunter2@host/db"]).contains("sqlite:FILE"));
+    assert!(!failed(&["--database", "mysql://user:hunter2@host/db"]).contains("hunter2"));
+    assert!(failed(&["--database", "sqlite:no/such/folder/x.db", "migrate"]).contains("error: "));
+    assert!(failed(&["--listen", "127.0.0.1:0", "keys", "list"]).contains("put it after the command"));
+    assert!(failed(&["--webhook-schedule", "soon"]).contains("1s,4s,16s"));
+    assert!(
+        failed(&["keys", "create", "--tenant", "No Slug", "--environment", "test"]).contains("a tenant is named by")
+    );
+    assert!(failed(&["keys", "create", "--tenant", "a", "--environment", "prod"]).contains("`test` or `live`"));
+    assert!(failed(&["keys", "revoke", "key_00000000000000000000000000"]).contains("could be revoked"));
+}
+
+#[test]
+fn a_schedule_can_be_chosen_and_each_attempt_is_signed_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--webhook-schedule", "1100ms,1100ms"]);
+    let receiving = Receiving::start(500);
+    let body = format!(r#"{{"url":"{}"}}"#, receiving.url);
+    let endpoint = server.post("/webhook_endpoints", "hook", &body).json();
+    let secret = WebhookSecret::parse(endpoint["secret"].as_str().unwrap()).unwrap();
+    assert_eq!(server.post("/tickets", "one", r#"{"subject":"Part delayed"}"#).status, 201);
+    let attempts: Vec<_> = (0..3).map(|_| receiving.next()).collect();
+    for attempt in &attempts {
+        assert_eq!((&attempt.id, &attempt.body), (&attempts[0].id, &attempts[0].body));
+        let headers =
+            SignatureHeaders { id: &attempt.id, timestamp: &attempt.timestamp, signature: &attempt.signature };
+        verify(&secret, headers, &attempt.body, SystemClock.now()).unwrap();
+    }
+    assert!(attempts[0].signature != attempts[1].signature && attempts[1].signature != attempts[2].signature);
+    let letter = loop {
+        let letters = server.get("/dead_letters").json();
+        if let Some(letter) = letters["data"].get(0) {
+            break letter.clone();
+        }
+    };
+    assert_eq!(letter["reason"], "exhausted");
+    assert_eq!(letter["attempts"].as_array().unwrap().len(), 3);
+}
