@@ -1,1 +1,56 @@
-//! x
+//! Compares something with its floor: the least that the same work could cost on this machine, written by hand.
+//!
+//! The two run in turn, round by round, so that a machine whose speed drifts slows both. What counts is the median of the
+//! ratios of the rounds.
+
+#![expect(clippy::print_stdout, reason = "a program for people")]
+
+use std::{
+    thread::available_parallelism,
+    time::{Duration, Instant},
+};
+
+const ROUNDS: usize = 7;
+
+/// Runs `ours` and `floor` in turn and prints how they compare. Each does `count` pieces of work a round and answers how
+/// long they took. `target` is the ratio of rates that we want to reach.
+pub fn compare(
+    name: &str,
+    count: u32,
+    target: f64,
+    mut ours: impl FnMut(u32) -> Duration,
+    mut floor: impl FnMut(u32) -> Duration,
+) {
+    let rate = |took: Duration| f64::from(count) / took.as_secs_f64();
+    // The first round warms up caches and files and is not counted.
+    let rounds: Vec<_> = (0..=ROUNDS).map(|_| (rate(ours(count)), rate(floor(count)))).skip(1).collect();
+    let mut ratios: Vec<_> = rounds.iter().map(|(ours, floor)| ours / floor).collect();
+    ratios.sort_by(f64::total_cmp);
+    let median = |pick: fn(&(f64, f64)) -> f64| {
+        let mut rates: Vec<_> = rounds.iter().map(pick).collect();
+        rates.sort_by(f64::total_cmp);
+        rates[ROUNDS / 2]
+    };
+    println!(
+        "| {name} | {:.0}/s | {:.0}/s | {:.2}x ({:.2}–{:.2}) | ≥ {target}x |",
+        median(|(ours, _)| *ours),
+        median(|(_, floor)| *floor),
+        ratios[ROUNDS / 2],
+        ratios[0],
+        ratios[ROUNDS - 1],
+    );
+}
+
+/// How long something takes.
+pub fn timed(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
+}
+
+/// Prints the head of the table that [`compare`] adds rows to.
+pub fn head() {
+    let cores = available_parallelism().map_or(0, usize::from);
+    println!("{cores} cores, median of {ROUNDS} rounds (min–max)\n");
+    println!("| what | ours | floor | ratio | target |\n|---|---|---|---|---|");
+}

@@ -1,1 +1,52 @@
-//! x
+//! SK Tickets on SQLite: the storage traits of [`sk_tickets_core`] in one file, without a server.
+//!
+//! - **Durable.** A commit is on the disk before it is answered ([`Synchronous::Full`]).
+//! - **Grouped.** One thread writes. It takes whatever commits wait into one transaction, so that many callers share
+//!   one fsync; each has a savepoint of its own, so that a bad one harms no other.
+//! - **Unhindered.** Reads have connections of their own, which see a snapshot and neither wait for the writer nor
+//!   keep it waiting.
+//! - **Bounded.** When too many writes wait, the next one is told to try again, with nothing half done.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! use std::sync::Arc;
+//! use sk_tickets_core::{CreateTicket, Environment, IdempotencyKey, Realm, Tickets};
+//! use sk_tickets_sqlite::SqliteStore;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("tickets.db");
+//! let tickets = Tickets::new(Arc::new(SqliteStore::open(path).await?));
+//! let desk = tickets.desk(Realm::assume("acme".parse()?, Environment::Test));
+//!
+//! let key = IdempotencyKey::client("order-4711")?;
+//! let receipt = desk.create_ticket(&key, CreateTicket::new("Part delayed")?).await?;
+//! assert_eq!(receipt.value.subject, "Part delayed");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod columns;
+mod commit;
+mod connect;
+mod directory;
+mod endpoint;
+mod error;
+mod feed;
+mod list;
+mod load;
+mod migrate;
+mod options;
+mod outbox;
+mod pool;
+mod queue;
+mod reader;
+mod realms;
+mod row;
+mod store;
+mod ticket;
+mod wakeup;
+mod writer;
+
+pub use options::{SqliteOptions, Synchronous};
+pub use store::SqliteStore;

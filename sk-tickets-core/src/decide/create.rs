@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Context, Decision, Rejection, draft::Draft, event_detail::EventDetail, known_queue};
+use super::{Context, Decision, Rejection, accept, check_queue, draft::Draft, event_detail::EventDetail};
 use crate::{
     model::{
         contact::{Contact, InlineContact},
@@ -9,7 +9,10 @@ use crate::{
         thread::{AssignmentCause, EntryDetail, Visibility},
         ticket::{CreateTicket, Priority, Source, Status, Tag, Ticket, Version},
     },
-    platform::{input::Fault, text::Text},
+    platform::{
+        input::{Faults, Pointer},
+        text::Text,
+    },
     store::Loaded,
     transition::AutomaticReason,
 };
@@ -34,14 +37,12 @@ pub(super) fn decide(known: &Loaded, command: &CreateTicket, cx: &Context<'_>) -
     } = command;
 
     let queue = queue.as_ref().map_or(DEFAULT_QUEUE, Text::as_str);
-    known_queue(queue)?;
+    let mut faults = Faults::default();
+    check_queue(queue, &mut faults);
     if follow_up_of.is_some() && known.ticket.is_none() {
-        return Err(Rejection::Invalid(vec![Fault {
-            pointer: "/follow_up_of".into(),
-            code: "not_found".into(),
-            message: "is not the id of a ticket".into(),
-        }]));
+        faults.push(Pointer::ROOT.name("follow_up_of"), "not_found", "is not the id of a ticket");
     }
+    accept(faults)?;
     let new_contact = match (contact, &known.contact) {
         (Some(inline), None) => Some(make_contact(inline, cx)),
         (Some(_), Some(_)) | (None, _) => None,

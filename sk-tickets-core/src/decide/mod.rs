@@ -23,7 +23,12 @@ pub use rejection::{
 use crate::{
     model::{actor::Actor, queue::DEFAULT_QUEUE, ticket::Ticket},
     platform::{
-        id::IdGenerator, input::Fault, realm::Environment, system::Entropy, time::Timestamp, webhook::TargetPolicy,
+        id::IdGenerator,
+        input::{Faults, Pointer},
+        realm::Environment,
+        system::Entropy,
+        time::Timestamp,
+        webhook::TargetPolicy,
     },
     store::{Loaded, TicketChange},
 };
@@ -86,14 +91,15 @@ pub fn decide(known: &Loaded, command: &TicketCommand, cx: &Context<'_>) -> Resu
     }
 }
 
-/// The queues that a ticket can be put in.
-fn known_queue(key: &str) -> Result<(), Rejection> {
-    if key == DEFAULT_QUEUE {
-        return Ok(());
+/// Notes a queue that a ticket cannot be put in, since there is none of that key.
+fn check_queue(key: &str, faults: &mut Faults) {
+    if key != DEFAULT_QUEUE {
+        faults.push(Pointer::ROOT.name("queue"), "unknown_queue", "is not the key of a queue");
     }
-    Err(Rejection::Invalid(vec![Fault {
-        pointer: "/queue".into(),
-        code: "unknown_queue".into(),
-        message: "is not the key of a queue".into(),
-    }]))
+}
+
+/// What is not lawful as things stand, if anything: all of it at once.
+fn accept(faults: Faults) -> Result<(), Rejection> {
+    let faults = faults.into_vec();
+    if faults.is_empty() { Ok(()) } else { Err(Rejection::Invalid(faults)) }
 }

@@ -1,13 +1,12 @@
 use std::collections::BTreeMap;
 
-use super::{Context, Decision, Rejection, create::distinct, draft::Draft, event_detail::EventDetail, known_queue};
+use super::{
+    Context, Decision, Rejection, accept, check_queue, create::distinct, draft::Draft, event_detail::EventDetail,
+};
 use crate::{
-    model::{
-        metadata::TooManyPairs,
-        ticket::{Ticket, UpdateTicket},
-    },
+    model::ticket::{Ticket, UpdateTicket},
     platform::{
-        input::{Fault, Patch},
+        input::{Faults, Patch, Pointer},
         text::Text,
     },
     transition::{Trigger, Verdict, verdict},
@@ -27,6 +26,7 @@ pub(super) fn decide(
 
     let mut draft = Draft::of(before, thread_length, *actor_id, cx);
     let ticket = &mut draft.ticket;
+    let mut faults = Faults::default();
     if let Some(subject) = &subject.0 {
         ticket.subject = subject.to_string();
     }
@@ -41,7 +41,10 @@ pub(super) fn decide(
     match metadata {
         Patch::Keep => {}
         Patch::Clear => ticket.metadata = BTreeMap::new(),
-        Patch::Set(patch) => ticket.metadata = patch.apply(&before.metadata).map_err(|_| too_many_pairs())?,
+        Patch::Set(patch) => match patch.apply(&before.metadata) {
+            Ok(metadata) => ticket.metadata = metadata,
+            Err(error) => faults.push(Pointer::ROOT.name("metadata"), "too_many", error.to_string()),
+        },
     }
     match topic {
         Patch::Keep => {}
@@ -49,13 +52,14 @@ pub(super) fn decide(
         Patch::Set(topic) => ticket.topic = Some(topic.to_string()),
     }
     if let Some(queue) = queue.0.as_ref().map(Text::as_str) {
-        known_queue(queue)?;
+        check_queue(queue, &mut faults);
         if queue != before.queue {
             queue.clone_into(&mut ticket.queue);
             // It waits in another queue from now on: at the end of its lane there.
             ticket.queued_at = None;
         }
     }
+    accept(faults)?;
 
     let changed: Vec<_> = [
         ("subject", ticket.subject != before.subject),
@@ -73,12 +77,4 @@ pub(super) fn decide(
         draft.tell(EventDetail::Updated { changed, actor });
     }
     Ok(draft.finish(Some(before)))
-}
-
-fn too_many_pairs() -> Rejection {
-    Rejection::Invalid(vec![Fault {
-        pointer: "/metadata".into(),
-        code: "too_many".into(),
-        message: TooManyPairs.to_string(),
-    }])
 }

@@ -82,7 +82,9 @@ impl Desk {
             if let Some(recorded) = known.recorded {
                 return replay(recorded, &claim);
             }
-            check_version(if_match.as_deref(), &known)?;
+            if let (Some(wanted), Subject::Ticket(_)) = (&if_match, lookup.subject) {
+                check_version(wanted, &known)?;
+            }
 
             let (effect, response) = self.decide(&known, &command);
             let commit = Commit::new(
@@ -161,12 +163,12 @@ fn key_reused() -> Error {
     Problem::new(problem::IDEMPOTENCY_KEY_REUSED, "use a new key for a new request").into()
 }
 
-fn check_version(if_match: Option<&[Version]>, known: &Loaded) -> Result<(), Error> {
-    match (if_match, &known.ticket) {
-        (Some(wanted), Some(ticket)) if !wanted.contains(&ticket.version) => {
+fn check_version(wanted: &[Version], known: &Loaded) -> Result<(), Error> {
+    match &known.ticket {
+        Some(ticket) if !wanted.contains(&ticket.version) => {
             let detail = format!("the ticket is in version {}", ticket.version.0);
             Err(Problem::new(problem::PRECONDITION_FAILED, detail).into())
         }
-        _ => Ok(()),
+        Some(_) | None => Ok(()),
     }
 }

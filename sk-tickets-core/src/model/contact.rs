@@ -87,6 +87,7 @@ impl FromStr for Email {
     type Err = EmailError;
 
     fn from_str(text: &str) -> Result<Self, EmailError> {
+        let text = text.to_lowercase();
         let (local, domain) = text.rsplit_once('@').ok_or(EmailError)?;
         let dull = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '@');
         let lawful = !local.is_empty()
@@ -96,7 +97,7 @@ impl FromStr for Email {
             && text.chars().count() <= EMAIL_MAX
             && !local.contains(dull)
             && !domain.contains(dull);
-        if lawful { Ok(Self(text.to_lowercase())) } else { Err(EmailError) }
+        if lawful { Ok(Self(text)) } else { Err(EmailError) }
     }
 }
 

@@ -134,7 +134,7 @@ pub struct Ticket {
     pub resolution_note: Option<String>,
     /// How often it went from resolved back to open.
     pub reopen_count: u32,
-    /// The closed ticket that it follows up on.
+    /// The ticket that it follows up on, usually a closed one.
     pub follow_up_of: Option<TicketId>,
     /// Its clocks; none without a policy.
     pub sla: Option<TicketSla>,

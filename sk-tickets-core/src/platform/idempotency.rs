@@ -36,8 +36,8 @@ impl IdempotencyKey {
     /// [`IdempotencyKeyError`] if it is empty, too long or has other characters.
     pub fn client(text: &str) -> Result<Self, IdempotencyKeyError> {
         let text = text.trim_matches([' ', '\t']);
-        let bare = match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-            Some(quoted) => unescape(quoted)?,
+        let bare = match text.strip_prefix('"') {
+            Some(rest) => unescape(rest.strip_suffix('"').ok_or(IdempotencyKeyError::Malformed)?)?,
             None => text.to_owned(),
         };
         if bare.is_empty() {
@@ -177,9 +177,14 @@ mod tests {
     fn keys_that_are_none() {
         use IdempotencyKeyError::{Malformed, Missing};
         let long = "x".repeat(256);
-        for (text, error) in
-            [("", Missing), ("\"\"", Missing), ("a b", Malformed), ("é", Malformed), (long.as_str(), Malformed)]
-        {
+        for (text, error) in [
+            ("", Missing),
+            ("\"\"", Missing),
+            ("a b", Malformed),
+            ("\"", Malformed),
+            ("é", Malformed),
+            (long.as_str(), Malformed),
+        ] {
             assert_eq!(IdempotencyKey::client(text).unwrap_err(), error, "{text}");
         }
         assert!(IdempotencyKey::client(&"x".repeat(255)).is_ok());

@@ -84,10 +84,38 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
+        // The library reads more than RFC 3339.
+        if !is_rfc3339(text) {
+            return Err(TimestampError);
+        }
         let timestamp: jiff::Timestamp = text.parse().map_err(|_| TimestampError)?;
         let millis = timestamp.as_millisecond();
         if (0..=MAX_MILLIS).contains(&millis) { Ok(Self(millis)) } else { Err(TimestampError) }
     }
+}
+
+/// Whether a text has the shape of `date-time` in RFC 3339, section 5.6: `2026-11-24T06:00:00.5+01:00`, or `Z` at the end.
+fn is_rfc3339(text: &str) -> bool {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00";
+    let fits = |text: &[u8], shape: &[u8]| {
+        text.len() == shape.len()
+            && text.iter().zip(shape).all(|(byte, shape)| match shape {
+                b'0' => byte.is_ascii_digit(),
+                shape => byte.eq_ignore_ascii_case(shape),
+            })
+    };
+    let Some((head, rest)) = text.as_bytes().split_at_checked(SHAPE.len()) else { return false };
+    let zone = match rest.strip_prefix(b".") {
+        Some(fraction) => {
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits == 0 {
+                return false;
+            }
+            &fraction[digits..]
+        }
+        None => rest,
+    };
+    fits(head, SHAPE) && [&b"Z"[..], b"+00:00", b"-00:00"].into_iter().any(|shape| fits(zone, shape))
 }
 
 impl Serialize for Timestamp {
@@ -126,7 +154,21 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "yesterday", "2026-11-24", "2026-13-01T00:00:00Z", "1969-12-31T23:59:59Z"] {
+        for text in [
+            "",
+            "yesterday",
+            "2026-11-24",
+            "2026-13-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2026-11-24 06:00:00Z",
+            "2026-11-24T06Z",
+            "20261124T060000Z",
+            "2026-11-24T06:00:00,5Z",
+            "2026-11-24T06:00:00.Z",
+            "+002026-11-24T06:00:00Z",
+            "2026-11-24T06:00:00Z[UTC]",
+            "2026-11-24T06:00:00",
+        ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
     }

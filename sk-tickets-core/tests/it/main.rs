@@ -1,5 +1,14 @@
 //! The integration tests of the core.
 
+mod architecture;
+mod decide;
+mod diagram;
+mod documents;
+mod golden;
+mod properties;
+mod stage;
+mod transitions;
+
 mod memory {
     use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use sk_tickets_core::{
-    Actor, AssignTicket, Clock, ContactId, CreateTicket, Desk, Environment, Event, IdempotencyKey, MemoryStore, Order,
+    AssignTicket, Clock, ContactId, CreateTicket, Desk, Environment, Event, IdempotencyKey, MemoryStore, Order,
     PageRequest, PostEntry, Realm, Status, ThreadEntry, Ticket, TicketId, Tickets, Timestamp, TransitionTicket, UserId,
     platform::system::SeededEntropy, testing::ManualClock,
 };
@@ -173,9 +173,6 @@ pub(crate) fn user(number: u8) -> UserId {
 pub(crate) fn contact() -> ContactId {
     ContactId::from_bytes([9; 16])
 }
-
-/// What a desk acts as unless told otherwise.
-pub(crate) const NOBODY_NAMED: Actor = Actor::System;
 
 pub(crate) fn create(subject: &str) -> CreateTicket {
     CreateTicket::new(subject).expect("a lawful subject")

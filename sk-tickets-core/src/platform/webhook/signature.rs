@@ -86,7 +86,8 @@ pub fn verify(
     body: &[u8],
     now: Timestamp,
 ) -> Result<(), VerifyError> {
-    let timestamp_secs: i64 = headers.timestamp.parse().map_err(|_| VerifyError::Timestamp)?;
+    let digits = headers.timestamp.bytes().all(|byte| byte.is_ascii_digit());
+    let timestamp_secs: i64 = headers.timestamp.parse().ok().filter(|_| digits).ok_or(VerifyError::Timestamp)?;
     let tolerance = i64::try_from(TOLERANCE.as_secs()).unwrap_or(i64::MAX);
     let age = now.as_secs().saturating_sub(timestamp_secs);
     if age > tolerance {

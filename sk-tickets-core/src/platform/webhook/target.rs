@@ -57,7 +57,7 @@ impl TargetError {
     }
 }
 
-/// Names that only ever mean something inside.
+/// Names that only ever mean something inside; so does every name without a dot.
 const INTERNAL_SUFFIXES: [&str; 6] = ["localhost", "internal", "local", "localdomain", "lan", "home.arpa"];
 
 impl TargetPolicy {
@@ -97,7 +97,7 @@ impl TargetPolicy {
                     |suffix: &str| name == suffix || name.strip_suffix(suffix).is_some_and(|head| head.ends_with('.'));
                 if name == "localhost" && self.permits(IpAddr::V4(Ipv4Addr::LOCALHOST), environment) {
                     Some(true)
-                } else if name.is_empty() || INTERNAL_SUFFIXES.iter().any(|suffix| inside(suffix)) {
+                } else if !name.contains('.') || INTERNAL_SUFFIXES.iter().any(|suffix| inside(suffix)) {
                     return Err(TargetError::Host);
                 } else {
                     None
@@ -194,6 +194,8 @@ mod tests {
             ("https://a.localhost/", "host_not_allowed"),
             ("https://metadata.google.internal/", "host_not_allowed"),
             ("https://printer.local/", "host_not_allowed"),
+            ("https://redis/", "host_not_allowed"),
+            ("https://xn--!-vtd/", "host_not_allowed"),
             ("https://127.0.0.1/", "address_not_allowed"),
             ("https://2130706433/", "address_not_allowed"),
             ("https://0x7f.1/", "address_not_allowed"),

@@ -204,12 +204,18 @@ pub async fn work_committed_between_two_waits_is_not_missed(fixture: &Fixture) {
     fixture.endpoint(9_000).await;
     for number in 0..3 {
         fixture.ticket(&format!("number {number}")).await;
-        fixture.store.wait_for_work().await;
+        woken(fixture.store.wait_for_work()).await;
     }
     let store = Arc::clone(&fixture.store);
-    let waiting = tokio::spawn(async move { store.wait_for_work().await });
+    let waiting = tokio::spawn(async move { woken(store.wait_for_work()).await });
     fixture.ticket("the last").await;
     waiting.await.expect("woken");
+}
+
+/// Fails where the case would otherwise wait for ever.
+#[expect(clippy::disallowed_methods, reason = "how long a test waits for what should come at once")]
+async fn woken(work: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_secs(10), work).await.expect("a worker that waits is woken");
 }
 
 /// Only a dead letter can be; after that it is none.

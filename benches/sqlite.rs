@@ -1,0 +1,169 @@
+//! The embedded store, durable (WAL, `synchronous=FULL`). Floor: the same rows into the same tables and indexes by rusqlite on
+//! one connection, in batches as large as the number of callers; for reads, the bare SELECT of the same row.
+
+use std::{cell::Cell, path::Path, sync::Arc, time::Duration};
+
+use rusqlite::{Connection, ToSql, params, types::Value};
+use sk_tickets_benches::{compare, head, timed};
+use sk_tickets_core::{CreateTicket, Desk, Environment, IdempotencyKey, Realm, TicketId, Tickets};
+use sk_tickets_sqlite::SqliteStore;
+use tokio::{runtime::Runtime, task::JoinSet};
+
+/// The tables that making a ticket writes a row to, in an order that keeps references whole.
+const TABLES: [&str; 4] = ["claims", "tickets", "thread_entries", "events"];
+
+fn main() {
+    let runtime = Runtime::new().expect("a runtime");
+    head();
+    for callers in [64, 1] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let desk = runtime.block_on(open(&folder.path().join("ours.db")));
+        let floor = Floor::open(&folder.path().join("floor.db"), &runtime);
+        let serial = Cell::new(0);
+        let ours = |count| {
+            serial.set(serial.get() + 1);
+            let round = serial.get();
+            timed(|| runtime.block_on(create_many(&desk, callers, round, count)))
+        };
+        let target = if callers == 64 { 0.7 } else { 0.8 };
+        let count = if callers == 64 { 6_400 } else { 800 };
+        let name = format!("SQLite durable create, {callers} callers");
+        compare(&name, count, target, ours, |count| floor.insert_many(callers, count));
+    }
+    read(&runtime);
+}
+
+async fn open(path: &Path) -> Desk {
+    let store = SqliteStore::open(path).await.expect("it opens");
+    let realm = Realm::assume("bench".parse().expect("lawful"), Environment::Live);
+    Tickets::new(Arc::new(store)).desk(realm)
+}
+
+fn request() -> CreateTicket {
+    CreateTicket {
+        body: Some("Where is my part? ".repeat(20).parse().expect("lawful")),
+        ..CreateTicket::new("Part delayed").expect("lawful")
+    }
+}
+
+async fn create_many(desk: &Desk, callers: u32, round: u32, count: u32) {
+    let mut tasks = JoinSet::new();
+    for caller in 0..callers {
+        let desk = desk.clone();
+        tasks.spawn(async move {
+            for number in 0..count / callers {
+                let key = IdempotencyKey::system(&format!("{round}-{caller}-{number}"));
+                desk.create_ticket(&key, request()).await.expect("made");
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.expect("no caller failed");
+    }
+}
+
+/// Copies the rows of one real ticket, with fresh keys.
+struct Floor {
+    connection: Connection,
+    /// For each table its INSERT and the row to copy, by column.
+    rows: Vec<(String, Vec<(String, Value)>)>,
+    serial: Cell<u64>,
+}
+
+impl Floor {
+    fn open(path: &Path, runtime: &Runtime) -> Self {
+        let desk = runtime.block_on(open(path));
+        runtime.block_on(create_many(&desk, 1, 0, 1));
+        let connection = Connection::open(path).expect("it opens");
+        for (name, value) in
+            [("journal_mode", "WAL"), ("synchronous", "FULL"), ("foreign_keys", "ON"), ("wal_autocheckpoint", "4000")]
+        {
+            connection.pragma_update(None, name, value).expect("it is set");
+        }
+        let rows = TABLES.map(|table| template(&connection, table)).into();
+        Self { connection, rows, serial: Cell::new(1) }
+    }
+
+    fn insert_many(&self, batch: u32, count: u32) -> Duration {
+        timed(|| {
+            for _ in 0..count / batch {
+                self.connection.execute_batch("BEGIN IMMEDIATE").expect("begun");
+                for _ in 0..batch {
+                    self.insert();
+                }
+                self.connection.execute_batch("COMMIT").expect("committed");
+            }
+        })
+    }
+
+    fn insert(&self) {
+        let serial = self.serial.get() + 1;
+        self.serial.set(serial);
+        let mut id = [1; 16];
+        id[8..].copy_from_slice(&serial.to_be_bytes());
+        let (id, key, position) = (id.to_vec(), format!("system:floor-{serial}"), serial.cast_signed());
+        for (sql, row) in &self.rows {
+            let values = row.iter().map(|(column, value)| -> &dyn ToSql {
+                match column.as_str() {
+                    "id" | "ticket_id" => &id,
+                    "key" => &key,
+                    "position" => &position,
+                    _ => value,
+                }
+            });
+            let mut statement = self.connection.prepare_cached(sql).expect("lawful");
+            statement.execute(rusqlite::params_from_iter(values)).expect("inserted");
+        }
+    }
+}
+
+fn template(connection: &Connection, table: &str) -> (String, Vec<(String, Value)>) {
+    let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).expect("lawful");
+    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let row = statement
+        .query_row([], |row| (0..columns.len()).map(|index| row.get(index)).collect::<rusqlite::Result<Vec<Value>>>())
+        .expect("there is one");
+    let marks = vec!["?"; columns.len()].join(", ");
+    let sql = format!("INSERT INTO {table} ({}) VALUES ({marks})", columns.join(", "));
+    (sql, columns.into_iter().zip(row).collect())
+}
+
+fn read(runtime: &Runtime) {
+    const TICKETS: u32 = 1_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("read.db");
+    let desk = runtime.block_on(open(&path));
+    let ids: Vec<TicketId> = runtime.block_on(async {
+        let mut ids = Vec::new();
+        for number in 0..TICKETS {
+            let key = IdempotencyKey::system(&number.to_string());
+            ids.push(desk.create_ticket(&key, request()).await.expect("made").value.id);
+        }
+        ids
+    });
+    let connection = Connection::open(&path).expect("it opens");
+    let at = |number: u32| ids[(number % TICKETS) as usize];
+    let ours = |count| {
+        timed(|| {
+            runtime.block_on(async {
+                for number in 0..count {
+                    desk.ticket(at(number)).await.expect("read").expect("there");
+                }
+            });
+        })
+    };
+    let floor = |count| {
+        timed(|| {
+            for number in 0..count {
+                let mut statement =
+                    connection.prepare_cached("SELECT * FROM tickets WHERE realm = 1 AND id = ?1").expect("lawful");
+                let columns = statement.column_count();
+                let read = statement.query_row(params![at(number).to_bytes()], |row| {
+                    (0..columns).map(|index| row.get(index)).collect::<rusqlite::Result<Vec<Value>>>()
+                });
+                assert_eq!(read.expect("there").len(), columns);
+            }
+        })
+    };
+    compare("SQLite read by id, 1 caller", 20_000, 0.7, ours, floor);
+}

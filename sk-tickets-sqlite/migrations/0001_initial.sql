@@ -1,0 +1,222 @@
+-- Every row but a realm itself belongs to one realm, and every key begins with it.
+--
+-- Ids are the sixteen bytes of a ULID, times are milliseconds since 1970. Tables of slim rows are WITHOUT ROWID. Tables
+-- of fat rows are not: there the whole row would sit in the inner nodes of the tree, which makes it deep.
+
+CREATE TABLE realms (
+    id INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    environment TEXT NOT NULL CHECK (environment IN ('test', 'live')),
+    -- How far the time in a ticket's id has ever been ahead of and behind its created_at. A list by time of creation
+    -- becomes a range of ids with it, however a clock has jumped.
+    id_ahead_ms INTEGER NOT NULL DEFAULT 0,
+    id_behind_ms INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (tenant, environment)
+) STRICT;
+
+-- What belongs to the store as a whole.
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE api_keys (
+    id BLOB PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    realm INTEGER NOT NULL REFERENCES realms (id),
+    name TEXT,
+    scopes TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER,
+    last_used_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- Idempotency keys with the answers recorded for them.
+CREATE TABLE claims (
+    realm INTEGER NOT NULL REFERENCES realms (id),
+    key TEXT NOT NULL,
+    fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
+    status INTEGER NOT NULL,
+    location TEXT,
+    etag TEXT,
+    content_type TEXT,
+    body BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (realm, key)
+) STRICT;
+
+CREATE TABLE contacts (
+    realm INTEGER NOT NULL REFERENCES realms (id),
+    id BLOB NOT NULL,
+    name TEXT,
+    email TEXT,
+    phone TEXT,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (realm, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX contacts_email ON contacts (realm, email) WHERE email IS NOT NULL;
+CREATE UNIQUE INDEX contacts_phone_alone ON contacts (realm, phone) WHERE email IS NULL AND phone IS NOT NULL;
+CREATE INDEX contacts_phone ON contacts (realm, phone) WHERE phone IS NOT NULL;
+
+CREATE TABLE tickets (
+    realm INTEGER NOT NULL REFERENCES realms (id),
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL CHECK (version > 0),
+    subject TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('new', 'open', 'pending', 'on_hold', 'resolved', 'closed')),
+    -- By rank, 0 is low and 3 is urgent: the order of a queue needs it.
+    priority INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 3),
+    source TEXT NOT NULL,
+    topic TEXT,
+    queue TEXT NOT NULL,
+    queued_at INTEGER,
+    -- With its prefix, since it may be of a user or of an agent.
+    owner_id TEXT,
+    contact_id BLOB,
+    call_id BLOB,
+    tags TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    resolution_note TEXT,
+    reopen_count INTEGER NOT NULL,
+    follow_up_of BLOB,
+    sla TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    first_resolved_at INTEGER,
+    resolved_at INTEGER,
+    closed_at INTEGER,
+    PRIMARY KEY (realm, id)
+) STRICT;
+
+-- One index for each filter, each in the order of pages.
+CREATE INDEX tickets_status ON tickets (realm, status, id);
+CREATE INDEX tickets_queue ON tickets (realm, queue, id);
+CREATE INDEX tickets_owner ON tickets (realm, owner_id, id);
+CREATE INDEX tickets_contact ON tickets (realm, contact_id, id) WHERE contact_id IS NOT NULL;
+CREATE INDEX tickets_topic ON tickets (realm, topic, id) WHERE topic IS NOT NULL;
+CREATE INDEX tickets_priority ON tickets (realm, priority, id);
+CREATE INDEX tickets_source ON tickets (realm, source, id);
+-- Those that wait, in the order in which they are to be taken.
+CREATE INDEX tickets_waiting ON tickets (realm, queue, priority DESC, queued_at, id) WHERE queued_at IS NOT NULL;
+
+-- The tags of tickets once more, to find tickets by.
+CREATE TABLE ticket_tags (
+    realm INTEGER NOT NULL,
+    tag TEXT NOT NULL,
+    ticket_id BLOB NOT NULL,
+    PRIMARY KEY (realm, tag, ticket_id),
+    FOREIGN KEY (realm, ticket_id) REFERENCES tickets (realm, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE thread_entries (
+    realm INTEGER NOT NULL,
+    ticket_id BLOB NOT NULL,
+    sequence INTEGER NOT NULL CHECK (sequence > 0),
+    id BLOB NOT NULL,
+    visibility TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    body TEXT,
+    evidence TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (realm, ticket_id, sequence),
+    UNIQUE (realm, id),
+    FOREIGN KEY (realm, ticket_id) REFERENCES tickets (realm, id)
+) STRICT;
+
+CREATE TRIGGER thread_entries_stay BEFORE UPDATE ON thread_entries BEGIN
+    SELECT RAISE (ABORT, 'thread entries are append-only');
+END;
+CREATE TRIGGER thread_entries_keep BEFORE DELETE ON thread_entries BEGIN
+    SELECT RAISE (ABORT, 'thread entries are append-only');
+END;
+
+CREATE TABLE events (
+    realm INTEGER NOT NULL REFERENCES realms (id),
+    id BLOB NOT NULL,
+    -- The place in the feed. A ping has none: it is sent, but is not part of the feed.
+    position INTEGER CHECK (position > 0),
+    event_type TEXT NOT NULL,
+    ticket_id BLOB,
+    ticket_version INTEGER,
+    at INTEGER NOT NULL,
+    payload BLOB NOT NULL,
+    PRIMARY KEY (realm, id),
+    UNIQUE (realm, position),
+    FOREIGN KEY (realm, ticket_id) REFERENCES tickets (realm, id)
+) STRICT;
+
+CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN
+    SELECT RAISE (ABORT, 'events are append-only');
+END;
+CREATE TRIGGER events_keep BEFORE DELETE ON events BEGIN
+    SELECT RAISE (ABORT, 'events are append-only');
+END;
+
+CREATE TABLE endpoints (
+    realm INTEGER NOT NULL REFERENCES realms (id),
+    id BLOB NOT NULL,
+    url TEXT NOT NULL,
+    description TEXT,
+    events TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('enabled', 'disabled')),
+    disabled_reason TEXT,
+    failing_since INTEGER,
+    created_at INTEGER NOT NULL,
+    secret BLOB NOT NULL,
+    -- The row stays, since deliveries refer to it.
+    deleted_at INTEGER,
+    PRIMARY KEY (realm, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX endpoints_present ON endpoints (realm, id) WHERE deleted_at IS NULL;
+
+CREATE TABLE deliveries (
+    realm INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    endpoint_id BLOB NOT NULL,
+    event_id BLOB NOT NULL,
+    event_type TEXT NOT NULL,
+    ticket_id BLOB,
+    status TEXT NOT NULL CHECK (status IN ('pending', 'delivered', 'dead')),
+    reason TEXT,
+    next_attempt_at INTEGER,
+    -- next_attempt_at or, while it is leased, the end of the lease.
+    claimable_at INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    -- Attempts that have failed since the schedule began.
+    failures INTEGER NOT NULL DEFAULT 0,
+    lease_owner INTEGER,
+    lease_token INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (realm, id),
+    FOREIGN KEY (realm, endpoint_id) REFERENCES endpoints (realm, id),
+    FOREIGN KEY (realm, event_id) REFERENCES events (realm, id),
+    CHECK ((status = 'pending') = (next_attempt_at IS NOT NULL)),
+    CHECK ((status = 'pending') = (claimable_at IS NOT NULL)),
+    CHECK ((status = 'dead') = (reason IS NOT NULL)),
+    CHECK (status = 'pending' OR lease_owner IS NULL)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX deliveries_status ON deliveries (realm, status, id);
+CREATE INDEX deliveries_endpoint ON deliveries (realm, endpoint_id, status, id);
+CREATE INDEX deliveries_dead_letters ON deliveries (realm, id)
+    WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+-- Only what is pending, so that a claim costs the same whatever was delivered before.
+CREATE INDEX deliveries_claimable ON deliveries (claimable_at, id) WHERE status = 'pending';
+CREATE INDEX deliveries_leased ON deliveries (lease_owner) WHERE lease_owner IS NOT NULL;
+
+CREATE TABLE delivery_attempts (
+    realm INTEGER NOT NULL,
+    delivery_id BLOB NOT NULL,
+    number INTEGER NOT NULL CHECK (number > 0),
+    at INTEGER NOT NULL,
+    status_code INTEGER,
+    error TEXT,
+    latency_ms INTEGER NOT NULL,
+    response TEXT,
+    PRIMARY KEY (realm, delivery_id, number),
+    FOREIGN KEY (realm, delivery_id) REFERENCES deliveries (realm, id)
+) STRICT;

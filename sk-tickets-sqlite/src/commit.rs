@@ -1,0 +1,117 @@
+//! Applies a commit, inside of a transaction that the writer has begun.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use sk_tickets_core::{
+    platform::{
+        idempotency::{Claim, Recorded, StoredResponse},
+        time::Timestamp,
+    },
+    store::{Commit, CommitOutcome, DeliveryChange, Effect},
+};
+
+use crate::{
+    endpoint,
+    error::{Fault, Result},
+    outbox,
+    realms::{RealmNumber, Realms},
+    row, ticket,
+    writer::Verdict,
+};
+
+/// What became of a change.
+pub(crate) enum Change {
+    /// It was made.
+    Done,
+    /// It was made, and a delivery can be due.
+    Due,
+    /// What it was decided on has changed. It may be half made; the writer undoes it.
+    Stale,
+}
+
+impl Change {
+    pub(crate) const fn unless_stale(fresh: bool) -> Self {
+        if fresh { Self::Done } else { Self::Stale }
+    }
+}
+
+/// Applies a commit.
+pub(crate) fn apply(connection: &Connection, realms: &Realms, commit: &Commit) -> Result<Verdict<CommitOutcome>> {
+    let realm = realms.find_or_make(connection, commit.realm())?;
+    if let Some((claim, response)) = commit.claim()
+        && let Some(outcome) = repeated(connection, realm, claim, response, commit.at())?
+    {
+        return Ok(Verdict::Undo(outcome));
+    }
+    let change = match commit.effect() {
+        Effect::None => Change::Done,
+        Effect::Ticket(change) => ticket::change(connection, realm, change)?,
+        Effect::Endpoint(change) => endpoint::change(connection, realm, change, commit.at())?,
+        Effect::Delivery(change) => change_delivery(connection, realm, change, commit.at())?,
+    };
+    Ok(match change {
+        Change::Done => Verdict::Keep(CommitOutcome::Applied),
+        Change::Due => Verdict::KeepAndWake(CommitOutcome::Applied),
+        Change::Stale => Verdict::Undo(CommitOutcome::Stale),
+    })
+}
+
+/// Records a key with its answer; if it was recorded before, how the commit ends.
+fn repeated(
+    connection: &Connection,
+    realm: RealmNumber,
+    claim: &Claim,
+    response: &StoredResponse,
+    at: Timestamp,
+) -> Result<Option<CommitOutcome>> {
+    let StoredResponse { status, location, etag, content_type, body } = response;
+    let recorded = connection
+        .prepare_cached(
+            "INSERT INTO claims (realm, key, fingerprint, status, location, etag, content_type, body, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (realm, key) DO NOTHING",
+        )?
+        .execute(params![
+            realm,
+            claim.key.as_str(),
+            claim.fingerprint.0,
+            status,
+            location,
+            etag,
+            content_type,
+            body,
+            at.as_millis(),
+        ])?;
+    if recorded == 1 {
+        return Ok(None);
+    }
+    let before = find_recorded(connection, realm, claim.key.as_str())?;
+    let before = before.ok_or(Fault::Broken("a key is recorded and cannot be found"))?;
+    Ok(Some(if before.fingerprint == claim.fingerprint {
+        CommitOutcome::Replayed(before.response)
+    } else {
+        CommitOutcome::KeyReused
+    }))
+}
+
+/// What is recorded of a key.
+pub(crate) fn find_recorded(connection: &Connection, realm: RealmNumber, key: &str) -> Result<Option<Recorded>> {
+    let recorded = connection
+        .prepare_cached(
+            "SELECT fingerprint, status, location, etag, content_type, body FROM claims WHERE realm = ?1 AND key = ?2",
+        )?
+        .query_row(params![realm, key], row::recorded)
+        .optional()?;
+    Ok(recorded)
+}
+
+fn change_delivery(
+    connection: &Connection,
+    realm: RealmNumber,
+    change: &DeliveryChange,
+    at: Timestamp,
+) -> Result<Change> {
+    Ok(match change {
+        DeliveryChange::Replay(id) if outbox::replay(connection, realm, *id, at)? => Change::Due,
+        DeliveryChange::Replay(_) => Change::Stale,
+        DeliveryChange::Discard(id) => Change::unless_stale(outbox::discard(connection, realm, *id)?),
+    })
+}

@@ -1,0 +1,389 @@
+//! The SQL of lists, assembled from fixed fragments for the filters that are set. What callers give is always bound.
+//!
+//! **Invariant:** every list walks an index in the order of its pages, so that a page costs the same at any depth. The
+//! index is named (`INDEXED BY`), so that no statistics of SQLite's lead it another way.
+
+use std::fmt::Write;
+
+use rusqlite::types::Value;
+use sk_tickets_core::{
+    model::{
+        delivery::{DeliveryFilter, DeliveryStatus},
+        id::TicketId,
+        page::Order,
+        ticket::{OwnerFilter, Status, TicketFilter},
+    },
+    platform::{id::DeliveryId, time::Timestamp},
+    store::PageSpec,
+};
+
+use crate::{
+    columns::rank,
+    outbox::is_dead_letter,
+    realms::{RealmNumber, Skew},
+    row::{self, delivery_columns, ticket_columns},
+};
+
+/// A statement and what is bound to it.
+#[derive(Debug, Default)]
+pub(crate) struct Query {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<Value>,
+}
+
+impl Query {
+    /// Binds a value; answers the parameter that stands for it.
+    fn bind(&mut self, value: Value) -> String {
+        self.values.push(value);
+        format!("?{}", self.values.len())
+    }
+
+    /// The rows of any of the branches, in order of id. Each branch comes in that order, so SQLite merges them.
+    fn finish(mut self, branches: &[String], order: Order, limit: usize) -> Self {
+        let direction = match order {
+            Order::Asc => "ASC",
+            Order::Desc => "DESC",
+        };
+        let limit = self.bind(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+        self.sql = format!("{} ORDER BY id {direction} LIMIT {limit}", branches.join(" UNION ALL "));
+        self
+    }
+}
+
+/// Which filter leads the way through tickets: the one that is likely to leave the fewest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lead {
+    Contact,
+    Owner,
+    Tag,
+    Status,
+    Topic,
+    Queue,
+    Source,
+    Priority,
+    Id,
+}
+
+impl Lead {
+    fn of(filter: &TicketFilter, statuses: &[Status]) -> Self {
+        // In the end most tickets of a realm are done, so a list of those that are not is short.
+        let undone = !statuses.iter().any(|status| matches!(status, Status::Resolved | Status::Closed));
+        let candidates = [
+            (filter.contact_id.is_some(), Self::Contact),
+            (matches!(filter.owner, Some(OwnerFilter::Owner(_))), Self::Owner),
+            (filter.tag.is_some(), Self::Tag),
+            (!statuses.is_empty() && undone, Self::Status),
+            (filter.topic.is_some(), Self::Topic),
+            (filter.owner.is_some(), Self::Owner),
+            (filter.queue.is_some(), Self::Queue),
+            (filter.source.is_some(), Self::Source),
+            (!statuses.is_empty(), Self::Status),
+            (filter.priority.is_some(), Self::Priority),
+        ];
+        candidates.into_iter().find(|(is_set, _)| *is_set).map_or(Self::Id, |(_, lead)| lead)
+    }
+
+    /// What to select from.
+    const fn source(self) -> &'static str {
+        match self {
+            Self::Contact => "tickets INDEXED BY tickets_contact",
+            Self::Owner => "tickets INDEXED BY tickets_owner",
+            // CROSS JOIN keeps the tags in front.
+            Self::Tag => "ticket_tags AS tags_of CROSS JOIN tickets",
+            Self::Status => "tickets INDEXED BY tickets_status",
+            Self::Topic => "tickets INDEXED BY tickets_topic",
+            Self::Queue => "tickets INDEXED BY tickets_queue",
+            Self::Source => "tickets INDEXED BY tickets_source",
+            Self::Priority => "tickets INDEXED BY tickets_priority",
+            Self::Id => "tickets",
+        }
+    }
+}
+
+/// A page of tickets.
+pub(crate) fn tickets(realm: RealmNumber, skew: Skew, filter: &TicketFilter, page: PageSpec<TicketId>) -> Query {
+    let TicketFilter { status, queue, owner, contact_id, topic, priority, tag, source, created_after, created_before } =
+        filter;
+    let statuses: Vec<_> = Status::ALL.iter().copied().filter(|one| status.contains(one)).collect();
+    let lead = Lead::of(filter, &statuses);
+    let mut query = Query::default();
+    let realm = query.bind(Value::Integer(realm));
+
+    let (id, mut conditions) = match lead {
+        Lead::Tag => (
+            "tags_of.ticket_id",
+            format!("tags_of.realm = {realm} AND tickets.realm = {realm} AND tickets.id = tags_of.ticket_id"),
+        ),
+        _ => ("tickets.id", format!("tickets.realm = {realm}")),
+    };
+    conditions += &within(&mut query, skew, id, page, *created_after, *created_before);
+
+    let owner_id = match owner {
+        Some(OwnerFilter::Owner(owner)) => Some(Value::Text(owner.to_string())),
+        Some(OwnerFilter::Nobody) => {
+            conditions += " AND tickets.owner_id IS NULL";
+            None
+        }
+        None => None,
+    };
+    for (column, value) in [
+        ("owner_id", owner_id),
+        ("contact_id", contact_id.map(row::id)),
+        ("topic", topic.as_deref().map(row::text)),
+        ("queue", queue.as_deref().map(row::text)),
+        ("source", source.map(|source| row::text(source.as_str()))),
+        ("priority", priority.map(|priority| Value::Integer(rank(priority)))),
+    ] {
+        if let Some(value) = value {
+            // IS would not go with the indexes that leave nulls out.
+            let _ = write!(conditions, " AND tickets.{column} = {}", query.bind(value));
+        }
+    }
+    if let Some(tag) = tag {
+        let tag = query.bind(row::text(tag));
+        conditions += &if lead == Lead::Tag {
+            format!(" AND tags_of.tag = {tag}")
+        } else {
+            format!(
+                " AND EXISTS (SELECT 1 FROM ticket_tags
+                              WHERE realm = {realm} AND tag = {tag} AND ticket_id = tickets.id)"
+            )
+        };
+    }
+
+    let select = |condition: &str| {
+        format!(
+            concat!("SELECT {} AS id, ", ticket_columns!(), " FROM {} WHERE {}{}"),
+            id,
+            lead.source(),
+            conditions,
+            condition
+        )
+    };
+    let statuses: Vec<_> = statuses.iter().map(|status| query.bind(row::text(status.as_str()))).collect();
+    let branches = match lead {
+        Lead::Status => statuses.iter().map(|status| select(&format!(" AND tickets.status = {status}"))).collect(),
+        _ if statuses.is_empty() => vec![select("")],
+        _ => vec![select(&format!(" AND tickets.status IN ({})", statuses.join(", ")))],
+    };
+    query.finish(&branches, page.order, page.limit)
+}
+
+/// The condition that tickets come after the last page and were made within a time, and that their ids lie within the
+/// range that follows from both. There is one bound at each end, so that the walk begins right there.
+fn within(
+    query: &mut Query,
+    skew: Skew,
+    id: &str,
+    page: PageSpec<TicketId>,
+    created_after: Option<Timestamp>,
+    created_before: Option<Timestamp>,
+) -> String {
+    let floor = created_after.map(|at| TicketId::floor(skew.earliest(at)));
+    let ceiling = created_before.and_then(|at| skew.latest(at)).map(TicketId::floor);
+    let (after, before) = match page.order {
+        Order::Asc => (page.after, None),
+        Order::Desc => (None, page.after),
+    };
+    let mut condition = String::new();
+    match (after, floor) {
+        (Some(after), floor) if floor.is_none_or(|floor| after >= floor) => {
+            let _ = write!(condition, " AND {id} > {}", query.bind(row::id(after)));
+        }
+        (_, Some(floor)) => {
+            let _ = write!(condition, " AND {id} >= {}", query.bind(row::id(floor)));
+        }
+        (_, None) => {}
+    }
+    if let Some(end) = before.into_iter().chain(ceiling).min() {
+        let _ = write!(condition, " AND {id} < {}", query.bind(row::id(end)));
+    }
+    if let Some(at) = created_after {
+        let _ = write!(condition, " AND tickets.created_at >= {}", query.bind(row::time(at)));
+    }
+    if let Some(at) = created_before {
+        let _ = write!(condition, " AND tickets.created_at < {}", query.bind(row::time(at)));
+    }
+    condition
+}
+
+/// A page of deliveries.
+pub(crate) fn deliveries(realm: RealmNumber, filter: &DeliveryFilter, page: PageSpec<DeliveryId>) -> Query {
+    let DeliveryFilter { status, endpoint_id, dead_letters } = *filter;
+    let mut query = Query::default();
+    let realm = query.bind(Value::Integer(realm));
+    let endpoint = endpoint_id.map(|endpoint| query.bind(row::id(endpoint)));
+    let after = page.after.map_or_else(String::new, |after| {
+        let sign = match page.order {
+            Order::Asc => ">",
+            Order::Desc => "<",
+        };
+        format!(" AND id {sign} {}", query.bind(row::id(after)))
+    });
+    let index = match (endpoint_id, status, dead_letters) {
+        (Some(_), _, _) => "INDEXED BY deliveries_endpoint",
+        (None, _, true) => "INDEXED BY deliveries_dead_letters",
+        (None, Some(_), false) => "INDEXED BY deliveries_status",
+        (None, None, false) => "",
+    };
+    let letters = if dead_letters { concat!(" AND ", is_dead_letter!()) } else { "" };
+    let endpoint = endpoint.map_or_else(String::new, |id| format!(" AND endpoint_id = {id}"));
+    let mut select = |status: Option<DeliveryStatus>| {
+        let status = status
+            .map_or_else(String::new, |status| format!(" AND status = {}", query.bind(row::text(status.as_str()))));
+        format!(
+            concat!("SELECT id, ", delivery_columns!(), " FROM deliveries {} WHERE realm = {}{}{}{}{}"),
+            index, realm, endpoint, status, letters, after
+        )
+    };
+    let branches = match (endpoint_id, status, dead_letters) {
+        // The index goes on with the status, so there is a branch for each.
+        (Some(_), None, false) => DeliveryStatus::ALL.iter().map(|status| select(Some(*status))).collect(),
+        (Some(_), None, true) | (Some(_), Some(_), _) | (None, _, _) => vec![select(status)],
+    };
+    query.finish(&branches, page.order, page.limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, params_from_iter};
+    use sk_tickets_core::{
+        model::{
+            id::{ContactId, OwnerId, UserId},
+            ticket::{Priority, Source},
+        },
+        platform::id::EndpointId,
+    };
+
+    use super::*;
+    use crate::{connect, migrate::migrate, options::SqliteOptions};
+
+    fn database() -> (tempfile::TempDir, Connection) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = connect::writer(&SqliteOptions::new(folder.path().join("x.db"))).unwrap();
+        migrate(&mut connection).unwrap();
+        (folder, connection)
+    }
+
+    fn plan(connection: &Connection, query: &Query) -> String {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.sql)).unwrap();
+        let steps = statement.query_map(params_from_iter(&query.values), |row| row.get::<_, String>(3)).unwrap();
+        steps.map(Result::unwrap).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Every combination of filters must walk an index, in order.
+    fn assert_walks(plan: &str) {
+        for bad in ["SCAN", "TEMP B-TREE"] {
+            assert!(!plan.contains(bad), "{plan}");
+        }
+    }
+
+    const PAGES: [PageSpec<TicketId>; 3] = [
+        PageSpec { after: None, order: Order::Desc, limit: 26 },
+        PageSpec { after: Some(TicketId::from_bytes([7; 16])), order: Order::Desc, limit: 26 },
+        PageSpec { after: Some(TicketId::from_bytes([7; 16])), order: Order::Asc, limit: 26 },
+    ];
+
+    fn every_filter() -> TicketFilter {
+        TicketFilter {
+            status: vec![Status::New, Status::Open, Status::New],
+            queue: Some("default".to_owned()),
+            owner: Some(OwnerFilter::Owner(OwnerId::User(UserId::from_bytes([1; 16])))),
+            contact_id: Some(ContactId::from_bytes([2; 16])),
+            topic: Some("delivery".to_owned()),
+            priority: Some(Priority::High),
+            tag: Some("vip".to_owned()),
+            source: Some(Source::Voice),
+            created_after: Some(Timestamp::from_millis(1_000)),
+            created_before: Some(Timestamp::from_millis(2_000)),
+        }
+    }
+
+    #[test]
+    fn each_filter_of_tickets_has_its_index() {
+        let (_folder, connection) = database();
+        let all = every_filter();
+        let cases: [(TicketFilter, &str); 12] = [
+            (TicketFilter::ALL, "sqlite_autoindex_tickets_1 (realm=?"),
+            (
+                TicketFilter { status: vec![Status::Closed], ..TicketFilter::ALL },
+                "tickets_status (realm=? AND status=?",
+            ),
+            (TicketFilter { status: all.status, ..TicketFilter::ALL }, "tickets_status (realm=? AND status=?"),
+            (TicketFilter { queue: all.queue, ..TicketFilter::ALL }, "tickets_queue (realm=? AND queue=?"),
+            (TicketFilter { owner: all.owner, ..TicketFilter::ALL }, "tickets_owner (realm=? AND owner_id=?"),
+            (
+                TicketFilter { owner: Some(OwnerFilter::Nobody), ..TicketFilter::ALL },
+                "tickets_owner (realm=? AND owner_id=?",
+            ),
+            (
+                TicketFilter { contact_id: all.contact_id, ..TicketFilter::ALL },
+                "tickets_contact (realm=? AND contact_id=?",
+            ),
+            (TicketFilter { topic: all.topic, ..TicketFilter::ALL }, "tickets_topic (realm=? AND topic=?"),
+            (TicketFilter { priority: all.priority, ..TicketFilter::ALL }, "tickets_priority (realm=? AND priority=?"),
+            (TicketFilter { tag: all.tag, ..TicketFilter::ALL }, "PRIMARY KEY (realm=? AND tag=?"),
+            (TicketFilter { source: all.source, ..TicketFilter::ALL }, "tickets_source (realm=? AND source=?"),
+            (
+                TicketFilter {
+                    created_after: all.created_after,
+                    created_before: all.created_before,
+                    ..TicketFilter::ALL
+                },
+                "sqlite_autoindex_tickets_1 (realm=? AND id>? AND id<?)",
+            ),
+        ];
+        for (filter, index) in cases {
+            for page in PAGES {
+                let plan = plan(&connection, &tickets(1, Skew::default(), &filter, page));
+                assert_walks(&plan);
+                assert!(plan.contains(index), "{index} is not in\n{plan}");
+            }
+        }
+    }
+
+    #[test]
+    fn filters_together_walk_an_index_too() {
+        let (_folder, connection) = database();
+        let mut filter = every_filter();
+        for without in 0..9 {
+            match without {
+                1 => filter.contact_id = None,
+                2 => filter.owner = Some(OwnerFilter::Nobody),
+                3 => filter.tag = None,
+                4 => filter.status = Status::ALL.to_vec(),
+                5 => filter.topic = None,
+                6 => filter.owner = None,
+                7 => filter.queue = None,
+                8 => filter.source = None,
+                _ => {}
+            }
+            for page in PAGES {
+                assert_walks(&plan(&connection, &tickets(1, Skew::default(), &filter, page)));
+            }
+        }
+    }
+
+    #[test]
+    fn each_filter_of_deliveries_has_its_index() {
+        let (_folder, connection) = database();
+        let endpoint = Some(EndpointId::from_bytes([3; 16]));
+        let dead = Some(DeliveryStatus::Dead);
+        for (status, endpoint_id, dead_letters, index) in [
+            (None, None, false, "PRIMARY KEY (realm=?"),
+            (dead, None, false, "deliveries_status (realm=? AND status=?"),
+            (None, endpoint, false, "deliveries_endpoint (realm=? AND endpoint_id=? AND status=?"),
+            (dead, endpoint, false, "deliveries_endpoint (realm=? AND endpoint_id=? AND status=?"),
+            (None, None, true, "deliveries_dead_letters (realm=?"),
+            (None, endpoint, true, "deliveries_endpoint (realm=? AND endpoint_id=? AND status=?"),
+        ] {
+            let filter = DeliveryFilter { status, endpoint_id, dead_letters };
+            for PageSpec { after, order, limit } in PAGES {
+                let after = after.map(|id| DeliveryId::from_bytes(id.to_bytes()));
+                let plan = plan(&connection, &deliveries(1, &filter, PageSpec { after, order, limit }));
+                assert_walks(&plan);
+                assert!(plan.contains(index), "{index} is not in\n{plan}");
+            }
+        }
+    }
+}

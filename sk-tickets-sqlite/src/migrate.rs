@@ -1,0 +1,46 @@
+//! Brings the schema up to date.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use crate::error::{Fault, Result};
+
+/// Every migration in order; the first one makes version 1. A migration that was released is never changed.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+
+const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY) STRICT";
+
+/// Applies what is missing, each migration in a transaction of its own.
+///
+/// Two processes may start at once: whoever comes second waits for the first, looks again and finds it done.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
+    loop {
+        let applied = version(connection)?;
+        if applied > MIGRATIONS.len() {
+            return Err(Fault::Broken("a newer version of this crate has written the database; upgrade to open it"));
+        }
+        if applied == MIGRATIONS.len() {
+            return Ok(());
+        }
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if version(&transaction)? == applied {
+            transaction.execute_batch(VERSIONS)?;
+            transaction.execute_batch(MIGRATIONS[applied])?;
+            transaction.execute("INSERT INTO schema_version (version) VALUES (?1)", [i64::try_from(applied + 1)?])?;
+            transaction.commit()?;
+            tracing::info!(version = applied + 1, "the schema of the database was brought up to date");
+        }
+    }
+}
+
+/// How many migrations were applied.
+fn version(connection: &Connection) -> Result<usize> {
+    let exists = connection
+        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'", [], |_| Ok(()))
+        .optional()?;
+    if exists.is_none() {
+        return Ok(0);
+    }
+    let version: i64 =
+        connection.query_row("SELECT coalesce(max(version), 0) FROM schema_version", [], |row| row.get(0))?;
+    Ok(usize::try_from(version)?)
+}

@@ -1,0 +1,110 @@
+//! Deliveries as writes change them.
+
+use rusqlite::{Connection, params};
+use sk_tickets_core::{
+    model::{
+        delivery::{DeadReason, DeliveryStatus, delivery_id},
+        endpoint::{Endpoint, EndpointStatus},
+        event::Event,
+        id::TicketId,
+    },
+    platform::{
+        id::{DeliveryId, EndpointId},
+        time::Timestamp,
+    },
+};
+
+use crate::{error::Result, realms::RealmNumber};
+
+/// Those dead letters that wait for somebody. The same words as in the partial index, so that it is used.
+macro_rules! is_dead_letter {
+    () => {
+        "status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled')"
+    };
+}
+pub(crate) use is_dead_letter;
+
+/// Adds the delivery of an event to an endpoint: pending if the endpoint is enabled, else a dead letter at once.
+/// Answers if it is pending.
+pub(crate) fn deliver(connection: &Connection, realm: RealmNumber, event: &Event, endpoint: &Endpoint) -> Result<bool> {
+    let (status, reason, due) = match endpoint.status {
+        EndpointStatus::Enabled => (DeliveryStatus::Pending, None, Some(event.at.as_millis())),
+        EndpointStatus::Disabled => (DeliveryStatus::Dead, Some(DeadReason::EndpointDisabled.as_str()), None),
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO deliveries (realm, id, endpoint_id, event_id, event_type, ticket_id, status, reason,
+                                     next_attempt_at, claimable_at, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)",
+        )?
+        .execute(params![
+            realm,
+            delivery_id(event.id, endpoint.id).to_bytes(),
+            endpoint.id.to_bytes(),
+            event.id.to_bytes(),
+            event.event_type.as_str(),
+            event.ticket_id.map(TicketId::to_bytes),
+            status.as_str(),
+            reason,
+            due,
+            event.at.as_millis(),
+        ])?;
+    Ok(status == DeliveryStatus::Pending)
+}
+
+/// Makes the pending deliveries of an endpoint dead, and any lease on them void.
+pub(crate) fn bury_pending(
+    connection: &Connection,
+    realm: RealmNumber,
+    endpoint: EndpointId,
+    reason: DeadReason,
+) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE deliveries
+             SET status = 'dead', reason = ?3, next_attempt_at = NULL, claimable_at = NULL, lease_owner = NULL
+             WHERE realm = ?1 AND endpoint_id = ?2 AND status = 'pending'",
+        )?
+        .execute(params![realm, endpoint.to_bytes(), reason.as_str()])?;
+    Ok(())
+}
+
+/// Gives up the dead letters of an endpoint.
+pub(crate) fn bury_dead_letters(
+    connection: &Connection,
+    realm: RealmNumber,
+    endpoint: EndpointId,
+    reason: DeadReason,
+) -> Result<()> {
+    connection
+        .prepare_cached(concat!(
+            "UPDATE deliveries SET reason = ?3 WHERE realm = ?1 AND endpoint_id = ?2 AND ",
+            is_dead_letter!()
+        ))?
+        .execute(params![realm, endpoint.to_bytes(), reason.as_str()])?;
+    Ok(())
+}
+
+/// Makes a dead letter pending; false if it is none.
+pub(crate) fn replay(connection: &Connection, realm: RealmNumber, delivery: DeliveryId, at: Timestamp) -> Result<bool> {
+    let changed = connection
+        .prepare_cached(concat!(
+            "UPDATE deliveries SET status = 'pending', reason = NULL, next_attempt_at = ?3, claimable_at = ?3,
+                                   failures = 0
+             WHERE realm = ?1 AND id = ?2 AND ",
+            is_dead_letter!()
+        ))?
+        .execute(params![realm, delivery.to_bytes(), at.as_millis()])?;
+    Ok(changed == 1)
+}
+
+/// Gives up a dead letter; false if it is none.
+pub(crate) fn discard(connection: &Connection, realm: RealmNumber, delivery: DeliveryId) -> Result<bool> {
+    let changed = connection
+        .prepare_cached(concat!(
+            "UPDATE deliveries SET reason = ?3 WHERE realm = ?1 AND id = ?2 AND ",
+            is_dead_letter!()
+        ))?
+        .execute(params![realm, delivery.to_bytes(), DeadReason::Discarded.as_str()])?;
+    Ok(changed == 1)
+}

@@ -1,0 +1,123 @@
+//! The connections that read.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+use sk_tickets_core::store::{self, StoreError};
+use tokio::{sync::Semaphore, task};
+
+use crate::error::{Fault, Result};
+
+/// Lends connections to reads, as many at a time as there are.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(crate) fn new(connections: Vec<Connection>) -> Arc<Self> {
+        let permits = Arc::new(Semaphore::new(connections.len()));
+        Arc::new(Self { idle: Mutex::new(connections), permits })
+    }
+
+    /// Runs a read on a thread that may block.
+    pub(crate) async fn read<T, F>(self: &Arc<Self>, context: &'static str, work: F) -> store::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(|error| StoreError::internal(context).caused_by(error))?;
+        let readers = Arc::clone(self);
+        let read = task::spawn_blocking(move || {
+            // Given back after the connection, which is dropped first.
+            let _permit = permit;
+            let lent = readers.lend()?;
+            work(lent.connection()?)
+        });
+        match read.await {
+            Ok(result) => result.map_err(|fault| fault.during(context)),
+            Err(error) => Err(StoreError::internal(context).caused_by(error)),
+        }
+    }
+
+    fn lend(self: Arc<Self>) -> Result<Lent> {
+        let connection = self.idle().pop();
+        if connection.is_none() { Err(MISSING) } else { Ok(Lent { connection, readers: self }) }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        // Nothing can fail while it is held, so it is whole even if a thread died.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const MISSING: Fault = Fault::Broken("there are fewer connections than reads allowed");
+
+/// A connection that goes back by itself, even if the read panicked.
+struct Lent {
+    connection: Option<Connection>,
+    readers: Arc<Readers>,
+}
+
+impl Lent {
+    fn connection(&self) -> Result<&Connection> {
+        self.connection.as_ref().ok_or(MISSING)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // A snapshot left open would show the next reader the past.
+            if !connection.is_autocommit()
+                && let Err(error) = connection.execute_batch("ROLLBACK")
+            {
+                tracing::error!(%error, "a read could not be ended");
+            }
+            self.readers.idle().push(connection);
+        }
+    }
+}
+
+/// Runs several statements that all see the same moment. What `work` leaves open after an error ends with the loan.
+pub(crate) fn snapshot<T>(connection: &Connection, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    connection.prepare_cached("BEGIN DEFERRED")?.execute([])?;
+    let value = work()?;
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{connect, options::SqliteOptions};
+
+    #[tokio::test]
+    async fn a_failed_read_leaves_its_connection_usable() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(folder.path().join("x.db"));
+        let writer = connect::writer(&options).unwrap();
+        writer.execute_batch("CREATE TABLE x (y)").unwrap();
+        let readers = Readers::new(vec![connect::reader(&options).unwrap()]);
+
+        let count = |connection: &Connection| -> Result<i64> {
+            Ok(connection.query_row("SELECT count(*) FROM x", [], |row| row.get(0))?)
+        };
+        let failed = readers.read("fail", move |connection| {
+            snapshot(connection, || count(connection).and(Err::<(), _>(Fault::Broken("on purpose"))))
+        });
+        assert!(failed.await.is_err());
+        let panicked = readers.read("panic", move |connection| -> Result<()> {
+            snapshot(connection, || {
+                count(connection)?;
+                panic!("on purpose")
+            })
+        });
+        assert!(panicked.await.is_err());
+
+        writer.execute_batch("INSERT INTO x VALUES (1)").unwrap();
+        assert_eq!(readers.read("count", count).await.unwrap(), 1);
+    }
+}

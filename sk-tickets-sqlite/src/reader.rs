@@ -1,0 +1,328 @@
+//! Reads within a realm.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
+use sk_tickets_core::{
+    model::{
+        delivery::{Attempt, Delivery, DeliveryFilter},
+        endpoint::Endpoint,
+        event::{Event, FeedPosition},
+        id::{EntryId, TicketId},
+        page::Order,
+        thread::ThreadEntry,
+        ticket::{Ticket, TicketFilter, TicketView},
+    },
+    platform::{
+        id::{DeliveryId, EndpointId, EventId},
+        realm::{Environment, Realm},
+    },
+    store::{self, Loaded, Lookup, PageSpec, RealmReader},
+};
+
+use crate::{
+    columns::{Columns, rank},
+    endpoint,
+    error::Result,
+    list::{self, Query},
+    load::{Wanted, load},
+    pool::snapshot,
+    realms::{RealmNumber, Skew},
+    row::{self, attempt_columns, delivery_columns, endpoint_columns, entry_columns, event_columns, ticket_columns},
+    store::SqliteStore,
+};
+
+#[async_trait]
+impl RealmReader for SqliteStore {
+    async fn ticket(&self, realm: &Realm, id: TicketId) -> store::Result<Option<TicketView>> {
+        let environment = realm.environment();
+        self.read("read a ticket", realm, move |connection, realm| {
+            snapshot(connection, || {
+                let Some(ticket) = find_ticket(connection, realm, environment, id)? else { return Ok(None) };
+                let queue_position = queue_position(connection, realm, &ticket)?;
+                Ok(Some(TicketView { ticket, queue_position }))
+            })
+        })
+        .await
+    }
+
+    async fn ticket_page(
+        &self,
+        realm: &Realm,
+        filter: &TicketFilter,
+        page: PageSpec<TicketId>,
+    ) -> store::Result<Vec<Ticket>> {
+        let environment = realm.environment();
+        let filter = filter.clone();
+        self.read("list tickets", realm, move |connection, realm| {
+            snapshot(connection, || {
+                let by_time = filter.created_after.is_some() || filter.created_before.is_some();
+                let skew = if by_time { Skew::of_realm(connection, realm)? } else { Skew::default() };
+                let Query { sql, values } = list::tickets(realm, skew, &filter, page);
+                rows(connection, &sql, params_from_iter(values), |row| row::ticket(row, environment))
+            })
+        })
+        .await
+    }
+
+    async fn thread_page(
+        &self,
+        realm: &Realm,
+        ticket: TicketId,
+        page: PageSpec<u64>,
+    ) -> store::Result<Option<Vec<ThreadEntry>>> {
+        self.read("list a thread", realm, move |connection, realm| {
+            snapshot(connection, || {
+                let ticket = ticket.to_bytes();
+                let exists = connection
+                    .prepare_cached("SELECT 1 FROM tickets WHERE realm = ?1 AND id = ?2")?
+                    .query_row(params![realm, ticket], |_| Ok(()))
+                    .optional()?;
+                if exists.is_none() {
+                    return Ok(None);
+                }
+                let sql = match page.order {
+                    Order::Asc => concat!(
+                        "SELECT ",
+                        entry_columns!(),
+                        " FROM thread_entries WHERE realm = ?1 AND ticket_id = ?2 AND sequence > ?3
+                         ORDER BY sequence ASC LIMIT ?4"
+                    ),
+                    Order::Desc => concat!(
+                        "SELECT ",
+                        entry_columns!(),
+                        " FROM thread_entries WHERE realm = ?1 AND ticket_id = ?2 AND sequence < ?3
+                         ORDER BY sequence DESC LIMIT ?4"
+                    ),
+                };
+                let (after, limit) = (after_number(page.after, page.order), limit(page.limit));
+                rows(connection, sql, params![realm, ticket, after, limit], row::entry).map(Some)
+            })
+        })
+        .await
+    }
+
+    async fn thread_entry(
+        &self,
+        realm: &Realm,
+        ticket: TicketId,
+        entry: EntryId,
+    ) -> store::Result<Option<ThreadEntry>> {
+        self.read("read a thread entry", realm, move |connection, realm| {
+            // By the id alone, which is unique; that it is in this ticket's thread is looked at after.
+            let sql = concat!(
+                "SELECT ",
+                entry_columns!(),
+                " FROM thread_entries WHERE realm = ?1 AND id = ?2 AND +ticket_id = ?3"
+            );
+            one(connection, sql, params![realm, entry.to_bytes(), ticket.to_bytes()], row::entry)
+        })
+        .await
+    }
+
+    async fn event(&self, realm: &Realm, id: EventId) -> store::Result<Option<Event>> {
+        self.read("read an event", realm, move |connection, realm| {
+            let sql = concat!(
+                "SELECT ",
+                event_columns!(),
+                " FROM events WHERE realm = ?1 AND id = ?2 AND +position IS NOT NULL"
+            );
+            one(connection, sql, params![realm, id.to_bytes()], |row| row::event(&mut Columns::of(row)))
+        })
+        .await
+    }
+
+    async fn event_page(
+        &self,
+        realm: &Realm,
+        page: PageSpec<FeedPosition>,
+    ) -> store::Result<Vec<(FeedPosition, Event)>> {
+        self.read("list events", realm, move |connection, realm| {
+            // A comparison leaves out the pings, which have no position.
+            let sql = match page.order {
+                Order::Asc => concat!(
+                    "SELECT position, ",
+                    event_columns!(),
+                    " FROM events WHERE realm = ?1 AND position > ?2 ORDER BY position ASC LIMIT ?3"
+                ),
+                Order::Desc => concat!(
+                    "SELECT position, ",
+                    event_columns!(),
+                    " FROM events WHERE realm = ?1 AND position < ?2 ORDER BY position DESC LIMIT ?3"
+                ),
+            };
+            let after = after_number(page.after.map(|position| position.0), page.order);
+            rows(connection, sql, params![realm, after, limit(page.limit)], |row| {
+                let mut columns = Columns::of(row);
+                let position = FeedPosition(columns.number()?);
+                Ok((position, row::event(&mut columns)?))
+            })
+        })
+        .await
+    }
+
+    async fn endpoint(&self, realm: &Realm, id: EndpointId) -> store::Result<Option<Endpoint>> {
+        self.read("read an endpoint", realm, move |connection, realm| endpoint::find(connection, realm, id)).await
+    }
+
+    async fn endpoint_page(&self, realm: &Realm, page: PageSpec<EndpointId>) -> store::Result<Vec<Endpoint>> {
+        self.read("list endpoints", realm, move |connection, realm| {
+            // Shorter and larger than any id: the first page begins beyond every row.
+            let (sql, beyond) = match page.order {
+                Order::Asc => (
+                    concat!(
+                        "SELECT ",
+                        endpoint_columns!(),
+                        " FROM endpoints WHERE realm = ?1 AND id > ?2 AND deleted_at IS NULL ORDER BY id ASC LIMIT ?3"
+                    ),
+                    [].as_slice(),
+                ),
+                Order::Desc => (
+                    concat!(
+                        "SELECT ",
+                        endpoint_columns!(),
+                        " FROM endpoints WHERE realm = ?1 AND id < ?2 AND deleted_at IS NULL ORDER BY id DESC LIMIT ?3"
+                    ),
+                    [0xFF; 17].as_slice(),
+                ),
+            };
+            let after = page.after.map(EndpointId::to_bytes);
+            let after = after.as_ref().map_or(beyond, |id| id.as_slice());
+            rows(connection, sql, params![realm, after, limit(page.limit)], row::endpoint)
+        })
+        .await
+    }
+
+    async fn delivery(&self, realm: &Realm, id: DeliveryId) -> store::Result<Option<Delivery>> {
+        self.read("read a delivery", realm, move |connection, realm| {
+            snapshot(connection, || find_delivery(connection, realm, id))
+        })
+        .await
+    }
+
+    async fn delivery_page(
+        &self,
+        realm: &Realm,
+        filter: &DeliveryFilter,
+        page: PageSpec<DeliveryId>,
+    ) -> store::Result<Vec<Delivery>> {
+        let filter = filter.clone();
+        self.read("list deliveries", realm, move |connection, realm| {
+            snapshot(connection, || {
+                let Query { sql, values } = list::deliveries(realm, &filter, page);
+                let mut deliveries = rows(connection, &sql, params_from_iter(values), row::delivery)?;
+                for delivery in &mut deliveries {
+                    delivery.attempts = attempts(connection, realm, delivery.id)?;
+                }
+                Ok(deliveries)
+            })
+        })
+        .await
+    }
+
+    async fn load(&self, realm: &Realm, lookup: Lookup<'_>) -> store::Result<Loaded> {
+        let environment = realm.environment();
+        let key = lookup.key.cloned();
+        let wanted = Wanted::from(lookup.subject);
+        self.read("load what a mutation needs", realm, move |connection, realm| {
+            snapshot(connection, || load(connection, realm, environment, key.as_ref(), wanted))
+        })
+        .await
+    }
+}
+
+impl SqliteStore {
+    /// Runs a read within a realm; in one that nobody has written to, there is nothing.
+    async fn read<T, F>(&self, context: &'static str, realm: &Realm, work: F) -> store::Result<T>
+    where
+        T: Default + Send + 'static,
+        F: FnOnce(&Connection, RealmNumber) -> Result<T> + Send + 'static,
+    {
+        let realm = realm.clone();
+        let realms = Arc::clone(&self.inner.realms);
+        let read = move |connection: &Connection| match realms.find(connection, &realm)? {
+            Some(number) => work(connection, number),
+            None => Ok(T::default()),
+        };
+        self.inner.readers.read(context, read).await
+    }
+}
+
+fn rows<T>(
+    connection: &Connection,
+    sql: &str,
+    values: impl rusqlite::Params,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(values, read)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(crate) fn one<T>(
+    connection: &Connection,
+    sql: &str,
+    values: &[&dyn ToSql],
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>> {
+    Ok(connection.prepare_cached(sql)?.query_row(values, read).optional()?)
+}
+
+/// The number that a page comes after; without one, an end that lies beyond every row.
+fn after_number(after: Option<u64>, order: Order) -> i64 {
+    match (after, order) {
+        (Some(after), _) => i64::try_from(after).unwrap_or(i64::MAX),
+        (None, Order::Asc) => 0,
+        (None, Order::Desc) => i64::MAX,
+    }
+}
+
+fn limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn find_ticket(
+    connection: &Connection,
+    realm: RealmNumber,
+    environment: Environment,
+    id: TicketId,
+) -> Result<Option<Ticket>> {
+    let sql = concat!("SELECT id, ", ticket_columns!(), " FROM tickets WHERE realm = ?1 AND id = ?2");
+    one(connection, sql, params![realm, id.to_bytes()], |row| row::ticket(row, environment))
+}
+
+/// The place of a ticket among those that wait in its queue.
+fn queue_position(connection: &Connection, realm: RealmNumber, ticket: &Ticket) -> Result<Option<u64>> {
+    let Some(queued_at) = ticket.queued_at else { return Ok(None) };
+    let priority = rank(ticket.priority);
+    let ahead = connection
+        .prepare_cached(
+            "SELECT (SELECT count(*) FROM tickets
+                     WHERE realm = ?1 AND queue = ?2 AND priority > ?3 AND queued_at IS NOT NULL)
+                  + (SELECT count(*) FROM tickets
+                     WHERE realm = ?1 AND queue = ?2 AND priority = ?3 AND queued_at IS NOT NULL
+                       AND (queued_at, id) < (?4, ?5))",
+        )?
+        .query_row(params![realm, ticket.queue, priority, queued_at.as_millis(), ticket.id.to_bytes()], |row| {
+            Columns::of(row).number::<u64>()
+        })?;
+    Ok(Some(ahead + 1))
+}
+
+pub(crate) fn find_delivery(connection: &Connection, realm: RealmNumber, id: DeliveryId) -> Result<Option<Delivery>> {
+    let sql = concat!("SELECT id, ", delivery_columns!(), " FROM deliveries WHERE realm = ?1 AND id = ?2");
+    let delivery = one(connection, sql, params![realm, id.to_bytes()], row::delivery)?;
+    let Some(mut delivery) = delivery else { return Ok(None) };
+    delivery.attempts = attempts(connection, realm, id)?;
+    Ok(Some(delivery))
+}
+
+fn attempts(connection: &Connection, realm: RealmNumber, delivery: DeliveryId) -> Result<Vec<Attempt>> {
+    let sql = concat!(
+        "SELECT ",
+        attempt_columns!(),
+        " FROM delivery_attempts WHERE realm = ?1 AND delivery_id = ?2 ORDER BY number"
+    );
+    rows(connection, sql, params![realm, delivery.to_bytes()], row::attempt)
+}

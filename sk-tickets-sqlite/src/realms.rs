@@ -1,0 +1,113 @@
+//! Realms and the numbers that stand for them in rows.
+
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+};
+
+use rusqlite::{Connection, OptionalExtension, params};
+use sk_tickets_core::{
+    model::ticket::Ticket,
+    platform::{realm::Realm, time::Timestamp},
+};
+
+use crate::error::Result;
+
+/// The number of a realm.
+pub(crate) type RealmNumber = i64;
+
+/// Remembers the numbers of realms. Only reads add to it: they see nothing but what is committed, and a realm once
+/// committed stays.
+#[derive(Debug, Default)]
+pub(crate) struct Realms {
+    known: RwLock<HashMap<Realm, RealmNumber>>,
+}
+
+impl Realms {
+    /// The number of a realm, asked for in a read; none if nobody has written to it.
+    pub(crate) fn find(&self, connection: &Connection, realm: &Realm) -> Result<Option<RealmNumber>> {
+        if let Some(number) = self.known(realm) {
+            return Ok(Some(number));
+        }
+        let found = select(connection, realm)?;
+        if let Some(number) = found {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.insert(realm.clone(), number);
+        }
+        Ok(found)
+    }
+
+    /// The number of a realm, asked for in a write, which may make it and may yet be undone.
+    pub(crate) fn find_or_make(&self, connection: &Connection, realm: &Realm) -> Result<RealmNumber> {
+        if let Some(number) = self.known(realm) {
+            return Ok(number);
+        }
+        if let Some(number) = select(connection, realm)? {
+            return Ok(number);
+        }
+        connection
+            .prepare_cached("INSERT INTO realms (tenant, environment) VALUES (?1, ?2)")?
+            .execute(params![realm.tenant().as_str(), realm.environment().as_str()])?;
+        Ok(connection.last_insert_rowid())
+    }
+
+    /// The number of a realm, asked for in a write that makes none.
+    pub(crate) fn find_written(&self, connection: &Connection, realm: &Realm) -> Result<Option<RealmNumber>> {
+        self.known(realm).map_or_else(|| select(connection, realm), |number| Ok(Some(number)))
+    }
+
+    fn known(&self, realm: &Realm) -> Option<RealmNumber> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(realm).copied()
+    }
+}
+
+fn select(connection: &Connection, realm: &Realm) -> Result<Option<RealmNumber>> {
+    let number = connection
+        .prepare_cached("SELECT id FROM realms WHERE tenant = ?1 AND environment = ?2")?
+        .query_row(params![realm.tenant().as_str(), realm.environment().as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(number)
+}
+
+/// How far the times in ids of tickets have ever been away from when the tickets were made, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Skew {
+    pub(crate) ahead: i64,
+    pub(crate) behind: i64,
+}
+
+impl Skew {
+    /// That of all tickets of a realm.
+    pub(crate) fn of_realm(connection: &Connection, realm: RealmNumber) -> Result<Self> {
+        let skew = connection
+            .prepare_cached("SELECT id_ahead_ms, id_behind_ms FROM realms WHERE id = ?1")?
+            .query_row([realm], |row| Ok(Self { ahead: row.get(0)?, behind: row.get(1)? }))?;
+        Ok(skew)
+    }
+
+    /// Widens the realm's by that of a new ticket.
+    pub(crate) fn note(connection: &Connection, realm: RealmNumber, ticket: &Ticket) -> Result<()> {
+        let ahead = ticket.id.timestamp().as_millis() - ticket.created_at.as_millis();
+        if ahead == 0 {
+            return Ok(());
+        }
+        connection
+            .prepare_cached(
+                "UPDATE realms SET id_ahead_ms = max(id_ahead_ms, ?2), id_behind_ms = max(id_behind_ms, ?3)
+                 WHERE id = ?1 AND (id_ahead_ms < ?2 OR id_behind_ms < ?3)",
+            )?
+            .execute(params![realm, ahead, -ahead])?;
+        Ok(())
+    }
+
+    /// A time that no id of a ticket made at `at` or later is before.
+    pub(crate) fn earliest(self, at: Timestamp) -> Timestamp {
+        Timestamp::from_millis(at.as_millis().saturating_sub(self.behind))
+    }
+
+    /// A time that the id of every ticket made before `at` is before; none if it cannot be written.
+    pub(crate) fn latest(self, at: Timestamp) -> Option<Timestamp> {
+        let latest = Timestamp::from_millis(at.as_millis().saturating_add(self.ahead));
+        (latest < Timestamp::MAX).then_some(latest)
+    }
+}

@@ -1,0 +1,92 @@
+//! The store itself.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use sk_tickets_core::store::{self, Commit, CommitOutcome, RealmWriter, StoreError};
+
+use crate::{
+    commit, connect,
+    error::Result,
+    migrate::migrate,
+    options::SqliteOptions,
+    pool::Readers,
+    realms::Realms,
+    wakeup::Wakeup,
+    writer::{Verdict, Writer},
+};
+
+/// A store in one SQLite file.
+///
+/// Handles are cheap to clone and share one writer and one set of readers. When the last one is dropped, writes that
+/// wait are finished and the file is closed. Other processes may use the file at the same time.
+#[derive(Clone)]
+pub struct SqliteStore {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) path: PathBuf,
+    pub(crate) readers: Arc<Readers>,
+    pub(crate) realms: Arc<Realms>,
+    pub(crate) wakeup: Arc<Wakeup>,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens the database in the file at `path`, which is made if it is not there, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// If the file cannot be opened or made, or if a newer version of this crate has written its schema.
+    pub async fn open(path: impl AsRef<Path>) -> store::Result<Self> {
+        SqliteOptions::new(path).open().await
+    }
+
+    pub(crate) async fn open_with(options: SqliteOptions) -> store::Result<Self> {
+        let opening = tokio::task::spawn_blocking(move || {
+            let (writer, readers) = connect_all(&options).map_err(|fault| fault.during("open the database"))?;
+            let wakeup = Arc::new(Wakeup::new());
+            let writer = Writer::start(writer, options.writer_queue, Arc::clone(&wakeup))?;
+            let realms = Arc::new(Realms::default());
+            let inner = Inner { path: options.path, readers: Readers::new(readers), realms, wakeup, writer };
+            Ok(Self { inner: Arc::new(inner) })
+        });
+        opening.await.map_err(|error| StoreError::internal("open the database").caused_by(error))?
+    }
+
+    /// Runs a job in the writer.
+    pub(crate) async fn write<T, F>(&self, context: &'static str, work: F) -> store::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<Verdict<T>> + Send + 'static,
+    {
+        self.inner.writer.run(context, work).await
+    }
+}
+
+/// The connection that writes and those that read.
+fn connect_all(options: &SqliteOptions) -> Result<(Connection, Vec<Connection>)> {
+    let mut writer = connect::writer(options)?;
+    migrate(&mut writer)?;
+    let readers = (0..options.readers).map(|_| connect::reader(options)).collect::<Result<_>>()?;
+    Ok((writer, readers))
+}
+
+#[async_trait]
+impl RealmWriter for SqliteStore {
+    async fn commit(&self, commit: Commit) -> store::Result<CommitOutcome> {
+        let realms = Arc::clone(&self.inner.realms);
+        self.write("commit", move |connection| commit::apply(connection, &realms, &commit)).await
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,168 @@
+//! Tickets and what is around them, as writes change them.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value};
+use sk_tickets_core::{
+    model::{
+        contact::Contact,
+        id::TicketId,
+        thread::ThreadEntry,
+        ticket::{Ticket, Version},
+    },
+    store::{Expectation, TicketChange},
+};
+
+use crate::{
+    commit::Change,
+    endpoint,
+    error::{Fault, Result},
+    feed, outbox,
+    realms::{RealmNumber, Skew},
+    row::{self, ticket_columns},
+};
+
+/// Changes a ticket, and adds what comes with it.
+pub(crate) fn change(connection: &Connection, realm: RealmNumber, change: &TicketChange) -> Result<Change> {
+    let TicketChange { expect, ticket, contact, entries, events } = change;
+    let fresh = match expect {
+        Expectation::Absent => insert_ticket(connection, realm, ticket)?,
+        Expectation::Version(version) => update_ticket(connection, realm, ticket, *version)?,
+    };
+    if !fresh {
+        return Ok(Change::Stale);
+    }
+    if let Some(contact) = contact
+        && !insert_contact(connection, realm, contact)?
+    {
+        return Ok(Change::Stale);
+    }
+    for entry in entries {
+        insert_entry(connection, realm, entry)?;
+    }
+    if events.is_empty() {
+        return Ok(Change::Done);
+    }
+    let endpoints = endpoint::all(connection, realm)?;
+    let mut position = feed::last_position(connection, realm)?;
+    let mut due = false;
+    for event in events {
+        position += 1;
+        feed::insert_event(connection, realm, Some(position), event)?;
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.wants(event.event_type)) {
+            due |= outbox::deliver(connection, realm, event, endpoint)?;
+        }
+    }
+    Ok(if due { Change::Due } else { Change::Done })
+}
+
+/// Adds a ticket; false if there is one with its id.
+fn insert_ticket(connection: &Connection, realm: RealmNumber, ticket: &Ticket) -> Result<bool> {
+    let key = [Value::Integer(realm), row::id(ticket.id)];
+    let values = row::ticket_values(ticket)?.map(|(_, value)| value);
+    let inserted = connection
+        .prepare_cached(concat!(
+            "INSERT INTO tickets (realm, id, ",
+            ticket_columns!(),
+            ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (realm, id) DO NOTHING"
+        ))?
+        .execute(params_from_iter(key.into_iter().chain(values)))?;
+    if inserted == 0 {
+        return Ok(false);
+    }
+    Skew::note(connection, realm, ticket)?;
+    for tag in &ticket.tags {
+        insert_tag(connection, realm, tag, ticket.id)?;
+    }
+    Ok(true)
+}
+
+/// Makes a ticket in this version into what it is to be; false if there is none.
+///
+/// Only columns that change are set, so that only their indexes are written.
+fn update_ticket(connection: &Connection, realm: RealmNumber, ticket: &Ticket, version: Version) -> Result<bool> {
+    let key = params![realm, ticket.id.to_bytes()];
+    let values = row::ticket_values(ticket)?;
+    let before = connection
+        .prepare_cached(concat!("SELECT ", ticket_columns!(), " FROM tickets WHERE realm = ?1 AND id = ?2"))?
+        .query_row(key, |row| (0..values.len()).map(|index| row.get(index)).collect::<rusqlite::Result<Vec<Value>>>())
+        .optional()?;
+    let Some(before) = before else { return Ok(false) };
+    let changed: Vec<_> = values.into_iter().zip(before).filter(|((_, after), before)| after != before).collect();
+
+    let sets: Vec<_> = changed.iter().map(|((name, _), _)| format!("{name} = ?")).collect();
+    let sets = if sets.is_empty() { "version = version".to_owned() } else { sets.join(", ") };
+    let sql = format!("UPDATE tickets SET {sets} WHERE realm = ? AND id = ? AND version = ?");
+    let condition = [Value::Integer(realm), row::id(ticket.id), Value::Integer(i64::try_from(version.0)?)];
+    let values = changed.iter().map(|((_, after), _)| after.clone()).chain(condition);
+    if connection.prepare_cached(&sql)?.execute(params_from_iter(values))? == 0 {
+        return Ok(false);
+    }
+    match changed.iter().find(|((name, _), _)| *name == "tags") {
+        Some((_, Value::Text(before))) => update_tags(connection, realm, ticket, before)?,
+        Some(_) => return Err(Fault::Broken("the tags of a ticket are not text")),
+        None => {}
+    }
+    Ok(true)
+}
+
+fn update_tags(connection: &Connection, realm: RealmNumber, ticket: &Ticket, before: &str) -> Result<()> {
+    let before: BTreeSet<String> = serde_json::from_str(before)?;
+    let after: BTreeSet<String> = ticket.tags.iter().cloned().collect();
+    for tag in before.difference(&after) {
+        connection
+            .prepare_cached("DELETE FROM ticket_tags WHERE realm = ?1 AND tag = ?2 AND ticket_id = ?3")?
+            .execute(params![realm, tag, ticket.id.to_bytes()])?;
+    }
+    for tag in after.difference(&before) {
+        insert_tag(connection, realm, tag, ticket.id)?;
+    }
+    Ok(())
+}
+
+fn insert_tag(connection: &Connection, realm: RealmNumber, tag: &str, ticket: TicketId) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO ticket_tags (realm, tag, ticket_id) VALUES (?1, ?2, ?3)
+             ON CONFLICT (realm, tag, ticket_id) DO NOTHING",
+        )?
+        .execute(params![realm, tag, ticket.to_bytes()])?;
+    Ok(())
+}
+
+/// Adds a contact; false if another one has its address or, without one, its number.
+fn insert_contact(connection: &Connection, realm: RealmNumber, contact: &Contact) -> Result<bool> {
+    let Contact { id, name, email, phone, created_at } = contact;
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO contacts (realm, id, name, email, phone, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (realm, email) WHERE email IS NOT NULL DO NOTHING
+             ON CONFLICT (realm, phone) WHERE email IS NULL AND phone IS NOT NULL DO NOTHING",
+        )?
+        .execute(params![realm, id.to_bytes(), name, email, phone, created_at.as_millis()])?;
+    Ok(inserted == 1)
+}
+
+fn insert_entry(connection: &Connection, realm: RealmNumber, entry: &ThreadEntry) -> Result<()> {
+    let ThreadEntry { id, ticket_id, sequence, visibility, actor, body, evidence, created_at, detail } = entry;
+    connection
+        .prepare_cached(
+            "INSERT INTO thread_entries (realm, ticket_id, sequence, id, visibility, actor, body, evidence, detail,
+                                         created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            realm,
+            ticket_id.to_bytes(),
+            i64::try_from(*sequence)?,
+            id.to_bytes(),
+            visibility.as_str(),
+            row::json(actor)?,
+            body,
+            row::json(evidence)?,
+            row::json(detail)?,
+            created_at.as_millis(),
+        ])?;
+    Ok(())
+}

@@ -1,0 +1,354 @@
+//! The one thread that writes.
+//!
+//! It takes whatever jobs wait and runs them in one transaction, so that many callers share one fsync. Each has a
+//! savepoint of its own, so a bad one harms no other. Nobody is answered before the transaction is committed.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+};
+
+use rusqlite::Connection;
+use sk_tickets_core::store::{self, StoreError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    error::{Fault, Result, unavailable},
+    wakeup::Wakeup,
+};
+
+/// The most jobs that share a transaction.
+const BATCH_MAX: usize = 64;
+
+/// What is to become of what a job wrote.
+#[must_use]
+pub(crate) enum Verdict<T> {
+    /// It stays.
+    Keep(T),
+    /// It stays, and there may be work for workers.
+    KeepAndWake(T),
+    /// It is undone. The answer is no error: it is what the caller is to know.
+    Undo(T),
+}
+
+/// Hands jobs to the thread. The thread ends, after what waits is done, when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl Writer {
+    /// Starts the thread, which owns the connection from now on.
+    pub(crate) fn start(connection: Connection, queue: usize, wakeup: Arc<Wakeup>) -> store::Result<Self> {
+        let (jobs, waiting) = mpsc::channel(queue);
+        thread::Builder::new()
+            .name("sk-tickets-sqlite-writer".to_owned())
+            .spawn(move || write(&connection, waiting, &wakeup))
+            .map_err(|error| StoreError::internal("the writer could not be started").caused_by(error))?;
+        Ok(Self { jobs })
+    }
+
+    /// Runs a job and answers when it is durable. A job that was taken is finished, even if nobody waits for it.
+    pub(crate) async fn run<T, F>(&self, context: &'static str, work: F) -> store::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<Verdict<T>> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let task = Task { context, work: Some(work), outcome: None, answer };
+        self.jobs.try_send(Box::new(task)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => unavailable("too many writes wait"),
+            mpsc::error::TrySendError::Closed(_) => StoreError::internal("the writer has ended"),
+        })?;
+        answered.await.map_err(|_| StoreError::internal("the writer ended before it answered"))?
+    }
+}
+
+trait Job: Send {
+    /// Does the work; true if what it wrote is to stay.
+    fn run(&mut self, connection: &Connection) -> bool;
+
+    /// Whether there may be work for workers.
+    fn wakes(&self) -> bool;
+
+    /// Answers after the transaction was committed.
+    fn committed(self: Box<Self>);
+
+    /// Answers after the transaction failed.
+    fn failed(self: Box<Self>, fault: &Fault);
+}
+
+struct Task<T, F> {
+    context: &'static str,
+    work: Option<F>,
+    outcome: Option<store::Result<Verdict<T>>>,
+    answer: oneshot::Sender<store::Result<T>>,
+}
+
+impl<T, F> Job for Task<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection) -> Result<Verdict<T>> + Send + 'static,
+{
+    fn run(&mut self, connection: &Connection) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        // What a panic leaves half done in the database is undone by the caller; no other state is shared.
+        let outcome = match catch_unwind(AssertUnwindSafe(|| work(connection))) {
+            Ok(outcome) => outcome.map_err(|fault| fault.during(self.context)),
+            Err(panic) => Err(StoreError::internal("a write panicked").caused_by(message(&*panic))),
+        };
+        let keeps = matches!(outcome, Ok(Verdict::Keep(_) | Verdict::KeepAndWake(_)));
+        self.outcome = Some(outcome);
+        keeps
+    }
+
+    fn wakes(&self) -> bool {
+        matches!(self.outcome, Some(Ok(Verdict::KeepAndWake(_))))
+    }
+
+    fn committed(self: Box<Self>) {
+        let outcome = self.outcome.unwrap_or_else(|| Err(StoreError::internal("a write was not run")));
+        let answer = outcome.map(|verdict| match verdict {
+            Verdict::Keep(value) | Verdict::KeepAndWake(value) | Verdict::Undo(value) => value,
+        });
+        // Whoever asked may be gone; the work is done all the same.
+        let _ = self.answer.send(answer);
+    }
+
+    fn failed(self: Box<Self>, fault: &Fault) {
+        // What the job itself ran into says more than that the whole has failed.
+        let error = match self.outcome {
+            Some(Err(error)) => error,
+            Some(Ok(_)) | None => {
+                let error = if fault.is_passing() {
+                    unavailable("the transaction failed")
+                } else {
+                    StoreError::internal("the transaction failed")
+                };
+                error.caused_by(fault.to_string())
+            }
+        };
+        let _ = self.answer.send(Err(error));
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+fn write(connection: &Connection, mut waiting: mpsc::Receiver<Box<dyn Job>>, wakeup: &Wakeup) {
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    while waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+        match transact(connection, &mut batch) {
+            Ok(()) => {
+                // Before the answers, so that whoever has one finds the workers woken.
+                if batch.iter().any(|job| job.wakes()) {
+                    wakeup.ring();
+                }
+                batch.drain(..).for_each(Job::committed);
+            }
+            Err(fault) => {
+                tracing::error!(%fault, jobs = batch.len(), "a transaction failed");
+                batch.drain(..).for_each(|job| job.failed(&fault));
+            }
+        }
+    }
+}
+
+/// Runs all jobs in one transaction. After an error none of them has an effect, unless the disk lost track itself.
+fn transact(connection: &Connection, batch: &mut [Box<dyn Job>]) -> Result<()> {
+    let done = try_transact(connection, batch);
+    if !connection.is_autocommit() {
+        execute(connection, "ROLLBACK")?;
+    }
+    done
+}
+
+fn try_transact(connection: &Connection, batch: &mut [Box<dyn Job>]) -> Result<()> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    if let [job] = batch {
+        // Alone, a job needs no savepoint: what is not to stay is rolled back with the transaction.
+        if !job.run(connection) {
+            return Ok(());
+        }
+    } else {
+        for job in batch {
+            execute(connection, "SAVEPOINT job")?;
+            let keeps = job.run(connection);
+            lost(connection)?;
+            if !keeps {
+                execute(connection, "ROLLBACK TO job")?;
+            }
+            execute(connection, "RELEASE job")?;
+        }
+    }
+    lost(connection)?;
+    execute(connection, "COMMIT")
+}
+
+/// Some errors, such as a full disk, make SQLite roll back everything; what would follow would stand alone.
+fn lost(connection: &Connection) -> Result<()> {
+    if connection.is_autocommit() { Err(Fault::Broken("SQLite rolled the transaction back")) } else { Ok(()) }
+}
+
+fn execute(connection: &Connection, sql: &'static str) -> Result<()> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc as gate;
+
+    use rusqlite::params;
+
+    use super::*;
+    use crate::{connect, options::SqliteOptions};
+
+    struct Bench {
+        _folder: tempfile::TempDir,
+        options: SqliteOptions,
+        writer: Writer,
+    }
+
+    fn bench(queue: usize) -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(folder.path().join("x.db"));
+        let connection = connect::writer(&options).unwrap();
+        connection.execute_batch("CREATE TABLE x (y INTEGER PRIMARY KEY)").unwrap();
+        let writer = Writer::start(connection, queue, Arc::new(Wakeup::new())).unwrap();
+        Bench { _folder: folder, options, writer }
+    }
+
+    impl Bench {
+        async fn insert(&self, y: i64) -> store::Result<()> {
+            self.writer.run("insert", move |connection| put(connection, y).map(Verdict::Keep)).await
+        }
+
+        fn rows(&self) -> Vec<i64> {
+            let reader = connect::reader(&self.options).unwrap();
+            let mut statement = reader.prepare("SELECT y FROM x ORDER BY y").unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        }
+
+        /// Keeps the writer busy until the answer is used, so that what follows shares a transaction.
+        async fn hold(&self) -> gate::Sender<()> {
+            let (open, opened) = gate::channel();
+            let (enter, entered) = oneshot::channel();
+            let task = Task {
+                context: "hold",
+                work: Some(move |_: &Connection| {
+                    let _ = enter.send(());
+                    let _ = opened.recv();
+                    Ok(Verdict::Keep(()))
+                }),
+                outcome: None,
+                answer: oneshot::channel().0,
+            };
+            assert!(self.writer.jobs.try_send(Box::new(task)).is_ok());
+            entered.await.unwrap();
+            open
+        }
+    }
+
+    fn put(connection: &Connection, y: i64) -> Result<()> {
+        connection.prepare_cached("INSERT INTO x (y) VALUES (?1)")?.execute(params![y])?;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_asks_to_try_again() {
+        let bench = bench(1);
+        let open = bench.hold().await;
+        let waiting = bench.insert(1);
+        let refused = bench.insert(2);
+        let (waited, refused) = tokio::join!(waiting, async {
+            let refused = refused.await;
+            open.send(()).unwrap();
+            refused
+        });
+        waited.unwrap();
+        assert!(refused.unwrap_err().retry_after().is_some());
+        assert_eq!(bench.rows(), [1]);
+    }
+
+    #[tokio::test]
+    async fn a_bad_job_harms_no_other() {
+        let bench = bench(8);
+        let open = bench.hold().await;
+        let panics = bench.writer.run("panic", |connection| -> Result<Verdict<()>> {
+            put(connection, 2)?;
+            panic!("out of order")
+        });
+        let fails = bench.writer.run("fail", |connection| {
+            put(connection, 3)?;
+            put(connection, 3).map(Verdict::Keep)
+        });
+        let undone = bench.writer.run("undo", |connection| {
+            put(connection, 4)?;
+            Ok(Verdict::Undo("stale"))
+        });
+        let (first, panics, fails, undone, last, ()) =
+            tokio::join!(bench.insert(1), panics, fails, undone, bench.insert(5), async { open.send(()).unwrap() });
+        first.unwrap();
+        last.unwrap();
+        assert!(panics.unwrap_err().retry_after().is_none());
+        assert!(fails.unwrap_err().retry_after().is_none());
+        assert_eq!(undone.unwrap(), "stale");
+        assert_eq!(bench.rows(), [1, 5]);
+    }
+
+    #[tokio::test]
+    async fn a_bad_job_alone_leaves_nothing() {
+        let bench = bench(8);
+        let panics = bench.writer.run("panic", |connection| -> Result<Verdict<()>> {
+            put(connection, 1)?;
+            panic!("out of order")
+        });
+        assert!(panics.await.is_err());
+        let undone = bench.writer.run("undo", |connection| {
+            put(connection, 2)?;
+            Ok(Verdict::Undo(()))
+        });
+        undone.await.unwrap();
+        bench.insert(3).await.unwrap();
+        assert_eq!(bench.rows(), [3]);
+    }
+
+    #[tokio::test]
+    async fn a_lost_transaction_fails_all_who_shared_it() {
+        let bench = bench(8);
+        let open = bench.hold().await;
+        let loses = bench.writer.run("lose", |connection| {
+            connection.execute_batch("ROLLBACK")?;
+            Ok(Verdict::Keep(()))
+        });
+        let (first, loses, last, ()) =
+            tokio::join!(bench.insert(1), loses, bench.insert(2), async { open.send(()).unwrap() });
+        assert!(first.is_err() && loses.is_err() && last.is_err());
+        bench.insert(3).await.unwrap();
+        assert_eq!(bench.rows(), [3]);
+    }
+
+    #[tokio::test]
+    async fn another_process_in_the_way_is_a_reason_to_try_again() {
+        let bench = bench(8);
+        bench
+            .writer
+            .run("impatience", |connection| {
+                connection.execute_batch("PRAGMA busy_timeout = 1")?;
+                Ok(Verdict::Keep(()))
+            })
+            .await
+            .unwrap();
+        let other = connect::writer(&bench.options).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        assert!(bench.insert(1).await.unwrap_err().retry_after().is_some());
+        other.execute_batch("ROLLBACK").unwrap();
+        bench.insert(2).await.unwrap();
+        assert_eq!(bench.rows(), [2]);
+    }
+}

@@ -1,0 +1,51 @@
+//! What the database refuses, whoever asks.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use sk_tickets_core::{CreateTicket, Environment, IdempotencyKey, Realm, Tickets};
+use sk_tickets_sqlite::SqliteStore;
+
+/// A database with one ticket in it, and a connection that knows nothing of this crate.
+async fn with_a_ticket() -> (tempfile::TempDir, Connection) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tickets.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let desk = Tickets::new(Arc::new(store)).desk(Realm::assume("acme".parse().unwrap(), Environment::Test));
+    let ticket = CreateTicket::new("Part delayed").unwrap();
+    desk.create_ticket(&IdempotencyKey::client("k").unwrap(), ticket).await.unwrap();
+    let raw = Connection::open(path).unwrap();
+    // As our own connections have it: REPLACE is a DELETE, and triggers see it.
+    raw.pragma_update(None, "recursive_triggers", true).unwrap();
+    (folder, raw)
+}
+
+#[tokio::test]
+async fn threads_and_events_are_append_only() {
+    let (_folder, raw) = with_a_ticket().await;
+    for table in ["thread_entries", "events"] {
+        let count = || raw.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
+        let before = count();
+        assert!(before > 0);
+        for statement in [
+            format!("UPDATE {table} SET id = id"),
+            format!("DELETE FROM {table}"),
+            format!("REPLACE INTO {table} SELECT * FROM {table}"),
+            format!("UPDATE OR REPLACE {table} SET id = id"),
+        ] {
+            let refused = raw.execute(&statement, []).unwrap_err().to_string();
+            assert!(refused.contains("append-only"), "{statement}: {refused}");
+        }
+        assert_eq!(count(), before);
+    }
+}
+
+#[tokio::test]
+async fn nothing_refers_to_what_is_not_there() {
+    let (_folder, raw) = with_a_ticket().await;
+    raw.pragma_update(None, "foreign_keys", true).unwrap();
+    let refused = raw.execute("UPDATE tickets SET realm = realm + 1", []);
+    assert!(refused.is_err());
+    let broken = raw.prepare("PRAGMA foreign_key_check").unwrap().exists([]).unwrap();
+    assert!(!broken);
+}
