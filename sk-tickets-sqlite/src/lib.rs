@@ -50,3 +50,8 @@ mod writer;
 
 pub use options::{SqliteOptions, Synchronous};
 pub use store::SqliteStore;
+
+/// The code in the project's README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -15,7 +15,7 @@ use crate::{
         time::{Clock, Timestamp},
         webhook::Schedule,
     },
-    store::{LeasedDelivery, Store, WorkerId},
+    store::{Store, StoreError, WorkerId},
 };
 
 /// How long a worker holds a delivery before it must renew: after a crash another starts within this.
@@ -57,14 +57,20 @@ impl Dispatcher {
         let mut shutdown = pin!(shutdown);
         let mut attempts = JoinSet::new();
         loop {
-            self.start_due(&mut attempts).await;
+            let next = match self.start_due(&mut attempts).await {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::warn!(%error, "due deliveries could not be claimed; trying again");
+                    Look { at: self.clock.now() + POLL, or_when_woken: false }
+                }
+            };
+            // With as many attempts under way as there may be, there is nothing to look for.
             let free = attempts.len() < CONCURRENCY;
-            let next = self.next_look().await;
             select! {
                 () = &mut shutdown => break,
                 Some(_) = attempts.join_next(), if !attempts.is_empty() => {}
-                () = self.store.wait_for_work(), if free => {}
-                () = self.clock.sleep_until(next), if free => {}
+                () = self.store.wait_for_work(), if free && next.or_when_woken => {}
+                () = self.clock.sleep_until(next.at), if free => {}
             }
         }
         let deadline = self.clock.now() + GRACE;
@@ -78,31 +84,23 @@ impl Dispatcher {
         }
     }
 
-    async fn start_due(&self, attempts: &mut JoinSet<()>) {
+    /// Starts an attempt of each due delivery for which there is room, and says when to look again.
+    async fn start_due(&self, attempts: &mut JoinSet<()>) -> Result<Look, StoreError> {
         let free = CONCURRENCY.saturating_sub(attempts.len());
-        if free == 0 {
-            return;
-        }
-        match self.store.claim_due(self.worker, self.clock.now(), LEASE, free).await {
-            Ok(due) => {
-                for delivery in due {
-                    attempts.spawn(self.clone().deliver(delivery));
-                }
+        if free > 0 {
+            for delivery in self.store.claim_due(self.worker, self.clock.now(), LEASE, free).await? {
+                let dispatcher = self.clone();
+                attempts.spawn(async move { attempt::run(&dispatcher, delivery).await });
             }
-            Err(error) => tracing::warn!(%error, "due deliveries could not be claimed; trying again"),
         }
-    }
-
-    /// When to look for due deliveries again if nothing else happens.
-    async fn next_look(&self) -> Timestamp {
         let poll = self.clock.now() + POLL;
-        match self.store.next_due().await {
-            Ok(Some(due)) => due.min(poll),
-            Ok(None) | Err(_) => poll,
-        }
+        let at = self.store.next_due().await?.map_or(poll, |due| due.min(poll));
+        Ok(Look { at, or_when_woken: true })
     }
+}
 
-    async fn deliver(self, delivery: LeasedDelivery) {
-        attempt::run(&self, delivery).await;
-    }
+/// When to look for due deliveries again.
+struct Look {
+    at: Timestamp,
+    or_when_woken: bool,
 }
