@@ -15,3 +15,4 @@ pub mod system;
 pub mod text;
 pub mod time;
 pub mod webhook;
+pub mod words;
