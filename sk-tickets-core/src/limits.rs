@@ -51,7 +51,7 @@ pub const PAGE_MAX: usize = 100;
 /// The rows on a page when nothing else is asked for.
 pub const PAGE_DEFAULT: usize = 25;
 /// How often a command is decided anew when others changed its ticket meanwhile.
-pub const CONTENTION_RETRIES_MAX: usize = 16;
+pub const CONTENTION_RETRIES_MAX: usize = 64;
 
 const _: () = {
     assert!(PAGE_DEFAULT <= PAGE_MAX);

@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use crate::{
     model::{
-        contact::InlineContact,
+        contact::{ContactHandle, InlineContact},
         delivery::DiscardDeadLetter,
         endpoint::{CreateEndpoint, UpdateEndpoint},
         id::TicketId,
@@ -181,43 +181,36 @@ impl Command {
         }
         faults.into_vec()
     }
-}
 
-impl TicketCommand {
-    /// The contact that is to be found before this is decided.
-    pub(crate) fn inline_contact(&self) -> Option<&InlineContact> {
+    /// What the contact is found by that comes along with a new ticket.
+    pub(crate) fn contact_handle(&self) -> Option<ContactHandle> {
         match self {
-            Self::Create(create) => create.contact.as_ref(),
-            Self::Update(..) | Self::Assign(..) | Self::Transition(..) | Self::Post(..) => None,
+            Self::Ticket(TicketCommand::Create(create)) => create.contact.as_ref().and_then(InlineContact::handle),
+            Self::Ticket(_) | Self::Endpoint(_) | Self::DeadLetter(_) => None,
         }
     }
 
-    /// What the store is asked for before this is decided, if the contact's handle is none.
-    pub(crate) const fn subject(&self) -> Subject<'_> {
+    /// What the store is asked for before this is decided.
+    pub(crate) const fn subject<'a>(&self, contact: Option<&'a ContactHandle>) -> Subject<'a> {
         match self {
-            Self::Create(create) => Subject::NewTicket { contact: None, follow_up_of: create.follow_up_of },
-            Self::Update(id, _) | Self::Assign(id, _) | Self::Transition(id, _) | Self::Post(id, _) => {
-                Subject::Ticket(*id)
+            Self::Ticket(command) => match command {
+                TicketCommand::Create(create) => Subject::NewTicket { contact, follow_up_of: create.follow_up_of },
+                TicketCommand::Update(id, _)
+                | TicketCommand::Assign(id, _)
+                | TicketCommand::Transition(id, _)
+                | TicketCommand::Post(id, _) => Subject::Ticket(*id),
+            },
+            Self::Endpoint(command) => match command {
+                EndpointCommand::Create(_) => Subject::NewEndpoint,
+                EndpointCommand::Update(id, _)
+                | EndpointCommand::Enable(id)
+                | EndpointCommand::Disable(id)
+                | EndpointCommand::Delete(id)
+                | EndpointCommand::Ping(id) => Subject::Endpoint(*id),
+            },
+            Self::DeadLetter(DeadLetterCommand::Replay(id) | DeadLetterCommand::Discard(id, _)) => {
+                Subject::Delivery(*id)
             }
-        }
-    }
-}
-
-impl EndpointCommand {
-    pub(crate) const fn subject(&self) -> Subject<'_> {
-        match self {
-            Self::Create(_) => Subject::NewEndpoint,
-            Self::Update(id, _) | Self::Enable(id) | Self::Disable(id) | Self::Delete(id) | Self::Ping(id) => {
-                Subject::Endpoint(*id)
-            }
-        }
-    }
-}
-
-impl DeadLetterCommand {
-    pub(crate) const fn subject(&self) -> Subject<'_> {
-        match self {
-            Self::Replay(id) | Self::Discard(id, _) => Subject::Delivery(*id),
         }
     }
 }

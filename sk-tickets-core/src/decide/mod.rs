@@ -74,7 +74,7 @@ impl Decision {
 }
 
 /// Decides a command about a ticket. `known` is what the store knew of the command's
-/// [subject](TicketCommand::subject).
+/// [subject](crate::store::Subject).
 ///
 /// # Errors
 /// [`Rejection`]: the command is not lawful as things stand. That too is an answer, and is recorded.

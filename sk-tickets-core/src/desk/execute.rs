@@ -2,15 +2,12 @@ use super::{Desk, Error, answer};
 use crate::{
     decide::{Command, Context, Decision, Rejection, TicketCommand, decide, decide_dead_letter, decide_endpoint},
     limits::CONTENTION_RETRIES_MAX,
-    model::{
-        contact::{ContactHandle, InlineContact},
-        thread::ThreadEntry,
-        ticket::Version,
-    },
+    model::{thread::ThreadEntry, ticket::Version},
     platform::{
         idempotency::{Claim, Fingerprint, IdempotencyKey, Recorded, StoredResponse},
         json::Json,
         problem::{self, Problem},
+        time::Timestamp,
     },
     store::{Commit, CommitOutcome, Effect, Loaded, Lookup, Subject},
 };
@@ -70,13 +67,10 @@ impl Desk {
         if !faults.is_empty() {
             return Err(Problem::validation(faults).into());
         }
-        let contact = match &command {
-            Command::Ticket(command) => command.inline_contact().and_then(InlineContact::handle),
-            Command::Endpoint(_) | Command::DeadLetter(_) => None,
-        };
+        let contact = command.contact_handle();
 
         for _ in 0..=CONTENTION_RETRIES_MAX {
-            let lookup = Lookup { key: Some(&claim.key), subject: subject(&command, contact.as_ref()) };
+            let lookup = Lookup { key: Some(&claim.key), subject: command.subject(contact.as_ref()) };
             let known = self.inner.store.load(&self.realm, lookup).await?;
             // Before anything is decided: a repetition must not be judged by what has happened since.
             if let Some(recorded) = known.recorded {
@@ -86,13 +80,9 @@ impl Desk {
                 check_version(wanted, &known)?;
             }
 
-            let (effect, response) = self.decide(&known, &command);
-            let commit = Commit::new(
-                self.realm.clone(),
-                self.inner.clock.now(),
-                Some((claim.clone(), response.clone())),
-                effect,
-            );
+            let now = self.inner.clock.now();
+            let (effect, response) = self.decide(&known, &command, now);
+            let commit = Commit::new(self.realm.clone(), now, Some((claim.clone(), response.clone())), effect);
             match self.inner.store.commit(commit).await? {
                 CommitOutcome::Applied => return Ok(Answer { response, replayed: false }),
                 CommitOutcome::Replayed(response) => return Ok(Answer { response, replayed: true }),
@@ -103,10 +93,10 @@ impl Desk {
         Err(Error::contention())
     }
 
-    fn decide(&self, known: &Loaded, command: &Command) -> (Effect, StoredResponse) {
+    fn decide(&self, known: &Loaded, command: &Command, now: Timestamp) -> (Effect, StoredResponse) {
         let cx = Context {
             environment: self.realm.environment(),
-            now: self.inner.clock.now(),
+            now,
             actor: self.actor,
             ids: &self.inner.ids,
             entropy: &*self.inner.entropy,
@@ -137,17 +127,6 @@ fn of_ticket(command: &TicketCommand, decision: Decision) -> (Effect, StoredResp
             let response = answer::ticket(command, &change.ticket, entry);
             (Effect::Ticket(change), response)
         }
-    }
-}
-
-fn subject<'a>(command: &'a Command, contact: Option<&'a ContactHandle>) -> Subject<'a> {
-    match command {
-        Command::Ticket(command) => match command.subject() {
-            Subject::NewTicket { contact: _, follow_up_of } => Subject::NewTicket { contact, follow_up_of },
-            other => other,
-        },
-        Command::Endpoint(command) => command.subject(),
-        Command::DeadLetter(command) => command.subject(),
     }
 }
 
