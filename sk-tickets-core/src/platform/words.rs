@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Declares an enum whose values are words on the wire, with `ALL`, `as_str`, `Display`, `FromStr`, serde and
-/// [`Input`].
+/// [`Input`](crate::platform::input::Input).
 #[macro_export]
 macro_rules! words {
     ($(#[$meta:meta])* pub enum $name:ident { $( $(#[$variant_meta:meta])* $variant:ident = $word:literal, )* }) => {
