@@ -6,10 +6,10 @@ use std::{collections::HashMap, error::Error as _, panic::AssertUnwindSafe};
 use axum::{
     Extension, Router,
     body::Body,
-    extract::{RawPathParams, Request, State},
+    extract::{RawPathParams, Request, State, rejection::RawPathParamsRejection},
     middleware::{self, Next},
     response::Response,
-    routing::{MethodFilter, MethodRouter, get},
+    routing::{MethodFilter, MethodRouter, any, get},
 };
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -39,6 +39,9 @@ struct Api {
 }
 
 /// The REST API of an engine, under `/tickets/v1`, with `/healthz` and `/readyz` beside it.
+///
+/// What has no route is answered with a problem. A router that has a fallback of its own merges this one after
+/// [`Router::reset_fallback`]; what is under `/tickets/v1` is then still answered here.
 pub fn router(tickets: Tickets) -> Router {
     let api = Api { tickets, keys: KeyRing::default() };
     let mut by_path: Vec<(&str, Vec<Route>)> = Vec::new();
@@ -55,6 +58,8 @@ pub fn router(tickets: Tickets) -> Router {
     for (path, routes) in by_path {
         router = router.route(&format!("{BASE_PATH}{path}"), methods(routes));
     }
+    // A route, unlike the fallback, stays when the fallback is reset.
+    let router = router.route(&format!("{BASE_PATH}/{{*unknown}}"), any(unknown_route));
     router.fallback(unknown_route).layer(middleware::from_fn_with_state(api.clone(), frame)).with_state(api)
 }
 
@@ -115,10 +120,15 @@ async fn readyz(State(api): State<Api>) -> (StatusCode, &'static str) {
 }
 
 /// Judges a request and lets its handler answer.
-async fn answer(route: Route, State(api): State<Api>, params: RawPathParams, request: Request) -> Response {
+async fn answer(
+    route: Route,
+    State(api): State<Api>,
+    params: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+) -> Response {
     let request_id = request.extensions().get::<RequestId>().copied().unwrap_or_else(|| api.tickets.request_id());
     // Nothing of ours panics; should it, the client still gets an answer, and its request is not lost in the logs.
-    let judged = AssertUnwindSafe(judge(&route, &api, &params, request, request_id)).catch_unwind().await;
+    let judged = AssertUnwindSafe(judge(&route, &api, params, request, request_id)).catch_unwind().await;
     match judged.unwrap_or_else(|_| Err(Problem::new(problem::INTERNAL, "the request could not be handled").into())) {
         Ok(response) => response,
         Err(error) => {
@@ -131,7 +141,7 @@ async fn answer(route: Route, State(api): State<Api>, params: RawPathParams, req
 async fn judge(
     route: &Route,
     api: &Api,
-    params: &RawPathParams,
+    params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     request_id: RequestId,
 ) -> Result<Response, Error> {
@@ -145,6 +155,7 @@ async fn judge(
     api::require(&key, route.scope)?;
     let idempotency_key = if is_mutation(&route.method) { Some(idempotency_key(&parts.headers)?) } else { None };
     let desk = api.tickets.desk(key.realm.clone()).acting_as(Actor::ApiKey(key.id)).for_request(request_id);
+    let params = params.map_err(|rejection| Problem::new(problem::INVALID_PARAMETER, rejection.body_text()))?;
     let path: HashMap<_, _> = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let query = parts.uri.query().map(str::to_owned);
     (route.handler)(Call { desk, key, idempotency_key, path, query, headers: parts.headers, body }).await
@@ -176,5 +187,138 @@ fn log(error: &Error, route: &Route, request_id: RequestId) {
     if error.problem().status() >= 500 {
         let cause = error.source().map(|cause| format!("{cause:?}"));
         tracing::error!(%request_id, method = %route.method, path = route.path, cause, "{error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, sync::Arc};
+
+    use http_body_util::BodyExt;
+    use sk_tickets_core::{Environment, MemoryStore, Realm, Scope};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// An id of no thing, lawful wherever an id is wanted.
+    const ULID: &str = "01J9X2M3N4P5Q6R7S8T9VAWBXC";
+
+    struct Stage {
+        tickets: Tickets,
+        router: Router,
+    }
+
+    impl Stage {
+        fn new() -> Self {
+            let tickets = Tickets::new(Arc::new(MemoryStore::new()));
+            Self { router: router(tickets.clone()), tickets }
+        }
+
+        async fn key(&self, scopes: &[Scope]) -> String {
+            let realm = Realm::assume("acme".parse().unwrap(), Environment::Test);
+            let made = self.tickets.create_api_key(realm, None, scopes.iter().copied(), None).await;
+            format!("Bearer {}", made.unwrap().1.expose())
+        }
+
+        /// The status, the headers and the problem's code.
+        async fn ask(&self, method: &Method, path: &str, headers: &[(HeaderName, &str)]) -> (u16, HeaderMap, String) {
+            let mut request = http::Request::builder().method(method).uri(path);
+            for (name, value) in headers {
+                request = request.header(name, *value);
+            }
+            let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            let (head, body) = response.into_parts();
+            let body: serde_json::Value =
+                serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap_or_default();
+            (head.status.as_u16(), head.headers, body["code"].as_str().unwrap_or_default().to_owned())
+        }
+    }
+
+    /// The path of a route, with ids of no things.
+    fn concrete(route: &Route) -> String {
+        let noun = route.path.split('/').nth(1).unwrap();
+        let prefix = match noun {
+            "tickets" => "tkt",
+            "events" => "evt",
+            "webhook_endpoints" => "whe",
+            "deliveries" | "dead_letters" => "dlv",
+            other => panic!("which ids do {other} have?"),
+        };
+        let path = route.path.replace("{id}", &format!("{prefix}_{ULID}")).replace("{entry}", &format!("ent_{ULID}"));
+        assert!(!path.contains('{'), "{path}");
+        format!("{BASE_PATH}{path}")
+    }
+
+    #[tokio::test]
+    async fn every_route_wants_a_key_with_its_scope() {
+        let stage = Stage::new();
+        for route in api::table() {
+            let (method, path) = (&route.method, concrete(&route));
+            let (status, headers, code) = stage.ask(method, &path, &[]).await;
+            assert_eq!((status, code.as_str()), (401, "unauthorized"), "{method} {path}");
+            assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer");
+
+            for scope in [None].into_iter().chain(Scope::ALL.iter().copied().map(Some)) {
+                let key = stage.key(scope.as_slice()).await;
+                let (status, _, code) = stage.ask(method, &path, &[(header::AUTHORIZATION, &key)]).await;
+                let is_refused = (status, code.as_str()) == (403, "insufficient_scope");
+                let is_contained = scope.is_some_and(|scope| scope.contains(route.scope));
+                assert_ne!(is_refused, is_contained, "{method} {path} with {scope:?}: {status} {code}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn every_mutation_wants_an_idempotency_key() {
+        let stage = Stage::new();
+        let key = stage.key(Scope::ALL).await;
+        for route in api::table() {
+            let (method, path) = (&route.method, concrete(&route));
+            let (status, _, code) = stage.ask(method, &path, &[(header::AUTHORIZATION, &key)]).await;
+            if *method == Method::GET {
+                assert!(matches!(status, 200 | 404), "{method} {path}: {status} {code}");
+            } else {
+                assert_eq!((status, code.as_str()), (400, "idempotency_key_required"), "{method} {path}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn every_route_refuses_a_parameter_that_it_does_not_know() {
+        let stage = Stage::new();
+        let key = stage.key(Scope::ALL).await;
+        for route in api::table() {
+            let (method, path) = (&route.method, format!("{}?unknown=1", concrete(&route)));
+            let headers = [(header::AUTHORIZATION, key.as_str()), (IDEMPOTENCY_KEY, "k")];
+            let (status, _, code) = stage.ask(method, &path, &headers).await;
+            assert_eq!((status, code.as_str()), (400, "invalid_parameter"), "{method} {path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_path_names_the_methods_it_has() {
+        let stage = Stage::new();
+        let mut by_path: HashMap<String, BTreeSet<String>> = HashMap::new();
+        for route in api::table() {
+            let methods = by_path.entry(concrete(&route)).or_default();
+            methods.insert(route.method.to_string());
+            if route.method == Method::GET {
+                methods.insert("HEAD".to_owned());
+            }
+        }
+        for (path, methods) in by_path {
+            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"] {
+                let (status, headers, code) = stage.ask(&method.parse().unwrap(), &path, &[]).await;
+                if methods.contains(method) {
+                    assert_eq!(status, 401, "{method} {path}");
+                    continue;
+                }
+                assert_eq!(status, 405, "{method} {path}");
+                // An answer to HEAD has no body.
+                assert!(code == "method_not_allowed" || method == "HEAD", "{method} {path}: {code}");
+                let allow = headers[header::ALLOW].to_str().unwrap();
+                assert_eq!(allow.split(", ").map(str::to_owned).collect::<BTreeSet<_>>(), methods, "{path}");
+            }
+        }
     }
 }

@@ -26,20 +26,37 @@ pub(crate) fn condition(headers: &HeaderMap, name: &HeaderName, weak: bool) -> R
     };
     let mut versions = Vec::new();
     for value in values {
-        let text = value.to_str().map_err(|_| malformed())?;
-        for tag in text.split(',').map(str::trim) {
-            if tag == "*" {
-                return Ok(Some(Condition::Any));
-            }
-            let (is_weak, quoted) = tag.strip_prefix("W/").map_or((false, tag), |quoted| (true, quoted));
-            let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(malformed)?;
-            if is_weak && !weak {
-                continue;
-            }
-            versions.extend(inner.parse::<u64>());
+        let text = value.to_str().map_err(|_| malformed())?.trim();
+        if text == "*" {
+            return Ok(Some(Condition::Any));
+        }
+        for Tag { is_weak, opaque } in tags(text).ok_or_else(malformed)? {
+            // A tag is compared as it is written: "01" is no version of ours.
+            let version = opaque.parse::<u64>().ok().filter(|version| version.to_string() == opaque);
+            versions.extend(version.filter(|_| weak || !is_weak));
         }
     }
     Ok(Some(Condition::OneOf(versions)))
+}
+
+struct Tag<'a> {
+    is_weak: bool,
+    opaque: &'a str,
+}
+
+/// The tags of a list, at least one; none if it is malformed. A tag may have commas in it.
+fn tags(text: &str) -> Option<Vec<Tag<'_>>> {
+    let mut tags = Vec::new();
+    let mut rest = text;
+    loop {
+        let (is_weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
+        let (opaque, after) = quoted.strip_prefix('"')?.split_once('"')?;
+        tags.push(Tag { is_weak, opaque });
+        match after.trim_start() {
+            "" => return Some(tags),
+            more => rest = more.strip_prefix(',')?.trim_start(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -62,7 +79,9 @@ mod tests {
         assert_eq!(read("W/\"3\"", false).unwrap(), Some(Condition::OneOf(vec![])));
         assert_eq!(read("W/\"3\"", true).unwrap(), Some(Condition::OneOf(vec![3])));
         assert_eq!(read("\"abc\"", false).unwrap(), Some(Condition::OneOf(vec![])));
-        for bad in ["3", "", "\"3", "x\"3\""] {
+        assert_eq!(read("\"a,3\",\"4\"", false).unwrap(), Some(Condition::OneOf(vec![4])));
+        assert_eq!(read("\"03\", \"+3\"", false).unwrap(), Some(Condition::OneOf(vec![])));
+        for bad in ["3", "", "\"3", "x\"3\"", "\"3\" \"4\"", "\"3\",", "\"3\", *"] {
             assert!(read(bad, false).is_err(), "{bad}");
         }
         assert_eq!(condition(&HeaderMap::new(), &IF_MATCH, false).unwrap(), None);

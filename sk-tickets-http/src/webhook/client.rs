@@ -127,3 +127,36 @@ fn in_words(error: &(dyn Error + 'static)) -> SendError {
     }
     SendError(cause.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn read(value: &str) -> Option<Duration> {
+        let value = HeaderValue::from_str(value).unwrap();
+        retry_after(&HeaderMap::from_iter([(header::RETRY_AFTER, value)]))
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(read("120"), Some(Duration::from_secs(120)));
+        assert_eq!(read(" 0 "), Some(Duration::ZERO));
+        let hour = Duration::from_secs(3_600);
+        let wait = read(&httpdate::fmt_http_date(SystemTime::now() + hour)).unwrap();
+        assert!(wait <= hour && wait > hour / 2, "{wait:?}");
+        for nothing in ["", "soon", "-1", "1.5", "Sun, 06 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(read(nothing), None, "{nothing}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_innermost_cause_is_told() {
+        let error = io::Error::other(io::Error::other(io::Error::other("connection refused")));
+        assert_eq!(in_words(&error), SendError("connection refused".to_owned()));
+    }
+}

@@ -41,3 +41,34 @@ impl Service<Name> for PolicyResolver {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn resolve(name: &str, policy: TargetPolicy, environment: Environment) -> io::Result<Vec<SocketAddr>> {
+        PolicyResolver { policy, environment }.call(name.parse().unwrap()).await.map(Iterator::collect)
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_inside_has_no_address() {
+        for (policy, environment) in [
+            (TargetPolicy::Public, Environment::Test),
+            (TargetPolicy::Public, Environment::Live),
+            (TargetPolicy::LoopbackInTest, Environment::Live),
+        ] {
+            let error = resolve("localhost", policy, environment).await.unwrap_err();
+            assert!(error.to_string().contains("no address that webhooks may be sent to"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn where_loopback_is_lawful_it_is_found() {
+        for (policy, environment) in
+            [(TargetPolicy::LoopbackInTest, Environment::Test), (TargetPolicy::Anything, Environment::Live)]
+        {
+            let addresses = resolve("localhost", policy, environment).await.unwrap();
+            assert!(!addresses.is_empty() && addresses.iter().all(|address| address.ip().is_loopback()));
+        }
+    }
+}
