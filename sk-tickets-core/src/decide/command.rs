@@ -13,6 +13,8 @@ use crate::{
         id::{DeliveryId, EndpointId},
         input::{Fault, Faults, Input, Pointer},
         json::{Json, JsonError},
+        realm::Environment,
+        webhook::TargetPolicy,
     },
     store::Subject,
 };
@@ -178,6 +180,21 @@ impl Command {
                 DeadLetterCommand::Replay(_) => {}
                 DeadLetterCommand::Discard(_, body) => body.check(Pointer::ROOT, &mut faults),
             },
+        }
+        faults.into_vec()
+    }
+
+    /// What is wrong with the URL that the command names, for an engine that sends webhooks by this policy.
+    #[must_use]
+    pub fn target_faults(&self, policy: TargetPolicy, environment: Environment) -> Vec<Fault> {
+        let url = match self {
+            Self::Endpoint(EndpointCommand::Create(create)) => Some(&create.url),
+            Self::Endpoint(EndpointCommand::Update(_, update)) => update.url.0.as_ref(),
+            Self::Endpoint(_) | Self::Ticket(_) | Self::DeadLetter(_) => None,
+        };
+        let mut faults = Faults::default();
+        if let Some(Err(error)) = url.map(|url| policy.judge(url.as_str(), environment)) {
+            faults.push(Pointer::ROOT.name("url"), error.code(), error.to_string());
         }
         faults.into_vec()
     }

@@ -80,6 +80,12 @@ impl Desk {
                 check_version(wanted, &known)?;
             }
 
+            // Judged by how this engine is set up and not by what it knows, so it is not recorded.
+            let faults = command.target_faults(self.inner.targets, self.realm.environment());
+            if !faults.is_empty() {
+                return Err(Problem::validation(faults).into());
+            }
+
             let now = self.inner.clock.now();
             let (effect, response) = self.decide(&known, &command, now);
             let commit = Commit::new(self.realm.clone(), now, Some((claim.clone(), response.clone())), effect);

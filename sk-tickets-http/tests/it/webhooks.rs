@@ -238,6 +238,15 @@ async fn what_may_not_be_dialled_is_refused_at_create() {
 }
 
 #[tokio::test]
+async fn a_refused_url_leaves_the_key_free() {
+    let app = TestApp::start().await;
+    let live = app.client(ACME_LIVE, &[Scope::Admin]).await;
+    let create = |url: &str| Ask::post("/webhook_endpoints").json(&json!({"url": url})).key("one");
+    live.send(create("https://10.0.0.1/")).await.problem(422, "validation_failed");
+    live.send(create("https://example.com/")).await.expect(201);
+}
+
+#[tokio::test]
 async fn the_client_judges_for_itself_what_it_dials() {
     let receiver = Receiver::start().await;
     let request = |url: &str, environment| WebhookRequest {
