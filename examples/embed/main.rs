@@ -28,14 +28,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("{} is {}", ticket.id, ticket.status);
 
     let ann: UserId = "usr_01J9X2M3N4P5Q6R7S8T9VAWBXC".parse()?;
-    let ticket = desk.assign_ticket(&key("order-4711 to ann")?, ticket.id, AssignTicket::to(ann)).await?.value;
+    let ticket = desk.assign_ticket(&key("order-4711-to-ann")?, ticket.id, AssignTicket::to(ann)).await?.value;
     println!("{} is {}", ticket.id, ticket.status);
 
     let resolve = TransitionTicket {
         resolution_note: Some("Sent by express".parse()?),
         ..TransitionTicket::to(Status::Resolved)
     };
-    let ticket = desk.transition_ticket(&key("order-4711 done")?, ticket.id, resolve).await?.value;
+    let ticket = desk.transition_ticket(&key("order-4711-done")?, ticket.id, resolve).await?.value;
     println!("{} is {}", ticket.id, ticket.status);
 
     for event in desk.events(&PageRequest::first().order(Order::Asc)).await?.data {
