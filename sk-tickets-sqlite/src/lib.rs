@@ -33,6 +33,7 @@ mod directory;
 mod endpoint;
 mod error;
 mod feed;
+mod guard;
 mod list;
 mod load;
 mod migrate;
