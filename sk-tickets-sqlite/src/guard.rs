@@ -46,7 +46,7 @@ pub(crate) enum Scope {
 }
 
 /// The views. Nothing but these and [`SCHEMA_VERSION`] can be read.
-const VIEWS: [&str; 24] = [
+pub(crate) const VIEWS: [&str; 24] = [
     "directory_api_keys",
     "directory_realms",
     "directory_settings",

@@ -1,5 +1,6 @@
 //! The server as a whole, from outside: its command line, its processes, its death and return.
 
+mod backup;
 mod client;
 mod crash;
 mod keys;
