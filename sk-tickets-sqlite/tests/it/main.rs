@@ -5,6 +5,7 @@
 mod backup;
 mod database;
 mod desk;
+mod differential;
 mod open;
 
 use std::sync::Arc;
