@@ -1,6 +1,6 @@
 //! The command line. Every flag has an environment variable too; `--help` says both.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource};
 use sk_tickets_core::{ApiKeyId, Environment, Schedule, Scope, Tenant, Timestamp};
@@ -35,6 +35,11 @@ pub(crate) enum Command {
     Quickstart,
     /// Bring the database's schema up to date and leave
     Migrate,
+    /// Copy the database into a new file, beside a running server too
+    Backup {
+        /// The file to make; it must not be there
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

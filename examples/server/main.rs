@@ -1,6 +1,7 @@
 //! `sk-tickets-server`: the example server. This is the composition root: the only place that sees the core, a store and
 //! the HTTP adapter together.
 
+mod backup;
 mod cli;
 mod client;
 mod keys;
@@ -31,6 +32,7 @@ async fn main() -> ExitCode {
         Some(Command::Listen(listen)) => listen::run(database, listen).await,
         Some(Command::Quickstart) => quickstart::run().await,
         Some(Command::Migrate) => migrate::run(database).await,
+        Some(Command::Backup { file }) => backup::run(database, &file).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

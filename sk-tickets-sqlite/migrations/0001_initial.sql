@@ -1,5 +1,10 @@
 -- Every row but a realm itself belongs to one realm, and every key begins with it.
 --
+-- The guard: current_realm() and current_scope() are functions of our connections, and null where no scope was entered.
+-- Reads go through views that show the current realm alone. A CHECK refuses new rows of another realm, and triggers
+-- refuse to change or delete its rows (a CHECK is not looked at where none of its columns changes). All of it compares
+-- with IS: a CHECK whose answer is null would hold.
+--
 -- Ids are the sixteen bytes of a ULID, times are milliseconds since 1970. Tables of slim rows are WITHOUT ROWID. Tables
 -- of fat rows are not: there the whole row would sit in the inner nodes of the tree, which makes it deep.
 
@@ -11,13 +16,15 @@ CREATE TABLE realms (
     -- becomes a range of ids with it, however a clock has jumped.
     id_ahead_ms INTEGER NOT NULL DEFAULT 0,
     id_behind_ms INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (tenant, environment)
+    UNIQUE (tenant, environment),
+    CHECK ((current_scope() IN ('directory', 'maintenance')) IS TRUE)
 ) STRICT;
 
 -- What belongs to the store as a whole.
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
-    value BLOB NOT NULL
+    value BLOB NOT NULL,
+    CHECK ((current_scope() IN ('directory', 'maintenance')) IS TRUE)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE api_keys (
@@ -29,7 +36,8 @@ CREATE TABLE api_keys (
     created_at INTEGER NOT NULL,
     expires_at INTEGER,
     revoked_at INTEGER,
-    last_used_at INTEGER
+    last_used_at INTEGER,
+    CHECK ((current_scope() IN ('directory', 'maintenance')) IS TRUE)
 ) STRICT, WITHOUT ROWID;
 
 -- Idempotency keys with the answers recorded for them.
@@ -43,7 +51,8 @@ CREATE TABLE claims (
     content_type TEXT,
     body BLOB NOT NULL,
     created_at INTEGER NOT NULL,
-    PRIMARY KEY (realm, key)
+    PRIMARY KEY (realm, key),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT;
 
 CREATE TABLE contacts (
@@ -53,7 +62,8 @@ CREATE TABLE contacts (
     email TEXT,
     phone TEXT,
     created_at INTEGER NOT NULL,
-    PRIMARY KEY (realm, id)
+    PRIMARY KEY (realm, id),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX contacts_email ON contacts (realm, email) WHERE email IS NOT NULL;
@@ -87,7 +97,8 @@ CREATE TABLE tickets (
     first_resolved_at INTEGER,
     resolved_at INTEGER,
     closed_at INTEGER,
-    PRIMARY KEY (realm, id)
+    PRIMARY KEY (realm, id),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT;
 
 -- One index for each filter, each in the order of pages.
@@ -107,7 +118,8 @@ CREATE TABLE ticket_tags (
     tag TEXT NOT NULL,
     ticket_id BLOB NOT NULL,
     PRIMARY KEY (realm, tag, ticket_id),
-    FOREIGN KEY (realm, ticket_id) REFERENCES tickets (realm, id)
+    FOREIGN KEY (realm, ticket_id) REFERENCES tickets (realm, id),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE thread_entries (
@@ -123,7 +135,8 @@ CREATE TABLE thread_entries (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (realm, ticket_id, sequence),
     UNIQUE (realm, id),
-    FOREIGN KEY (realm, ticket_id) REFERENCES tickets (realm, id)
+    FOREIGN KEY (realm, ticket_id) REFERENCES tickets (realm, id),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT;
 
 CREATE TRIGGER thread_entries_stay BEFORE UPDATE ON thread_entries BEGIN
@@ -145,7 +158,8 @@ CREATE TABLE events (
     payload BLOB NOT NULL,
     PRIMARY KEY (realm, id),
     UNIQUE (realm, position),
-    FOREIGN KEY (realm, ticket_id) REFERENCES tickets (realm, id)
+    FOREIGN KEY (realm, ticket_id) REFERENCES tickets (realm, id),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT;
 
 CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN
@@ -168,7 +182,8 @@ CREATE TABLE endpoints (
     secret BLOB NOT NULL,
     -- The row stays, since deliveries refer to it.
     deleted_at INTEGER,
-    PRIMARY KEY (realm, id)
+    PRIMARY KEY (realm, id),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX endpoints_present ON endpoints (realm, id) WHERE deleted_at IS NULL;
@@ -197,7 +212,8 @@ CREATE TABLE deliveries (
     CHECK ((status = 'pending') = (next_attempt_at IS NOT NULL)),
     CHECK ((status = 'pending') = (claimable_at IS NOT NULL)),
     CHECK ((status = 'dead') = (reason IS NOT NULL)),
-    CHECK (status = 'pending' OR lease_owner IS NULL)
+    CHECK (status = 'pending' OR lease_owner IS NULL),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX deliveries_status ON deliveries (realm, status, id);
@@ -218,5 +234,124 @@ CREATE TABLE delivery_attempts (
     latency_ms INTEGER NOT NULL,
     response TEXT,
     PRIMARY KEY (realm, delivery_id, number),
-    FOREIGN KEY (realm, delivery_id) REFERENCES deliveries (realm, id)
+    FOREIGN KEY (realm, delivery_id) REFERENCES deliveries (realm, id),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT;
+
+-- No row of another realm is changed or deleted.
+CREATE TRIGGER claims_guard_change BEFORE UPDATE ON claims
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER claims_guard_delete BEFORE DELETE ON claims
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER contacts_guard_change BEFORE UPDATE ON contacts
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER contacts_guard_delete BEFORE DELETE ON contacts
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER tickets_guard_change BEFORE UPDATE ON tickets
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER tickets_guard_delete BEFORE DELETE ON tickets
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER ticket_tags_guard_change BEFORE UPDATE ON ticket_tags
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER ticket_tags_guard_delete BEFORE DELETE ON ticket_tags
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER endpoints_guard_change BEFORE UPDATE ON endpoints
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER endpoints_guard_delete BEFORE DELETE ON endpoints
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER deliveries_guard_change BEFORE UPDATE ON deliveries
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER deliveries_guard_delete BEFORE DELETE ON deliveries
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER delivery_attempts_guard_change BEFORE UPDATE ON delivery_attempts
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER delivery_attempts_guard_delete BEFORE DELETE ON delivery_attempts
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+
+-- A realm is made by the directory; what a realm knows of itself is changed from within it.
+CREATE TRIGGER realms_guard_change BEFORE UPDATE ON realms
+WHEN old.id IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'another realm');
+END;
+CREATE TRIGGER realms_guard_delete BEFORE DELETE ON realms
+WHEN current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'not from here');
+END;
+CREATE TRIGGER settings_guard_change BEFORE UPDATE ON settings
+WHEN (current_scope() IN ('directory', 'maintenance')) IS NOT TRUE BEGIN
+    SELECT RAISE (ABORT, 'not from here');
+END;
+CREATE TRIGGER settings_guard_delete BEFORE DELETE ON settings
+WHEN current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'not from here');
+END;
+CREATE TRIGGER api_keys_guard_change BEFORE UPDATE ON api_keys
+WHEN (current_scope() IN ('directory', 'maintenance')) IS NOT TRUE BEGIN
+    SELECT RAISE (ABORT, 'not from here');
+END;
+CREATE TRIGGER api_keys_guard_delete BEFORE DELETE ON api_keys
+WHEN current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'not from here');
+END;
+
+-- What a realm sees of its own.
+CREATE VIEW my_realm AS SELECT * FROM realms WHERE id = current_realm();
+CREATE VIEW my_claims AS SELECT * FROM claims WHERE realm = current_realm();
+CREATE VIEW my_contacts AS SELECT * FROM contacts WHERE realm = current_realm();
+CREATE VIEW my_tickets AS SELECT * FROM tickets WHERE realm = current_realm();
+CREATE VIEW my_ticket_tags AS SELECT * FROM ticket_tags WHERE realm = current_realm();
+CREATE VIEW my_thread_entries AS SELECT * FROM thread_entries WHERE realm = current_realm();
+CREATE VIEW my_events AS SELECT * FROM events WHERE realm = current_realm();
+CREATE VIEW my_endpoints AS SELECT * FROM endpoints WHERE realm = current_realm();
+CREATE VIEW my_deliveries AS SELECT * FROM deliveries WHERE realm = current_realm();
+CREATE VIEW my_delivery_attempts AS SELECT * FROM delivery_attempts WHERE realm = current_realm();
+
+-- The same, by way of one index, so that no statistics of SQLite's lead a list another way.
+CREATE VIEW my_tickets_by_status AS SELECT * FROM tickets INDEXED BY tickets_status WHERE realm = current_realm();
+CREATE VIEW my_tickets_by_queue AS SELECT * FROM tickets INDEXED BY tickets_queue WHERE realm = current_realm();
+CREATE VIEW my_tickets_by_owner AS SELECT * FROM tickets INDEXED BY tickets_owner WHERE realm = current_realm();
+CREATE VIEW my_tickets_by_contact AS SELECT * FROM tickets INDEXED BY tickets_contact WHERE realm = current_realm();
+CREATE VIEW my_tickets_by_topic AS SELECT * FROM tickets INDEXED BY tickets_topic WHERE realm = current_realm();
+CREATE VIEW my_tickets_by_priority AS SELECT * FROM tickets INDEXED BY tickets_priority WHERE realm = current_realm();
+CREATE VIEW my_tickets_by_source AS SELECT * FROM tickets INDEXED BY tickets_source WHERE realm = current_realm();
+CREATE VIEW my_deliveries_by_status AS SELECT * FROM deliveries INDEXED BY deliveries_status WHERE realm = current_realm();
+CREATE VIEW my_deliveries_by_endpoint AS SELECT * FROM deliveries INDEXED BY deliveries_endpoint WHERE realm = current_realm();
+CREATE VIEW my_dead_letters AS SELECT * FROM deliveries INDEXED BY deliveries_dead_letters
+    WHERE realm = current_realm() AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+
+-- What workers see across realms: which deliveries wait, and until when; nothing of what is in them.
+CREATE VIEW worker_deliveries AS SELECT realm, id, claimable_at, lease_owner FROM deliveries
+    WHERE status = 'pending' AND current_scope() IS 'worker';
+
+-- What is known before a realm is.
+CREATE VIEW directory_realms AS SELECT id, tenant, environment FROM realms WHERE current_scope() IS 'directory';
+CREATE VIEW directory_api_keys AS SELECT * FROM api_keys WHERE current_scope() IS 'directory';
+CREATE VIEW directory_settings AS SELECT * FROM settings WHERE current_scope() IS 'directory';

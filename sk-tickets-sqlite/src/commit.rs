@@ -12,6 +12,7 @@ use sk_tickets_core::{
 use crate::{
     endpoint,
     error::{Fault, Result},
+    guard::{Guarded, Scope},
     outbox,
     realms::{RealmNumber, Realms},
     row, ticket,
@@ -35,8 +36,12 @@ impl Change {
 }
 
 /// Applies a commit.
-pub(crate) fn apply(connection: &Connection, realms: &Realms, commit: &Commit) -> Result<Verdict<CommitOutcome>> {
-    let realm = realms.find_or_make(connection, commit.realm())?;
+pub(crate) fn apply(guarded: &Guarded, realms: &Realms, commit: &Commit) -> Result<Verdict<CommitOutcome>> {
+    let realm = realms.find_or_make(guarded, commit.realm())?;
+    guarded.within(Scope::Realm(realm), |connection| apply_within(connection, realm, commit))
+}
+
+fn apply_within(connection: &Connection, realm: RealmNumber, commit: &Commit) -> Result<Verdict<CommitOutcome>> {
     if let Some((claim, response)) = commit.claim()
         && let Some(outcome) = repeated(connection, realm, claim, response, commit.at())?
     {
@@ -96,7 +101,7 @@ fn repeated(
 pub(crate) fn find_recorded(connection: &Connection, realm: RealmNumber, key: &str) -> Result<Option<Recorded>> {
     let recorded = connection
         .prepare_cached(
-            "SELECT fingerprint, status, location, etag, content_type, body FROM claims WHERE realm = ?1 AND key = ?2",
+            "SELECT fingerprint, status, location, etag, content_type, body FROM my_claims WHERE realm = ?1 AND key = ?2",
         )?
         .query_row(params![realm, key], row::recorded)
         .optional()?;

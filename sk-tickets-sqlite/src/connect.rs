@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use crate::{
     error::{Fault, Result},
+    guard::Guarded,
     options::{SqliteOptions, Synchronous},
 };
 
@@ -27,7 +28,7 @@ const LOG_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 const STATEMENTS_KEPT: usize = 256;
 
 /// The one connection that writes.
-pub(crate) fn writer(options: &SqliteOptions) -> Result<Connection> {
+pub(crate) fn writer(options: &SqliteOptions) -> Result<Guarded> {
     let connection = connect(options)?;
     let synchronous = match options.synchronous {
         Synchronous::Full => "FULL",
@@ -37,15 +38,15 @@ pub(crate) fn writer(options: &SqliteOptions) -> Result<Connection> {
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
-    Ok(connection)
+    Guarded::new(connection)
 }
 
 /// A connection that can only read.
-pub(crate) fn reader(options: &SqliteOptions) -> Result<Connection> {
+pub(crate) fn reader(options: &SqliteOptions) -> Result<Guarded> {
     let connection = connect(options)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
-    Ok(connection)
+    Guarded::new(connection)
 }
 
 fn connect(options: &SqliteOptions) -> Result<Connection> {
@@ -82,9 +83,10 @@ fn patiently<T>(mut action: impl FnMut() -> Result<T>) -> Result<T> {
 mod tests {
     use super::*;
 
-    fn pragma(connection: &Connection, name: &str) -> String {
+    fn pragma(guarded: &mut Guarded, name: &str) -> String {
         let value = |row: &rusqlite::Row<'_>| row.get::<_, rusqlite::types::Value>(0);
-        match connection.pragma_query_value(None, name, value).unwrap() {
+        let read = guarded.maintain(|connection| Ok(connection.pragma_query_value(None, name, value)?));
+        match read.unwrap() {
             rusqlite::types::Value::Integer(number) => number.to_string(),
             rusqlite::types::Value::Text(text) => text,
             other => panic!("{name} is {other:?}"),
@@ -95,8 +97,8 @@ mod tests {
     fn settings_are_in_force() {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions::new(folder.path().join("x.db"));
-        let writer = writer(&options).unwrap();
-        let reader = reader(&options).unwrap();
+        let mut writer = writer(&options).unwrap();
+        let mut reader = reader(&options).unwrap();
         for (name, value) in [
             ("journal_mode", "wal"),
             ("foreign_keys", "1"),
@@ -105,20 +107,21 @@ mod tests {
             ("temp_store", "2"),
             ("busy_timeout", "5000"),
         ] {
-            assert_eq!(pragma(&writer, name), value, "{name}");
-            assert_eq!(pragma(&reader, name), value, "{name}");
+            assert_eq!(pragma(&mut writer, name), value, "{name}");
+            assert_eq!(pragma(&mut reader, name), value, "{name}");
         }
-        assert_eq!(pragma(&writer, "synchronous"), "2");
-        assert_eq!(pragma(&writer, "query_only"), "0");
-        assert_eq!(pragma(&reader, "query_only"), "1");
-        assert!(reader.execute_batch("CREATE TABLE x (y)").is_err());
+        assert_eq!(pragma(&mut writer, "synchronous"), "2");
+        assert_eq!(pragma(&mut writer, "query_only"), "0");
+        assert_eq!(pragma(&mut reader, "query_only"), "1");
+        let made = reader.maintain(|connection| Ok(connection.execute_batch("CREATE TABLE x (y)")?));
+        assert!(made.is_err());
     }
 
     #[test]
     fn less_durability_is_a_choice() {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions::new(folder.path().join("x.db")).synchronous(Synchronous::Normal);
-        assert_eq!(pragma(&writer(&options).unwrap(), "synchronous"), "1");
+        assert_eq!(pragma(&mut writer(&options).unwrap(), "synchronous"), "1");
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(crate) fn find(connection: &Connection, realm: RealmNumber, id: EndpointId) 
         .prepare_cached(concat!(
             "SELECT ",
             endpoint_columns!(),
-            " FROM endpoints WHERE realm = ?1 AND id = ?2 AND deleted_at IS NULL"
+            " FROM my_endpoints WHERE realm = ?1 AND id = ?2 AND deleted_at IS NULL"
         ))?
         .query_row(params![realm, id.to_bytes()], row::endpoint)
         .optional()?;
@@ -56,7 +56,7 @@ pub(crate) fn all(connection: &Connection, realm: RealmNumber) -> Result<Vec<End
     let mut statement = connection.prepare_cached(concat!(
         "SELECT ",
         endpoint_columns!(),
-        " FROM endpoints WHERE realm = ?1 AND deleted_at IS NULL"
+        " FROM my_endpoints WHERE realm = ?1 AND deleted_at IS NULL"
     ))?;
     let endpoints = statement.query_map([realm], row::endpoint)?;
     Ok(endpoints.collect::<rusqlite::Result<_>>()?)
@@ -65,7 +65,7 @@ pub(crate) fn all(connection: &Connection, realm: RealmNumber) -> Result<Vec<End
 /// How many endpoints were not deleted.
 pub(crate) fn count(connection: &Connection, realm: RealmNumber) -> Result<usize> {
     let count: i64 = connection
-        .prepare_cached("SELECT count(*) FROM endpoints WHERE realm = ?1 AND deleted_at IS NULL")?
+        .prepare_cached("SELECT count(*) FROM my_endpoints WHERE realm = ?1 AND deleted_at IS NULL")?
         .query_row([realm], |row| row.get(0))?;
     Ok(usize::try_from(count)?)
 }

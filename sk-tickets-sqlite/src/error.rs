@@ -12,6 +12,8 @@ pub(crate) enum Fault {
     Sqlite(#[from] rusqlite::Error),
     #[error("a value could not be written as JSON")]
     Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
     #[error("a number does not fit its column")]
     Range(#[from] std::num::TryFromIntError),
     #[error("{0}")]

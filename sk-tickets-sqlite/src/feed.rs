@@ -8,7 +8,7 @@ use crate::{error::Result, realms::RealmNumber};
 /// Where the feed ends. Events are never deleted, so no position is given out twice.
 pub(crate) fn last_position(connection: &Connection, realm: RealmNumber) -> Result<i64> {
     let position: Option<i64> = connection
-        .prepare_cached("SELECT max(position) FROM events WHERE realm = ?1")?
+        .prepare_cached("SELECT max(position) FROM my_events WHERE realm = ?1")?
         .query_row([realm], |row| row.get(0))?;
     Ok(position.unwrap_or(0))
 }

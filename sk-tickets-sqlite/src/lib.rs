@@ -5,8 +5,18 @@
 //!   one fsync; each has a savepoint of its own, so that a bad one harms no other.
 //! - **Unhindered.** Reads have connections of their own, which see a snapshot and neither wait for the writer nor
 //!   keep it waiting.
+//! - **Apart.** The database itself keeps realms from each other: reads go through views of one realm, writes to rows of
+//!   another are refused, and an authorizer refuses what would go around that. It guards against a forgotten filter in
+//!   this crate; it is no sandbox for foreign SQL, and none is ever run.
 //! - **Bounded.** When too many writes wait, the next one is told to try again, with nothing half done.
 //!
+//! # With other tools
+//! SQLite's own shell can read every table and dump the database. It cannot write to guarded tables, since it lacks the
+//! functions that their constraints ask for the realm. For a check of the file, and to read a dump back, leave those
+//! constraints out first: `PRAGMA ignore_check_constraints = ON`. [`SqliteStore::backup`] copies a database beside a
+//! running server. Migrations run in a scope of their own, which sees and may change everything.
+//!
+//! # Example
 //! ```
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! use std::sync::Arc;
@@ -26,6 +36,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backup;
 mod columns;
 mod commit;
 mod connect;
@@ -33,6 +44,9 @@ mod directory;
 mod endpoint;
 mod error;
 mod feed;
+mod guard;
+#[cfg(test)]
+mod isolation;
 mod list;
 mod load;
 mod migrate;

@@ -1,7 +1,7 @@
 //! The SQL of lists, assembled from fixed fragments for the filters that are set. What callers give is always bound.
 //!
 //! **Invariant:** every list walks an index in the order of its pages, so that a page costs the same at any depth. The
-//! index is named (`INDEXED BY`), so that no statistics of SQLite's lead it another way.
+//! index is named, by the view, so that no statistics of SQLite's lead it another way.
 
 use std::fmt::Write;
 
@@ -86,16 +86,16 @@ impl Lead {
     /// What to select from.
     const fn source(self) -> &'static str {
         match self {
-            Self::Contact => "tickets INDEXED BY tickets_contact",
-            Self::Owner => "tickets INDEXED BY tickets_owner",
+            Self::Contact => "my_tickets_by_contact AS tickets",
+            Self::Owner => "my_tickets_by_owner AS tickets",
             // CROSS JOIN keeps the tags in front.
-            Self::Tag => "ticket_tags AS tags_of CROSS JOIN tickets",
-            Self::Status => "tickets INDEXED BY tickets_status",
-            Self::Topic => "tickets INDEXED BY tickets_topic",
-            Self::Queue => "tickets INDEXED BY tickets_queue",
-            Self::Source => "tickets INDEXED BY tickets_source",
-            Self::Priority => "tickets INDEXED BY tickets_priority",
-            Self::Id => "tickets",
+            Self::Tag => "my_ticket_tags AS tags_of CROSS JOIN my_tickets AS tickets",
+            Self::Status => "my_tickets_by_status AS tickets",
+            Self::Topic => "my_tickets_by_topic AS tickets",
+            Self::Queue => "my_tickets_by_queue AS tickets",
+            Self::Source => "my_tickets_by_source AS tickets",
+            Self::Priority => "my_tickets_by_priority AS tickets",
+            Self::Id => "my_tickets AS tickets",
         }
     }
 }
@@ -145,7 +145,7 @@ pub(crate) fn tickets(realm: RealmNumber, skew: Skew, filter: &TicketFilter, pag
             format!(" AND tags_of.tag = {tag}")
         } else {
             format!(
-                " AND EXISTS (SELECT 1 FROM ticket_tags
+                " AND EXISTS (SELECT 1 FROM my_ticket_tags
                               WHERE realm = {realm} AND tag = {tag} AND ticket_id = tickets.id)"
             )
         };
@@ -220,11 +220,11 @@ pub(crate) fn deliveries(realm: RealmNumber, filter: &DeliveryFilter, page: Page
         };
         format!(" AND id {sign} {}", query.bind(row::id(after)))
     });
-    let index = match (endpoint_id, status, dead_letters) {
-        (Some(_), _, _) => "INDEXED BY deliveries_endpoint",
-        (None, _, true) => "INDEXED BY deliveries_dead_letters",
-        (None, Some(_), false) => "INDEXED BY deliveries_status",
-        (None, None, false) => "",
+    let source = match (endpoint_id, status, dead_letters) {
+        (Some(_), _, _) => "my_deliveries_by_endpoint",
+        (None, _, true) => "my_dead_letters",
+        (None, Some(_), false) => "my_deliveries_by_status",
+        (None, None, false) => "my_deliveries",
     };
     let letters = if dead_letters { concat!(" AND ", is_dead_letter!()) } else { "" };
     let endpoint = endpoint.map_or_else(String::new, |id| format!(" AND endpoint_id = {id}"));
@@ -232,8 +232,8 @@ pub(crate) fn deliveries(realm: RealmNumber, filter: &DeliveryFilter, page: Page
         let status = status
             .map_or_else(String::new, |status| format!(" AND status = {}", query.bind(row::text(status.as_str()))));
         format!(
-            concat!("SELECT id, ", delivery_columns!(), " FROM deliveries {} WHERE realm = {}{}{}{}{}"),
-            index, realm, endpoint, status, letters, after
+            concat!("SELECT id, ", delivery_columns!(), " FROM {} WHERE realm = {}{}{}{}{}"),
+            source, realm, endpoint, status, letters, after
         )
     };
     let branches = match (endpoint_id, status, dead_letters) {
@@ -246,7 +246,7 @@ pub(crate) fn deliveries(realm: RealmNumber, filter: &DeliveryFilter, page: Page
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::{Connection, params_from_iter};
+    use rusqlite::params_from_iter;
     use sk_tickets_core::{
         model::{
             id::{ContactId, OwnerId, UserId},
@@ -256,17 +256,17 @@ mod tests {
     };
 
     use super::*;
-    use crate::{connect, migrate::migrate, options::SqliteOptions};
+    use crate::{connect, guard::Guarded, migrate::migrate, options::SqliteOptions};
 
-    fn database() -> (tempfile::TempDir, Connection) {
+    fn database() -> (tempfile::TempDir, Guarded) {
         let folder = tempfile::tempdir().unwrap();
         let mut connection = connect::writer(&SqliteOptions::new(folder.path().join("x.db"))).unwrap();
-        migrate(&mut connection).unwrap();
+        connection.maintain(migrate).unwrap();
         (folder, connection)
     }
 
-    fn plan(connection: &Connection, query: &Query) -> String {
-        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.sql)).unwrap();
+    fn plan(connection: &Guarded, query: &Query) -> String {
+        let mut statement = connection.bare().prepare(&format!("EXPLAIN QUERY PLAN {}", query.sql)).unwrap();
         let steps = statement.query_map(params_from_iter(&query.values), |row| row.get::<_, String>(3)).unwrap();
         steps.map(Result::unwrap).collect::<Vec<_>>().join("\n")
     }

@@ -84,7 +84,7 @@ pub(crate) fn load(
 /// How many entries a thread has: as many as the last one's number, since there are no gaps.
 fn thread_length(connection: &Connection, realm: RealmNumber, ticket: TicketId) -> Result<u64> {
     let length = connection
-        .prepare_cached("SELECT coalesce(max(sequence), 0) FROM thread_entries WHERE realm = ?1 AND ticket_id = ?2")?
+        .prepare_cached("SELECT coalesce(max(sequence), 0) FROM my_thread_entries WHERE realm = ?1 AND ticket_id = ?2")?
         .query_row(params![realm, ticket.to_bytes()], |row| Columns::of(row).number())?;
     Ok(length)
 }
@@ -93,14 +93,14 @@ fn thread_length(connection: &Connection, realm: RealmNumber, ticket: TicketId) 
 fn find_contact(connection: &Connection, realm: RealmNumber, handle: &ContactHandle) -> Result<Option<Contact>> {
     match handle {
         ContactHandle::Email(email) => {
-            let sql = concat!("SELECT ", contact_columns!(), " FROM contacts WHERE realm = ?1 AND email = ?2");
+            let sql = concat!("SELECT ", contact_columns!(), " FROM my_contacts WHERE realm = ?1 AND email = ?2");
             one(connection, sql, params![realm, email], row::contact)
         }
         ContactHandle::Phone(phone) => {
             let sql = concat!(
                 "SELECT ",
                 contact_columns!(),
-                " FROM contacts WHERE realm = ?1 AND phone = ?2 ORDER BY email IS NOT NULL, id LIMIT 1"
+                " FROM my_contacts WHERE realm = ?1 AND phone = ?2 ORDER BY email IS NOT NULL, id LIMIT 1"
             );
             one(connection, sql, params![realm, phone], row::contact)
         }

@@ -6,17 +6,20 @@ use rusqlite::Connection;
 use sk_tickets_core::store::{self, StoreError};
 use tokio::{sync::Semaphore, task};
 
-use crate::error::{Fault, Result};
+use crate::{
+    error::{Fault, Result},
+    guard::Guarded,
+};
 
 /// Lends connections to reads, as many at a time as there are.
 #[derive(Debug)]
 pub(crate) struct Readers {
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Guarded>>,
     permits: Arc<Semaphore>,
 }
 
 impl Readers {
-    pub(crate) fn new(connections: Vec<Connection>) -> Arc<Self> {
+    pub(crate) fn new(connections: Vec<Guarded>) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(connections.len()));
         Arc::new(Self { idle: Mutex::new(connections), permits })
     }
@@ -25,7 +28,7 @@ impl Readers {
     pub(crate) async fn read<T, F>(self: &Arc<Self>, context: &'static str, work: F) -> store::Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+        F: FnOnce(&Guarded) -> Result<T> + Send + 'static,
     {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|error| StoreError::internal(context).caused_by(error))?;
@@ -47,7 +50,7 @@ impl Readers {
         if connection.is_none() { Err(MISSING) } else { Ok(Lent { connection, readers: self }) }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Guarded>> {
         // Nothing can fail while it is held, so it is whole even if a thread died.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,12 +60,12 @@ const MISSING: Fault = Fault::Broken("there are fewer connections than reads all
 
 /// A connection that goes back by itself, even if the read panicked.
 struct Lent {
-    connection: Option<Connection>,
+    connection: Option<Guarded>,
     readers: Arc<Readers>,
 }
 
 impl Lent {
-    fn connection(&self) -> Result<&Connection> {
+    fn connection(&self) -> Result<&Guarded> {
         self.connection.as_ref().ok_or(MISSING)
     }
 }
@@ -71,8 +74,8 @@ impl Drop for Lent {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             // A snapshot left open would show the next reader the past.
-            if !connection.is_autocommit()
-                && let Err(error) = connection.execute_batch("ROLLBACK")
+            if !connection.bare().is_autocommit()
+                && let Err(error) = connection.bare().execute_batch("ROLLBACK")
             {
                 tracing::error!(%error, "a read could not be ended");
             }
@@ -92,32 +95,34 @@ pub(crate) fn snapshot<T>(connection: &Connection, work: impl FnOnce() -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{connect, options::SqliteOptions};
+    use crate::{connect, guard::Scope, options::SqliteOptions};
 
     #[tokio::test]
     async fn a_failed_read_leaves_its_connection_usable() {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions::new(folder.path().join("x.db"));
-        let writer = connect::writer(&options).unwrap();
-        writer.execute_batch("CREATE TABLE x (y)").unwrap();
+        let mut writer = connect::writer(&options).unwrap();
+        writer.maintain(|bare| Ok(bare.execute_batch("CREATE TABLE x (y)")?)).unwrap();
         let readers = Readers::new(vec![connect::reader(&options).unwrap()]);
 
-        let count = |connection: &Connection| -> Result<i64> {
-            Ok(connection.query_row("SELECT count(*) FROM x", [], |row| row.get(0))?)
+        let count = |guarded: &Guarded| -> Result<i64> {
+            guarded.within(Scope::Maintenance, |connection| {
+                Ok(connection.query_row("SELECT count(*) FROM x", [], |row| row.get(0))?)
+            })
         };
         let failed = readers.read("fail", move |connection| {
-            snapshot(connection, || count(connection).and(Err::<(), _>(Fault::Broken("on purpose"))))
+            snapshot(connection.bare(), || count(connection).and(Err::<(), _>(Fault::Broken("on purpose"))))
         });
         assert!(failed.await.is_err());
         let panicked = readers.read("panic", move |connection| -> Result<()> {
-            snapshot(connection, || {
+            snapshot(connection.bare(), || {
                 count(connection)?;
                 panic!("on purpose")
             })
         });
         assert!(panicked.await.is_err());
 
-        writer.execute_batch("INSERT INTO x VALUES (1)").unwrap();
+        writer.maintain(|bare| Ok(bare.execute_batch("INSERT INTO x VALUES (1)")?)).unwrap();
         assert_eq!(readers.read("count", count).await.unwrap(), 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 use sk_tickets_core::{
     model::delivery::{Attempt, DeadReason},
     platform::{
@@ -16,6 +16,7 @@ use sk_tickets_core::{
 use crate::{
     columns::Columns,
     error::Result,
+    guard::{Guarded, Scope},
     outbox,
     realms::{RealmNumber, Realms},
     row,
@@ -32,8 +33,8 @@ impl DeliveryQueue for SqliteStore {
         lease: Duration,
         limit: usize,
     ) -> store::Result<Vec<LeasedDelivery>> {
-        self.write("claim deliveries", move |connection| {
-            claim(connection, worker, now, now + lease, limit).map(Verdict::Keep)
+        self.write("claim deliveries", move |guarded| {
+            claim(guarded, worker, now, now + lease, limit).map(Verdict::Keep)
         })
         .await
     }
@@ -41,15 +42,14 @@ impl DeliveryQueue for SqliteStore {
     async fn renew(&self, lease: &Lease, until: Timestamp) -> store::Result<Settled> {
         let realms = Arc::clone(&self.inner.realms);
         let lease = lease.clone();
-        self.write("renew a lease", move |connection| renew(connection, &realms, &lease, until).map(Verdict::Keep))
-            .await
+        self.write("renew a lease", move |guarded| renew(guarded, &realms, &lease, until).map(Verdict::Keep)).await
     }
 
     async fn settle(&self, lease: &Lease, attempt: Attempt, next: NextStep) -> store::Result<Settled> {
         let realms = Arc::clone(&self.inner.realms);
         let lease = lease.clone();
-        self.write("settle a delivery", move |connection| {
-            let settled = settle(connection, &realms, &lease, &attempt, next)?;
+        self.write("settle a delivery", move |guarded| {
+            let settled = settle(guarded, &realms, &lease, &attempt, next)?;
             Ok(match (settled, next) {
                 // It may be due before anything that the workers wait for.
                 (Settled::Recorded, NextStep::RetryAt(_)) => Verdict::KeepAndWake(settled),
@@ -61,13 +61,8 @@ impl DeliveryQueue for SqliteStore {
     }
 
     async fn release(&self, worker: WorkerId) -> store::Result<()> {
-        self.write("release leases", move |connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE deliveries SET claimable_at = next_attempt_at, lease_owner = NULL WHERE lease_owner = ?1",
-                )?
-                .execute([owner(worker)])?;
-            Ok(Verdict::KeepAndWake(()))
+        self.write("release leases", move |guarded| {
+            end_leases(guarded, HELD, [owner(worker)]).map(Verdict::KeepAndWake)
         })
         .await
     }
@@ -75,11 +70,11 @@ impl DeliveryQueue for SqliteStore {
     async fn next_due(&self) -> store::Result<Option<Timestamp>> {
         let next = |connection: &Connection| -> Result<Option<Timestamp>> {
             let next = connection
-                .prepare_cached("SELECT min(claimable_at) FROM deliveries WHERE status = 'pending'")?
+                .prepare_cached("SELECT min(claimable_at) FROM worker_deliveries")?
                 .query_row([], |row| Columns::of(row).maybe_time())?;
             Ok(next)
         };
-        self.inner.readers.read("look for the next delivery", next).await
+        self.inner.readers.read("look for the next delivery", move |guarded| guarded.within(Scope::Worker, next)).await
     }
 
     async fn wait_for_work(&self) {
@@ -96,38 +91,56 @@ impl SqliteStore {
     /// # Errors
     /// If the database cannot be written.
     pub async fn void_leases(&self) -> store::Result<()> {
-        self.write("void leases", |connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE deliveries SET claimable_at = next_attempt_at, lease_owner = NULL
-                     WHERE lease_owner IS NOT NULL",
-                )?
-                .execute([])?;
-            Ok(Verdict::KeepAndWake(()))
-        })
-        .await
+        self.write("void leases", |guarded| end_leases(guarded, LEASED, []).map(Verdict::KeepAndWake)).await
     }
 }
 
 /// What can be claimed at ?1, the longest due first. An index has just this, in this order.
-const CLAIMABLE: &str = "SELECT realm, id FROM deliveries WHERE status = 'pending' AND claimable_at <= ?1
+const CLAIMABLE: &str = "SELECT realm, id FROM worker_deliveries WHERE claimable_at <= ?1
                          ORDER BY claimable_at, id, realm LIMIT ?2";
 
+const HELD: &str = "SELECT realm, id FROM worker_deliveries WHERE lease_owner = ?1";
+const LEASED: &str = "SELECT realm, id FROM worker_deliveries WHERE lease_owner IS NOT NULL";
+
+/// Which deliveries of all realms a statement finds.
+fn find(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<(RealmNumber, DeliveryId)>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement.query_map(values, |row| {
+        let mut columns = Columns::of(row);
+        Ok((columns.plain()?, columns.id()?))
+    })?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Ends the leases that a statement finds; what was held is due as it was before.
+fn end_leases(guarded: &Guarded, sql: &str, values: impl Params) -> Result<()> {
+    for (realm, id) in guarded.within(Scope::Worker, |connection| find(connection, sql, values))? {
+        guarded.within(Scope::Realm(realm), |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE deliveries SET lease_owner = NULL, claimable_at = next_attempt_at
+                     WHERE realm = ?1 AND id = ?2",
+                )?
+                .execute(params![realm, id.to_bytes()])?;
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
 fn claim(
-    connection: &Connection,
+    guarded: &Guarded,
     worker: WorkerId,
     now: Timestamp,
     until: Timestamp,
     limit: usize,
 ) -> Result<Vec<LeasedDelivery>> {
-    let claimable: Vec<(RealmNumber, DeliveryId)> = connection
-        .prepare_cached(CLAIMABLE)?
-        .query_map(params![now.as_millis(), i64::try_from(limit)?], |row| {
-            let mut columns = Columns::of(row);
-            Ok((columns.plain()?, columns.id()?))
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    claimable.into_iter().map(|(realm, id)| lease(connection, worker, until, realm, id)).collect()
+    let claimable = guarded.within(Scope::Worker, |connection| {
+        find(connection, CLAIMABLE, params![now.as_millis(), i64::try_from(limit)?])
+    })?;
+    let lease_one =
+        |(realm, id)| guarded.within(Scope::Realm(realm), |connection| lease(connection, worker, until, realm, id));
+    claimable.into_iter().map(lease_one).collect()
 }
 
 fn lease(
@@ -146,10 +159,10 @@ fn lease(
     let leased = connection
         .prepare_cached(
             "SELECT tenant, environment, lease_token, endpoint_id, url, secret, event_id, payload, attempts, failures
-             FROM deliveries
-             JOIN realms ON realms.id = deliveries.realm
-             JOIN endpoints ON endpoints.realm = deliveries.realm AND endpoints.id = deliveries.endpoint_id
-             JOIN events ON events.realm = deliveries.realm AND events.id = deliveries.event_id
+             FROM my_deliveries AS deliveries
+             JOIN my_realm AS realms ON realms.id = deliveries.realm
+             JOIN my_endpoints AS endpoints ON endpoints.realm = deliveries.realm AND endpoints.id = deliveries.endpoint_id
+             JOIN my_events AS events ON events.realm = deliveries.realm AND events.id = deliveries.event_id
              WHERE deliveries.realm = ?1 AND deliveries.id = ?2",
         )?
         .query_row(params![realm, id.to_bytes()], |row| {
@@ -169,14 +182,17 @@ fn lease(
     Ok(leased)
 }
 
-fn renew(connection: &Connection, realms: &Realms, lease: &Lease, until: Timestamp) -> Result<Settled> {
-    let Some(realm) = realms.find_written(connection, &lease.realm)? else { return Ok(Settled::LeaseLost) };
-    let renewed = connection
-        .prepare_cached(
-            "UPDATE deliveries SET claimable_at = ?4
-             WHERE realm = ?1 AND id = ?2 AND lease_token = ?3 AND lease_owner IS NOT NULL",
-        )?
-        .execute(params![realm, lease.delivery_id.to_bytes(), i64::try_from(lease.token)?, until.as_millis()])?;
+fn renew(guarded: &Guarded, realms: &Realms, lease: &Lease, until: Timestamp) -> Result<Settled> {
+    let Some(realm) = realms.find_written(guarded, &lease.realm)? else { return Ok(Settled::LeaseLost) };
+    let renewed = guarded.within(Scope::Realm(realm), |connection| {
+        let renewed = connection
+            .prepare_cached(
+                "UPDATE deliveries SET claimable_at = ?4
+                 WHERE realm = ?1 AND id = ?2 AND lease_token = ?3 AND lease_owner IS NOT NULL",
+            )?
+            .execute(params![realm, lease.delivery_id.to_bytes(), i64::try_from(lease.token)?, until.as_millis()])?;
+        Ok(renewed)
+    })?;
     Ok(if renewed == 1 { Settled::Recorded } else { Settled::LeaseLost })
 }
 
@@ -204,14 +220,18 @@ impl From<NextStep> for Standing {
     }
 }
 
-fn settle(
+fn settle(guarded: &Guarded, realms: &Realms, lease: &Lease, attempt: &Attempt, next: NextStep) -> Result<Settled> {
+    let Some(realm) = realms.find_written(guarded, &lease.realm)? else { return Ok(Settled::LeaseLost) };
+    guarded.within(Scope::Realm(realm), |connection| settle_within(connection, realm, lease, attempt, next))
+}
+
+fn settle_within(
     connection: &Connection,
-    realms: &Realms,
+    realm: RealmNumber,
     lease: &Lease,
     attempt: &Attempt,
     next: NextStep,
 ) -> Result<Settled> {
-    let Some(realm) = realms.find_written(connection, &lease.realm)? else { return Ok(Settled::LeaseLost) };
     let Standing { status, reason, due, failures } = next.into();
     // The lease is checked by the statement that ends it.
     let endpoint = connection
@@ -310,9 +330,9 @@ mod tests {
     fn a_claim_reads_no_more_than_what_is_due() {
         let folder = tempfile::tempdir().unwrap();
         let mut connection = connect::writer(&SqliteOptions::new(folder.path().join("x.db"))).unwrap();
-        migrate(&mut connection).unwrap();
+        connection.maintain(migrate).unwrap();
         let plan = |sql: &str| {
-            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let mut statement = connection.bare().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let steps = statement.query_map([], |row| row.get::<_, String>(3)).unwrap();
             steps.map(Result::unwrap).collect::<Vec<_>>()
         };

@@ -25,6 +25,7 @@ use crate::{
     columns::{Columns, rank},
     endpoint,
     error::Result,
+    guard::{Guarded, Scope},
     list::{self, Query},
     load::{Wanted, load},
     pool::snapshot,
@@ -76,7 +77,7 @@ impl RealmReader for SqliteStore {
             snapshot(connection, || {
                 let ticket = ticket.to_bytes();
                 let exists = connection
-                    .prepare_cached("SELECT 1 FROM tickets WHERE realm = ?1 AND id = ?2")?
+                    .prepare_cached("SELECT 1 FROM my_tickets WHERE realm = ?1 AND id = ?2")?
                     .query_row(params![realm, ticket], |_| Ok(()))
                     .optional()?;
                 if exists.is_none() {
@@ -86,13 +87,13 @@ impl RealmReader for SqliteStore {
                     Order::Asc => concat!(
                         "SELECT ",
                         entry_columns!(),
-                        " FROM thread_entries WHERE realm = ?1 AND ticket_id = ?2 AND sequence > ?3
+                        " FROM my_thread_entries WHERE realm = ?1 AND ticket_id = ?2 AND sequence > ?3
                          ORDER BY sequence ASC LIMIT ?4"
                     ),
                     Order::Desc => concat!(
                         "SELECT ",
                         entry_columns!(),
-                        " FROM thread_entries WHERE realm = ?1 AND ticket_id = ?2 AND sequence < ?3
+                        " FROM my_thread_entries WHERE realm = ?1 AND ticket_id = ?2 AND sequence < ?3
                          ORDER BY sequence DESC LIMIT ?4"
                     ),
                 };
@@ -114,7 +115,7 @@ impl RealmReader for SqliteStore {
             let sql = concat!(
                 "SELECT ",
                 entry_columns!(),
-                " FROM thread_entries WHERE realm = ?1 AND id = ?2 AND +ticket_id = ?3"
+                " FROM my_thread_entries WHERE realm = ?1 AND id = ?2 AND +ticket_id = ?3"
             );
             one(connection, sql, params![realm, entry.to_bytes(), ticket.to_bytes()], row::entry)
         })
@@ -126,7 +127,7 @@ impl RealmReader for SqliteStore {
             let sql = concat!(
                 "SELECT ",
                 event_columns!(),
-                " FROM events WHERE realm = ?1 AND id = ?2 AND +position IS NOT NULL"
+                " FROM my_events WHERE realm = ?1 AND id = ?2 AND +position IS NOT NULL"
             );
             one(connection, sql, params![realm, id.to_bytes()], |row| row::event(&mut Columns::of(row)))
         })
@@ -144,12 +145,12 @@ impl RealmReader for SqliteStore {
                 Order::Asc => concat!(
                     "SELECT position, ",
                     event_columns!(),
-                    " FROM events WHERE realm = ?1 AND position > ?2 ORDER BY position ASC LIMIT ?3"
+                    " FROM my_events WHERE realm = ?1 AND position > ?2 ORDER BY position ASC LIMIT ?3"
                 ),
                 Order::Desc => concat!(
                     "SELECT position, ",
                     event_columns!(),
-                    " FROM events WHERE realm = ?1 AND position < ?2 ORDER BY position DESC LIMIT ?3"
+                    " FROM my_events WHERE realm = ?1 AND position < ?2 ORDER BY position DESC LIMIT ?3"
                 ),
             };
             let after = after_number(page.after.map(|position| position.0), page.order);
@@ -174,7 +175,7 @@ impl RealmReader for SqliteStore {
                     concat!(
                         "SELECT ",
                         endpoint_columns!(),
-                        " FROM endpoints WHERE realm = ?1 AND id > ?2 AND deleted_at IS NULL ORDER BY id ASC LIMIT ?3"
+                        " FROM my_endpoints WHERE realm = ?1 AND id > ?2 AND deleted_at IS NULL ORDER BY id ASC LIMIT ?3"
                     ),
                     [].as_slice(),
                 ),
@@ -182,7 +183,7 @@ impl RealmReader for SqliteStore {
                     concat!(
                         "SELECT ",
                         endpoint_columns!(),
-                        " FROM endpoints WHERE realm = ?1 AND id < ?2 AND deleted_at IS NULL ORDER BY id DESC LIMIT ?3"
+                        " FROM my_endpoints WHERE realm = ?1 AND id < ?2 AND deleted_at IS NULL ORDER BY id DESC LIMIT ?3"
                     ),
                     [0xFF; 17].as_slice(),
                 ),
@@ -241,8 +242,8 @@ impl SqliteStore {
     {
         let realm = realm.clone();
         let realms = Arc::clone(&self.inner.realms);
-        let read = move |connection: &Connection| match realms.find(connection, &realm)? {
-            Some(number) => work(connection, number),
+        let read = move |guarded: &Guarded| match realms.find(guarded, &realm)? {
+            Some(number) => guarded.within(Scope::Realm(number), |connection| work(connection, number)),
             None => Ok(T::default()),
         };
         self.inner.readers.read(context, read).await
@@ -288,7 +289,7 @@ pub(crate) fn find_ticket(
     environment: Environment,
     id: TicketId,
 ) -> Result<Option<Ticket>> {
-    let sql = concat!("SELECT id, ", ticket_columns!(), " FROM tickets WHERE realm = ?1 AND id = ?2");
+    let sql = concat!("SELECT id, ", ticket_columns!(), " FROM my_tickets WHERE realm = ?1 AND id = ?2");
     one(connection, sql, params![realm, id.to_bytes()], |row| row::ticket(row, environment))
 }
 
@@ -298,9 +299,9 @@ fn queue_position(connection: &Connection, realm: RealmNumber, ticket: &Ticket) 
     let priority = rank(ticket.priority);
     let ahead = connection
         .prepare_cached(
-            "SELECT (SELECT count(*) FROM tickets
+            "SELECT (SELECT count(*) FROM my_tickets
                      WHERE realm = ?1 AND queue = ?2 AND priority > ?3 AND queued_at IS NOT NULL)
-                  + (SELECT count(*) FROM tickets
+                  + (SELECT count(*) FROM my_tickets
                      WHERE realm = ?1 AND queue = ?2 AND priority = ?3 AND queued_at IS NOT NULL
                        AND (queued_at, id) < (?4, ?5))",
         )?
@@ -311,7 +312,7 @@ fn queue_position(connection: &Connection, realm: RealmNumber, ticket: &Ticket) 
 }
 
 pub(crate) fn find_delivery(connection: &Connection, realm: RealmNumber, id: DeliveryId) -> Result<Option<Delivery>> {
-    let sql = concat!("SELECT id, ", delivery_columns!(), " FROM deliveries WHERE realm = ?1 AND id = ?2");
+    let sql = concat!("SELECT id, ", delivery_columns!(), " FROM my_deliveries WHERE realm = ?1 AND id = ?2");
     let delivery = one(connection, sql, params![realm, id.to_bytes()], row::delivery)?;
     let Some(mut delivery) = delivery else { return Ok(None) };
     delivery.attempts = attempts(connection, realm, id)?;
@@ -322,7 +323,7 @@ fn attempts(connection: &Connection, realm: RealmNumber, delivery: DeliveryId) -
     let sql = concat!(
         "SELECT ",
         attempt_columns!(),
-        " FROM delivery_attempts WHERE realm = ?1 AND delivery_id = ?2 ORDER BY number"
+        " FROM my_delivery_attempts WHERE realm = ?1 AND delivery_id = ?2 ORDER BY number"
     );
     rows(connection, sql, params![realm, delivery.to_bytes()], row::attempt)
 }

@@ -11,7 +11,10 @@ use sk_tickets_core::{
     platform::{realm::Realm, time::Timestamp},
 };
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    guard::{Guarded, Scope},
+};
 
 /// The number of a realm.
 pub(crate) type RealmNumber = i64;
@@ -25,11 +28,11 @@ pub(crate) struct Realms {
 
 impl Realms {
     /// The number of a realm, asked for in a read; none if nobody has written to it.
-    pub(crate) fn find(&self, connection: &Connection, realm: &Realm) -> Result<Option<RealmNumber>> {
+    pub(crate) fn find(&self, guarded: &Guarded, realm: &Realm) -> Result<Option<RealmNumber>> {
         if let Some(number) = self.known(realm) {
             return Ok(Some(number));
         }
-        let found = select(connection, realm)?;
+        let found = select(guarded, realm)?;
         if let Some(number) = found {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
             known.insert(realm.clone(), number);
@@ -38,22 +41,24 @@ impl Realms {
     }
 
     /// The number of a realm, asked for in a write, which may make it and may yet be undone.
-    pub(crate) fn find_or_make(&self, connection: &Connection, realm: &Realm) -> Result<RealmNumber> {
+    pub(crate) fn find_or_make(&self, guarded: &Guarded, realm: &Realm) -> Result<RealmNumber> {
         if let Some(number) = self.known(realm) {
             return Ok(number);
         }
-        if let Some(number) = select(connection, realm)? {
+        if let Some(number) = select(guarded, realm)? {
             return Ok(number);
         }
-        connection
-            .prepare_cached("INSERT INTO realms (tenant, environment) VALUES (?1, ?2)")?
-            .execute(params![realm.tenant().as_str(), realm.environment().as_str()])?;
-        Ok(connection.last_insert_rowid())
+        guarded.within(Scope::Directory, |connection| {
+            connection
+                .prepare_cached("INSERT INTO realms (tenant, environment) VALUES (?1, ?2)")?
+                .execute(params![realm.tenant().as_str(), realm.environment().as_str()])?;
+            Ok(connection.last_insert_rowid())
+        })
     }
 
     /// The number of a realm, asked for in a write that makes none.
-    pub(crate) fn find_written(&self, connection: &Connection, realm: &Realm) -> Result<Option<RealmNumber>> {
-        self.known(realm).map_or_else(|| select(connection, realm), |number| Ok(Some(number)))
+    pub(crate) fn find_written(&self, guarded: &Guarded, realm: &Realm) -> Result<Option<RealmNumber>> {
+        self.known(realm).map_or_else(|| select(guarded, realm), |number| Ok(Some(number)))
     }
 
     fn known(&self, realm: &Realm) -> Option<RealmNumber> {
@@ -61,12 +66,14 @@ impl Realms {
     }
 }
 
-fn select(connection: &Connection, realm: &Realm) -> Result<Option<RealmNumber>> {
-    let number = connection
-        .prepare_cached("SELECT id FROM realms WHERE tenant = ?1 AND environment = ?2")?
-        .query_row(params![realm.tenant().as_str(), realm.environment().as_str()], |row| row.get(0))
-        .optional()?;
-    Ok(number)
+fn select(guarded: &Guarded, realm: &Realm) -> Result<Option<RealmNumber>> {
+    guarded.within(Scope::Directory, |connection| {
+        let number = connection
+            .prepare_cached("SELECT id FROM directory_realms WHERE tenant = ?1 AND environment = ?2")?
+            .query_row(params![realm.tenant().as_str(), realm.environment().as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(number)
+    })
 }
 
 /// How far the times in ids of tickets have ever been away from when the tickets were made, in milliseconds.
@@ -80,7 +87,7 @@ impl Skew {
     /// That of all tickets of a realm.
     pub(crate) fn of_realm(connection: &Connection, realm: RealmNumber) -> Result<Self> {
         let skew = connection
-            .prepare_cached("SELECT id_ahead_ms, id_behind_ms FROM realms WHERE id = ?1")?
+            .prepare_cached("SELECT id_ahead_ms, id_behind_ms FROM my_realm WHERE id = ?1")?
             .query_row([realm], |row| Ok(Self { ahead: row.get(0)?, behind: row.get(1)? }))?;
         Ok(skew)
     }
@@ -91,12 +98,13 @@ impl Skew {
         if ahead == 0 {
             return Ok(());
         }
-        connection
-            .prepare_cached(
-                "UPDATE realms SET id_ahead_ms = max(id_ahead_ms, ?2), id_behind_ms = max(id_behind_ms, ?3)
-                 WHERE id = ?1 AND (id_ahead_ms < ?2 OR id_behind_ms < ?3)",
-            )?
-            .execute(params![realm, ahead, -ahead])?;
+        let known = Self::of_realm(connection, realm)?;
+        let wider = Self { ahead: known.ahead.max(ahead), behind: known.behind.max(-ahead) };
+        if wider != known {
+            connection
+                .prepare_cached("UPDATE realms SET id_ahead_ms = ?2, id_behind_ms = ?3 WHERE id = ?1")?
+                .execute(params![realm, wider.ahead, wider.behind])?;
+        }
         Ok(())
     }
 

@@ -7,12 +7,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use rusqlite::Connection;
 use sk_tickets_core::store::{self, Commit, CommitOutcome, RealmWriter, StoreError};
 
 use crate::{
     commit, connect,
     error::Result,
+    guard::Guarded,
     migrate::migrate,
     options::SqliteOptions,
     pool::Readers,
@@ -63,16 +63,16 @@ impl SqliteStore {
     pub(crate) async fn write<T, F>(&self, context: &'static str, work: F) -> store::Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<Verdict<T>> + Send + 'static,
+        F: FnOnce(&Guarded) -> Result<Verdict<T>> + Send + 'static,
     {
         self.inner.writer.run(context, work).await
     }
 }
 
 /// The connection that writes and those that read.
-fn connect_all(options: &SqliteOptions) -> Result<(Connection, Vec<Connection>)> {
+fn connect_all(options: &SqliteOptions) -> Result<(Guarded, Vec<Guarded>)> {
     let mut writer = connect::writer(options)?;
-    migrate(&mut writer)?;
+    writer.maintain(migrate)?;
     let readers = (0..options.readers).map(|_| connect::reader(options)).collect::<Result<_>>()?;
     Ok((writer, readers))
 }
@@ -81,7 +81,7 @@ fn connect_all(options: &SqliteOptions) -> Result<(Connection, Vec<Connection>)>
 impl RealmWriter for SqliteStore {
     async fn commit(&self, commit: Commit) -> store::Result<CommitOutcome> {
         let realms = Arc::clone(&self.inner.realms);
-        self.write("commit", move |connection| commit::apply(connection, &realms, &commit)).await
+        self.write("commit", move |guarded| commit::apply(guarded, &realms, &commit)).await
     }
 }
 

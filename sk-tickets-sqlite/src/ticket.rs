@@ -78,6 +78,9 @@ fn insert_ticket(connection: &Connection, realm: RealmNumber, ticket: &Ticket) -
     Ok(true)
 }
 
+/// Set with every change, since there always must be something to set.
+const VERSION: &str = "version";
+
 /// Makes a ticket in this version into what it is to be; false if there is none.
 ///
 /// Only columns that change are set, so that only their indexes are written.
@@ -85,15 +88,15 @@ fn update_ticket(connection: &Connection, realm: RealmNumber, ticket: &Ticket, v
     let key = params![realm, ticket.id.to_bytes()];
     let values = row::ticket_values(ticket)?;
     let before = connection
-        .prepare_cached(concat!("SELECT ", ticket_columns!(), " FROM tickets WHERE realm = ?1 AND id = ?2"))?
+        .prepare_cached(concat!("SELECT ", ticket_columns!(), " FROM my_tickets WHERE realm = ?1 AND id = ?2"))?
         .query_row(key, |row| (0..values.len()).map(|index| row.get(index)).collect::<rusqlite::Result<Vec<Value>>>())
         .optional()?;
     let Some(before) = before else { return Ok(false) };
-    let changed: Vec<_> = values.into_iter().zip(before).filter(|((_, after), before)| after != before).collect();
+    let changed: Vec<_> =
+        values.into_iter().zip(before).filter(|((name, after), before)| *name == VERSION || after != before).collect();
 
     let sets: Vec<_> = changed.iter().map(|((name, _), _)| format!("{name} = ?")).collect();
-    let sets = if sets.is_empty() { "version = version".to_owned() } else { sets.join(", ") };
-    let sql = format!("UPDATE tickets SET {sets} WHERE realm = ? AND id = ? AND version = ?");
+    let sql = format!("UPDATE tickets SET {} WHERE realm = ? AND id = ? AND version = ?", sets.join(", "));
     let condition = [Value::Integer(realm), row::id(ticket.id), Value::Integer(i64::try_from(version.0)?)];
     let values = changed.iter().map(|((_, after), _)| after.clone()).chain(condition);
     if connection.prepare_cached(&sql)?.execute(params_from_iter(values))? == 0 {

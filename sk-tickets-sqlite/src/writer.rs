@@ -10,12 +10,12 @@ use std::{
     thread,
 };
 
-use rusqlite::Connection;
 use sk_tickets_core::store::{self, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     error::{Fault, Result, unavailable},
+    guard::Guarded,
     wakeup::Wakeup,
 };
 
@@ -41,7 +41,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread, which owns the connection from now on.
-    pub(crate) fn start(connection: Connection, queue: usize, wakeup: Arc<Wakeup>) -> store::Result<Self> {
+    pub(crate) fn start(connection: Guarded, queue: usize, wakeup: Arc<Wakeup>) -> store::Result<Self> {
         let (jobs, waiting) = mpsc::channel(queue);
         thread::Builder::new()
             .name("sk-tickets-sqlite-writer".to_owned())
@@ -54,7 +54,7 @@ impl Writer {
     pub(crate) async fn run<T, F>(&self, context: &'static str, work: F) -> store::Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<Verdict<T>> + Send + 'static,
+        F: FnOnce(&Guarded) -> Result<Verdict<T>> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let task = Task { context, work: Some(work), outcome: None, answer };
@@ -68,7 +68,7 @@ impl Writer {
 
 trait Job: Send {
     /// Does the work; true if what it wrote is to stay.
-    fn run(&mut self, connection: &Connection) -> bool;
+    fn run(&mut self, connection: &Guarded) -> bool;
 
     /// Whether there may be work for workers.
     fn wakes(&self) -> bool;
@@ -90,9 +90,9 @@ struct Task<T, F> {
 impl<T, F> Job for Task<T, F>
 where
     T: Send + 'static,
-    F: FnOnce(&Connection) -> Result<Verdict<T>> + Send + 'static,
+    F: FnOnce(&Guarded) -> Result<Verdict<T>> + Send + 'static,
 {
-    fn run(&mut self, connection: &Connection) -> bool {
+    fn run(&mut self, connection: &Guarded) -> bool {
         let Some(work) = self.work.take() else { return false };
         // What a panic leaves half done in the database is undone by the caller; no other state is shared.
         let outcome = match catch_unwind(AssertUnwindSafe(|| work(connection))) {
@@ -139,7 +139,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
 
-fn write(connection: &Connection, mut waiting: mpsc::Receiver<Box<dyn Job>>, wakeup: &Wakeup) {
+fn write(connection: &Guarded, mut waiting: mpsc::Receiver<Box<dyn Job>>, wakeup: &Wakeup) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
         match transact(connection, &mut batch) {
@@ -159,15 +159,15 @@ fn write(connection: &Connection, mut waiting: mpsc::Receiver<Box<dyn Job>>, wak
 }
 
 /// Runs all jobs in one transaction. After an error none of them has an effect, unless the disk lost track itself.
-fn transact(connection: &Connection, batch: &mut [Box<dyn Job>]) -> Result<()> {
+fn transact(connection: &Guarded, batch: &mut [Box<dyn Job>]) -> Result<()> {
     let done = try_transact(connection, batch);
-    if !connection.is_autocommit() {
+    if !connection.bare().is_autocommit() {
         execute(connection, "ROLLBACK")?;
     }
     done
 }
 
-fn try_transact(connection: &Connection, batch: &mut [Box<dyn Job>]) -> Result<()> {
+fn try_transact(connection: &Guarded, batch: &mut [Box<dyn Job>]) -> Result<()> {
     execute(connection, "BEGIN IMMEDIATE")?;
     if let [job] = batch {
         // Alone, a job needs no savepoint: what is not to stay is rolled back with the transaction.
@@ -190,23 +190,23 @@ fn try_transact(connection: &Connection, batch: &mut [Box<dyn Job>]) -> Result<(
 }
 
 /// Some errors, such as a full disk, make SQLite roll back everything; what would follow would stand alone.
-fn lost(connection: &Connection) -> Result<()> {
-    if connection.is_autocommit() { Err(Fault::Broken("SQLite rolled the transaction back")) } else { Ok(()) }
+fn lost(connection: &Guarded) -> Result<()> {
+    if connection.bare().is_autocommit() { Err(Fault::Broken("SQLite rolled the transaction back")) } else { Ok(()) }
 }
 
-fn execute(connection: &Connection, sql: &'static str) -> Result<()> {
-    connection.prepare_cached(sql)?.execute([])?;
+fn execute(connection: &Guarded, sql: &'static str) -> Result<()> {
+    connection.bare().prepare_cached(sql)?.execute([])?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc as gate;
+    use std::{sync::mpsc as gate, time::Duration};
 
     use rusqlite::params;
 
     use super::*;
-    use crate::{connect, options::SqliteOptions};
+    use crate::{connect, guard::Scope, options::SqliteOptions};
 
     struct Bench {
         _folder: tempfile::TempDir,
@@ -217,8 +217,8 @@ mod tests {
     fn bench(queue: usize) -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions::new(folder.path().join("x.db"));
-        let connection = connect::writer(&options).unwrap();
-        connection.execute_batch("CREATE TABLE x (y INTEGER PRIMARY KEY)").unwrap();
+        let mut connection = connect::writer(&options).unwrap();
+        connection.maintain(|bare| Ok(bare.execute_batch("CREATE TABLE x (y INTEGER PRIMARY KEY)")?)).unwrap();
         let writer = Writer::start(connection, queue, Arc::new(Wakeup::new())).unwrap();
         Bench { _folder: folder, options, writer }
     }
@@ -230,8 +230,12 @@ mod tests {
 
         fn rows(&self) -> Vec<i64> {
             let reader = connect::reader(&self.options).unwrap();
-            let mut statement = reader.prepare("SELECT y FROM x ORDER BY y").unwrap();
-            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+            let rows = reader.within(Scope::Maintenance, |connection| {
+                let mut statement = connection.prepare("SELECT y FROM x ORDER BY y")?;
+                let rows = statement.query_map([], |row| row.get(0))?;
+                Ok(rows.collect::<rusqlite::Result<_>>()?)
+            });
+            rows.unwrap()
         }
 
         /// Keeps the writer busy until the answer is used, so that what follows shares a transaction.
@@ -240,7 +244,7 @@ mod tests {
             let (enter, entered) = oneshot::channel();
             let task = Task {
                 context: "hold",
-                work: Some(move |_: &Connection| {
+                work: Some(move |_: &Guarded| {
                     let _ = enter.send(());
                     let _ = opened.recv();
                     Ok(Verdict::Keep(()))
@@ -254,9 +258,11 @@ mod tests {
         }
     }
 
-    fn put(connection: &Connection, y: i64) -> Result<()> {
-        connection.prepare_cached("INSERT INTO x (y) VALUES (?1)")?.execute(params![y])?;
-        Ok(())
+    fn put(connection: &Guarded, y: i64) -> Result<()> {
+        connection.within(Scope::Maintenance, |connection| {
+            connection.prepare_cached("INSERT INTO x (y) VALUES (?1)")?.execute(params![y])?;
+            Ok(())
+        })
     }
 
     #[tokio::test]
@@ -323,7 +329,7 @@ mod tests {
         let bench = bench(8);
         let open = bench.hold().await;
         let loses = bench.writer.run("lose", |connection| {
-            connection.execute_batch("ROLLBACK")?;
+            connection.bare().execute_batch("ROLLBACK")?;
             Ok(Verdict::Keep(()))
         });
         let (first, loses, last, ()) =
@@ -339,15 +345,15 @@ mod tests {
         bench
             .writer
             .run("impatience", |connection| {
-                connection.execute_batch("PRAGMA busy_timeout = 1")?;
+                connection.bare().busy_timeout(Duration::from_millis(1))?;
                 Ok(Verdict::Keep(()))
             })
             .await
             .unwrap();
         let other = connect::writer(&bench.options).unwrap();
-        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        other.bare().execute_batch("BEGIN IMMEDIATE").unwrap();
         assert!(bench.insert(1).await.unwrap_err().retry_after().is_some());
-        other.execute_batch("ROLLBACK").unwrap();
+        other.bare().execute_batch("ROLLBACK").unwrap();
         bench.insert(2).await.unwrap();
         assert_eq!(bench.rows(), [2]);
     }

@@ -1,7 +1,7 @@
 //! The server as a whole, from outside: its command line, its processes, its death and return.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
+mod backup;
 mod client;
 mod crash;
 mod keys;

@@ -17,6 +17,8 @@ async fn with_a_ticket() -> (tempfile::TempDir, Connection) {
     let raw = Connection::open(path).unwrap();
     // As our own connections have it: REPLACE is a DELETE, and triggers see it.
     raw.pragma_update(None, "recursive_triggers", true).unwrap();
+    // Else the guard, whose functions it lacks, refuses before the triggers are asked.
+    raw.pragma_update(None, "ignore_check_constraints", true).unwrap();
     (folder, raw)
 }
 

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod backup;
 mod database;
 mod desk;
+mod differential;
 mod open;
 
 use std::sync::Arc;

@@ -1,0 +1,212 @@
+//! Random commands.
+
+use std::collections::BTreeMap;
+
+use super::{
+    dice::Dice,
+    script::{Known, Script},
+};
+use crate::{
+    decide::{Command, DeadLetterCommand, EndpointCommand, TicketCommand},
+    model::{
+        contact::InlineContact,
+        delivery::{Delivery, DiscardDeadLetter},
+        endpoint::{CreateEndpoint, EventFilter, UpdateEndpoint},
+        event::EventType,
+        evidence::{Evidence, EvidenceKind},
+        id::{ActorId, AgentId, CallId, ContactId, OwnerId, TicketId, UserId},
+        metadata::MetadataPatch,
+        thread::PostEntry,
+        ticket::{AssignTicket, CreateTicket, Priority, Source, Status, TransitionTicket, UpdateTicket},
+    },
+    platform::{
+        id::DeliveryId,
+        input::{Change, Patch},
+        text::{List, Text},
+    },
+};
+
+pub(super) const TAGS: [&str; 3] = ["vip", "Ünïcode ✓", "a b"];
+pub(super) const QUEUES: [&str; 2] = ["default", "second"];
+pub(super) const TOPICS: [&str; 2] = ["delivery", "billing"];
+const EMAILS: [&str; 3] = ["ann@example.com", "Bob@Example.com", "eve@example.org"];
+const PHONES: [&str; 2] = ["+4930123456", "+4930654321"];
+pub(super) const TEXTS: [&str; 4] =
+    ["Part delayed", "'; DROP TABLE tickets; --", "多字节 \u{1F600} text", "a\nb\t\"c\""];
+
+fn text<const MIN: usize, const MAX: usize>(text: &str) -> Text<MIN, MAX> {
+    Text::new(text).expect("a lawful text")
+}
+
+pub(super) fn owners() -> [OwnerId; 3] {
+    [
+        OwnerId::User(UserId::from_bytes([1; 16])),
+        OwnerId::User(UserId::from_bytes([2; 16])),
+        OwnerId::Agent(AgentId::from_bytes([1; 16])),
+    ]
+}
+
+impl Script {
+    pub(super) fn command(&self, known: &Known) -> Command {
+        match self.dice.below(10) {
+            0..7 => Command::Ticket(self.ticket_command(known)),
+            7..9 => Command::Endpoint(self.endpoint_command(known)),
+            _ if known.deliveries.iter().any(Delivery::is_dead_letter) || self.dice.once_in(6) => {
+                Command::DeadLetter(self.dead_letter_command(known))
+            }
+            _ => Command::Ticket(self.ticket_command(known)),
+        }
+    }
+
+    fn ticket_command(&self, known: &Known) -> TicketCommand {
+        let dice = &self.dice;
+        let ids: Vec<_> = known.tickets.iter().map(|ticket| ticket.id).collect();
+        let Some(id) = dice.pick(&ids).filter(|_| !dice.once_in(6)) else {
+            return TicketCommand::Create(Box::new(self.create(&ids)));
+        };
+        let id = if dice.once_in(30) { TicketId::from_bytes([1; 16]) } else { id };
+        match dice.below(4) {
+            0 => TicketCommand::Update(
+                id,
+                UpdateTicket {
+                    subject: Change(dice.maybe(&TEXTS).map(text)),
+                    priority: Change(dice.maybe(Priority::ALL)),
+                    tags: if dice.once_in(2) { Patch::Set(self.tags()) } else { Patch::Keep },
+                    metadata: self.metadata().map_or(Patch::Keep, Patch::Set),
+                    topic: match dice.below(3) {
+                        0 => Patch::Keep,
+                        1 => Patch::Clear,
+                        _ => dice.maybe(&TOPICS).map_or(Patch::Keep, |topic| Patch::Set(text(topic))),
+                    },
+                    queue: Change(dice.maybe(&QUEUES).map(text)),
+                    actor_id: self.actor(),
+                },
+            ),
+            1 => {
+                let assign = self.owner().map_or_else(AssignTicket::to_nobody, AssignTicket::to);
+                let reason = dice.maybe(&TEXTS).map(text);
+                TicketCommand::Assign(id, AssignTicket { reason, actor_id: self.actor(), ..assign })
+            }
+            2 => {
+                let to = dice.pick(Status::ALL).unwrap_or(Status::Open);
+                let note = to == Status::Resolved && !dice.once_in(5);
+                let transition = TransitionTicket {
+                    reason: if dice.once_in(5) { None } else { Some(text("because")) },
+                    resolution_note: note.then(|| text("done")),
+                    owner_id: if dice.once_in(3) { None } else { self.owner() },
+                    actor_id: self.actor(),
+                    ..TransitionTicket::to(to)
+                };
+                TicketCommand::Transition(id, transition)
+            }
+            _ => {
+                let body = text(dice.pick(&TEXTS).unwrap_or_default());
+                let post = if dice.once_in(3) { PostEntry::note(body) } else { PostEntry::message(body) };
+                let evidence = self.evidence();
+                TicketCommand::Post(
+                    id,
+                    PostEntry { evidence, actor_id: self.actor(), reopen: dice.maybe(&[true, false]), ..post },
+                )
+            }
+        }
+    }
+
+    fn create(&self, ids: &[TicketId]) -> CreateTicket {
+        let dice = &self.dice;
+        let contact = dice.once_in(2).then(|| InlineContact {
+            name: dice.maybe(&TEXTS).map(text),
+            email: dice.maybe(&EMAILS).map(|email| email.parse().expect("lawful")),
+            phone: dice.maybe(&PHONES).map(|phone| phone.parse().expect("lawful")),
+        });
+        // Now and then both, or a contact that nobody could find: refused before the store is asked.
+        let contact = contact.filter(|contact| contact.handle().is_some() || dice.once_in(8));
+        let contact_id = dice.maybe(&[ContactId::from_bytes([4; 16])]);
+        CreateTicket {
+            contact_id: contact_id.filter(|_| contact.is_none() || dice.once_in(8)),
+            contact,
+            source: dice.maybe(Source::ALL),
+            topic: dice.maybe(&TOPICS).map(text),
+            queue: dice.maybe(&QUEUES).map(text),
+            priority: dice.maybe(Priority::ALL),
+            owner_id: self.owner().filter(|_| dice.once_in(3)),
+            call_id: dice.maybe(&[CallId::from_bytes([6; 16])]),
+            body: dice.maybe(&TEXTS).map(text),
+            evidence: self.evidence(),
+            tags: self.tags(),
+            metadata: self.metadata(),
+            follow_up_of: dice.maybe(ids).filter(|_| dice.once_in(3)),
+            actor_id: self.actor(),
+            ..CreateTicket::new(dice.pick(&TEXTS).unwrap_or_default()).expect("lawful")
+        }
+    }
+
+    fn owner(&self) -> Option<OwnerId> {
+        self.dice.maybe(&owners())
+    }
+
+    fn actor(&self) -> Option<ActorId> {
+        let contact = ContactId::from_bytes([4; 16]);
+        self.dice.maybe(&[ActorId::Contact(contact), ActorId::User(UserId::from_bytes([1; 16]))])
+    }
+
+    pub(super) fn tags<const MAX: usize>(&self) -> List<Text<1, 64>, MAX> {
+        let tags = (0..self.dice.below(4)).filter_map(|_| self.dice.pick(&TAGS)).map(text).collect();
+        List::new(tags).expect("few enough")
+    }
+
+    fn metadata(&self) -> Option<MetadataPatch> {
+        let pairs: BTreeMap<_, _> =
+            ["a", "b"].into_iter().map(|name| (text(name), self.dice.maybe(&TEXTS).map(text))).collect();
+        if self.dice.once_in(2) { MetadataPatch::new(pairs).ok() } else { None }
+    }
+
+    fn evidence<const MAX: usize>(&self) -> List<Evidence, MAX> {
+        let seen = Evidence::new(EvidenceKind::File, "https://example.com/a.png");
+        List::new(self.dice.maybe(&[seen]).into_iter().collect()).expect("few enough")
+    }
+
+    fn endpoint_command(&self, known: &Known) -> EndpointCommand {
+        let dice = &self.dice;
+        let url = |dice: &Dice| text(&format!("https://hooks.example.com/{}", dice.below(3)));
+        let present: Vec<_> = known.endpoints.iter().map(|endpoint| endpoint.id).collect();
+        let ids = if dice.once_in(8) { &self.endpoints } else { &present };
+        let Some(id) = dice.pick(ids).filter(|_| !(ids.len() < 3 && dice.once_in(3))) else {
+            let create = CreateEndpoint { events: self.events(), ..CreateEndpoint::new(url(dice)) };
+            return EndpointCommand::Create(CreateEndpoint { description: dice.maybe(&TEXTS).map(text), ..create });
+        };
+        match dice.below(9) {
+            0 | 1 => EndpointCommand::Update(
+                id,
+                UpdateEndpoint {
+                    url: Change(dice.once_in(2).then(|| url(dice))),
+                    events: Change(self.events()),
+                    description: if dice.once_in(2) { Patch::Clear } else { Patch::Set(text("told")) },
+                },
+            ),
+            2..4 => EndpointCommand::Enable(id),
+            4 => EndpointCommand::Disable(id),
+            5 => EndpointCommand::Delete(id),
+            _ => EndpointCommand::Ping(id),
+        }
+    }
+
+    fn events<const MAX: usize>(&self) -> Option<List<EventFilter, MAX>> {
+        let some = [
+            vec![EventFilter::All],
+            vec![EventFilter::Type(EventType::TicketCreated), EventFilter::Type(EventType::TicketResolved)],
+        ];
+        self.dice.maybe(&some).map(|events| List::new(events).expect("few enough"))
+    }
+
+    fn dead_letter_command(&self, known: &Known) -> DeadLetterCommand {
+        let letters: Vec<_> = known.deliveries.iter().filter(|one| one.is_dead_letter()).map(|one| one.id).collect();
+        let any: Vec<_> = known.deliveries.iter().map(|one| one.id).collect();
+        let id = self.dice.pick(if self.dice.once_in(5) { &any } else { &letters });
+        let id = id.unwrap_or(DeliveryId::from_bytes([1; 16]));
+        if self.dice.once_in(3) {
+            DeadLetterCommand::Discard(id, DiscardDeadLetter { reason: text("given up") })
+        } else {
+            DeadLetterCommand::Replay(id)
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Everything that can be seen of a store, as text.
+
+use std::fmt::Debug;
+
+use serde::Serialize;
+
+use super::{
+    Side,
+    commands::{QUEUES, TAGS, TOPICS, owners},
+    script::{Script, all},
+    step::{api_key, response},
+};
+use crate::{
+    desk::Desk,
+    model::{
+        contact::ContactHandle,
+        delivery::{DeliveryFilter, DeliveryStatus},
+        event::Event,
+        id::ContactId,
+        page::{Order, Page, PageRequest},
+        ticket::{OwnerFilter, Priority, Source, Status, TicketFilter},
+    },
+    platform::{id::EndpointId, realm::Realm, time::Timestamp},
+    store::{Loaded, Lookup, Subject},
+};
+
+/// What is looked at, and what is seen there.
+pub(super) type Seen = Vec<(String, String)>;
+
+pub(super) async fn everything(side: &Side, script: &Script) -> Seen {
+    let mut seen = Seen::new();
+    for realm in super::realms() {
+        let mut eye = Eye { side, realm: &realm, desk: side.desk(0, &realm), seen: &mut seen };
+        eye.tickets().await;
+        eye.feed().await;
+        eye.endpoints(&script.endpoints).await;
+        eye.deliveries(&script.endpoints).await;
+        eye.contacts().await;
+        eye.claims(script).await;
+    }
+    seen.push(("when the next is due".to_owned(), text(&side.store.next_due().await)));
+    let keys = side.store.api_keys().await.expect("read");
+    seen.push(("API keys".to_owned(), keys.iter().map(api_key).collect()));
+    seen
+}
+
+/// Looks at one realm.
+struct Eye<'a> {
+    side: &'a Side,
+    realm: &'a Realm,
+    desk: Desk,
+    seen: &'a mut Seen,
+}
+
+/// Each with a limit that is small, so that lists have several pages, which end in different places.
+const ORDERS: [(Order, usize); 2] = [(Order::Asc, 3), (Order::Desc, 7)];
+
+impl Eye<'_> {
+    fn note(&mut self, what: impl Debug, text: String) {
+        self.seen.push((format!("{:?}: {what:?}", self.realm), text));
+    }
+
+    /// All pages of a list, in both orders, cursors included.
+    async fn list<T: Serialize>(&mut self, what: &str, read: impl AsyncFn(&Desk, PageRequest) -> Option<Page<T>>) {
+        for (order, limit) in ORDERS {
+            let mut text = String::new();
+            let mut page = PageRequest::first().limit(limit).order(order);
+            while let Some(Page { data, has_more, next_cursor }) = read(&self.desk, page).await {
+                text += &serde_json::to_string(&data).expect("JSON");
+                text += &format!(" more: {has_more}, {next_cursor:?}; ");
+                let Some(cursor) = next_cursor.filter(|_| has_more) else { break };
+                page = PageRequest::first().limit(limit).order(order).after(cursor);
+            }
+            self.note((what, order), text);
+        }
+    }
+
+    async fn tickets(&mut self) {
+        let tickets = self.side.store.ticket_page(self.realm, &TicketFilter::ALL, all()).await.expect("read");
+        let times: Vec<_> = tickets.iter().map(|ticket| ticket.created_at).collect();
+        for filter in filters(&times) {
+            let name = format!("tickets {filter:?}");
+            self.list(&name, async |desk, page| desk.tickets(&filter, &page).await.ok()).await;
+        }
+        for ticket in tickets {
+            let id = ticket.id;
+            self.note(id, text(&self.desk.ticket(id).await.expect("read")));
+            let name = format!("thread of {id}");
+            self.list(&name, async |desk, page| desk.thread(id, &page).await.expect("read")).await;
+            let entries = self.side.store.thread_page(self.realm, id, all()).await.expect("read").unwrap_or_default();
+            for entry in entries {
+                self.note(entry.id, text(&self.desk.thread_entry(id, entry.id).await.expect("read")));
+            }
+            self.load(Subject::Ticket(id)).await;
+            self.load(Subject::NewTicket { contact: None, follow_up_of: Some(id) }).await;
+        }
+    }
+
+    async fn feed(&mut self) {
+        self.list("events", async |desk, page| desk.events(&page).await.ok()).await;
+        let page = self.side.store.event_page(self.realm, all()).await.expect("read");
+        self.note(
+            "the feed",
+            page.iter().map(|(position, event)| format!("{position:?} {}; ", telling(event))).collect(),
+        );
+        for (_, event) in page {
+            self.note(
+                event.id,
+                self.desk.event(event.id).await.expect("read").as_ref().map_or_else(String::new, telling),
+            );
+        }
+    }
+
+    async fn endpoints(&mut self, ever: &[EndpointId]) {
+        self.list("endpoints", async |desk, page| desk.endpoints(&page).await.ok()).await;
+        for id in ever {
+            let endpoint = self.side.store.endpoint(self.realm, *id).await.expect("read");
+            let secret = endpoint.as_ref().map(|endpoint| endpoint.secret.expose());
+            self.note(id, format!("{endpoint:?} {secret:?}"));
+            self.load(Subject::Endpoint(*id)).await;
+        }
+        self.load(Subject::NewEndpoint).await;
+    }
+
+    async fn deliveries(&mut self, ever: &[EndpointId]) {
+        let statuses = std::iter::once(None).chain(DeliveryStatus::ALL.iter().copied().map(Some));
+        for status in statuses {
+            for endpoint_id in std::iter::once(None).chain(ever.iter().copied().map(Some)) {
+                for dead_letters in [false, true] {
+                    let filter = DeliveryFilter { status, endpoint_id, dead_letters };
+                    let name = format!("deliveries {filter:?}");
+                    self.list(&name, async |desk, page| desk.deliveries(&filter, &page).await.ok()).await;
+                }
+            }
+        }
+        for delivery in
+            self.side.store.delivery_page(self.realm, &DeliveryFilter::default(), all()).await.expect("read")
+        {
+            self.note(delivery.id, text(&self.desk.delivery(delivery.id).await.expect("read")));
+            let pings = self.desk.event(delivery.event_id).await.expect("read");
+            self.note(delivery.event_id, pings.as_ref().map_or_else(String::new, telling));
+            self.load(Subject::Delivery(delivery.id)).await;
+        }
+    }
+
+    async fn contacts(&mut self) {
+        for handle in [
+            ContactHandle::Email("ann@example.com".to_owned()),
+            ContactHandle::Email("bob@example.com".to_owned()),
+            ContactHandle::Email("eve@example.org".to_owned()),
+            ContactHandle::Phone("+4930123456".to_owned()),
+            ContactHandle::Phone("+4930654321".to_owned()),
+        ] {
+            self.load(Subject::NewTicket { contact: Some(&handle), follow_up_of: None }).await;
+        }
+    }
+
+    async fn load(&mut self, subject: Subject<'_>) {
+        let loaded = self.side.store.load(self.realm, Lookup { key: None, subject }).await.expect("read");
+        self.note(format!("load {subject:?}"), text(&loaded));
+    }
+
+    /// What is recorded with every key that was ever used, here or elsewhere.
+    async fn claims(&mut self, script: &Script) {
+        for key in script.keys() {
+            let lookup = Lookup { key: Some(key), subject: Subject::NewEndpoint };
+            let Loaded { recorded, .. } = self.side.store.load(self.realm, lookup).await.expect("read");
+            let recorded =
+                recorded.map(|recorded| format!("{:?} {}", recorded.fingerprint, response(&recorded.response)));
+            self.note(key, text(&recorded));
+        }
+    }
+}
+
+fn text(value: &impl Debug) -> String {
+    format!("{value:?}")
+}
+
+fn telling(event: &Event) -> String {
+    format!("{} {}", text(event), String::from_utf8_lossy(&event.payload))
+}
+
+/// Every filter by itself, and some together.
+fn filters(times: &[Timestamp]) -> Vec<TicketFilter> {
+    let all = || TicketFilter::ALL;
+    let mut filters = vec![all()];
+    filters.extend(Status::ALL.iter().map(|status| TicketFilter { status: vec![*status], ..all() }));
+    filters.push(TicketFilter { status: vec![Status::New, Status::Open, Status::New], ..all() });
+    filters.push(TicketFilter { status: vec![Status::Closed, Status::Resolved, Status::Pending], ..all() });
+    filters.extend(QUEUES.map(|queue| TicketFilter { queue: Some(queue.to_owned()), ..all() }));
+    filters.push(TicketFilter { owner: Some(OwnerFilter::Nobody), ..all() });
+    filters.extend(owners().map(|owner| TicketFilter { owner: Some(OwnerFilter::Owner(owner)), ..all() }));
+    filters.push(TicketFilter { contact_id: Some(ContactId::from_bytes([4; 16])), ..all() });
+    filters.extend(TOPICS.map(|topic| TicketFilter { topic: Some(topic.to_owned()), ..all() }));
+    filters.extend(Priority::ALL.iter().map(|priority| TicketFilter { priority: Some(*priority), ..all() }));
+    filters.extend(TAGS.map(|tag| TicketFilter { tag: Some(tag.to_owned()), ..all() }));
+    filters.extend(Source::ALL.iter().map(|source| TicketFilter { source: Some(*source), ..all() }));
+    let middle = times.get(times.len() / 2).copied();
+    filters.push(TicketFilter { created_after: middle, ..all() });
+    filters.push(TicketFilter { created_before: middle, ..all() });
+    filters.push(TicketFilter { created_after: times.first().copied(), created_before: middle, ..all() });
+    filters.push(TicketFilter {
+        status: vec![Status::Open, Status::Resolved],
+        tag: Some(TAGS[0].to_owned()),
+        created_after: middle,
+        ..all()
+    });
+    filters.push(TicketFilter {
+        queue: Some(QUEUES[0].to_owned()),
+        owner: Some(OwnerFilter::Nobody),
+        priority: Some(Priority::Normal),
+        source: Some(Source::Api),
+        ..all()
+    });
+    filters
+}

@@ -1,0 +1,272 @@
+//! What happens next. All choices follow from the seed and from what the reference store has.
+
+use std::time::Duration;
+
+use super::{Side, commands::TEXTS, dice::Dice, realms, step::Step};
+use crate::{
+    decide::{Command, TicketCommand},
+    desk::Request,
+    model::{
+        delivery::{Attempt, Delivery, DeliveryFilter},
+        endpoint::Endpoint,
+        page::Order,
+        ticket::{Ticket, TicketFilter, Version},
+    },
+    platform::{
+        api_key::ApiKeyHash,
+        id::{ApiKeyId, DeliveryId, EndpointId},
+        idempotency::{Claim, Fingerprint, IdempotencyKey, StoredResponse},
+        json::Json,
+        realm::Realm,
+        text::Text,
+        time::Timestamp,
+    },
+    store::{
+        Commit, DeliveryChange, Effect, EndpointChange, Expectation, Lease, NextStep, PageSpec, TicketChange, WorkerId,
+    },
+};
+
+/// All rows of a list.
+pub(super) const fn all<K>() -> PageSpec<K> {
+    PageSpec { after: None, order: Order::Asc, limit: usize::MAX >> 1 }
+}
+
+/// What a realm has.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) tickets: Vec<Ticket>,
+    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) deliveries: Vec<Delivery>,
+}
+
+/// Thinks up steps.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) dice: Dice,
+    realms: [Realm; 3],
+    /// What was asked before, to be asked again.
+    asked: Vec<(usize, Realm, IdempotencyKey, Request)>,
+    /// Decided on what was then, to be committed later.
+    held: Vec<Commit>,
+    /// The keys of those.
+    committed: Vec<IdempotencyKey>,
+    leases: Vec<(Lease, u32)>,
+    /// The endpoints there ever were: a deleted one can still be asked for.
+    pub(super) endpoints: Vec<EndpointId>,
+}
+
+impl Script {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            dice: Dice::new(!seed),
+            realms: realms(),
+            asked: Vec::new(),
+            held: Vec::new(),
+            committed: Vec::new(),
+            leases: Vec::new(),
+            endpoints: Vec::new(),
+        }
+    }
+
+    pub(super) async fn next(&mut self, reference: &Side, now: Timestamp) -> Step {
+        let realm = self.dice.pick(&self.realms).expect("there are some");
+        // Now and then with the ids of another realm, which must be as good as unknown.
+        let owner =
+            if self.dice.once_in(12) { self.dice.pick(&self.realms).expect("there are some") } else { realm.clone() };
+        let known = self.look(reference, &owner).await;
+        match self.dice.below(20) {
+            0..8 => self.ask(realm, &known),
+            8 => self.again(),
+            9 => self.reuse(&known),
+            10 => self.commit(&realm, &known, now),
+            11..13 => self.claim(now),
+            13..16 => self.settle(now),
+            16 => self.release(now),
+            17 => self.directory(reference, &realm, now).await,
+            18 if self.dice.once_in(4) => Step::TurnBack(self.dice.below(5_000) as u64),
+            _ => Step::Wait(self.dice.below(30_000) as u64),
+        }
+    }
+
+    async fn look(&mut self, reference: &Side, realm: &Realm) -> Known {
+        let store = &reference.store;
+        let endpoints = store.endpoint_page(realm, all()).await.expect("read");
+        for endpoint in &endpoints {
+            if !self.endpoints.contains(&endpoint.id) {
+                self.endpoints.push(endpoint.id);
+            }
+        }
+        Known {
+            tickets: store.ticket_page(realm, &TicketFilter::ALL, all()).await.expect("read"),
+            deliveries: store.delivery_page(realm, &DeliveryFilter::default(), all()).await.expect("read"),
+            endpoints,
+        }
+    }
+
+    fn ask(&mut self, realm: Realm, known: &Known) -> Step {
+        let command = self.command(known);
+        let node = self.dice.below(2);
+        let key = IdempotencyKey::system(&format!("key {}", self.asked.len()));
+        let mut request = Request::new(&key, command.clone());
+        if let Command::Ticket(
+            TicketCommand::Update(id, _)
+            | TicketCommand::Assign(id, _)
+            | TicketCommand::Transition(id, _)
+            | TicketCommand::Post(id, _),
+        ) = &command
+            && self.dice.once_in(4)
+        {
+            // What the other node has last seen, or what is.
+            let version = known.tickets.iter().find(|ticket| ticket.id == *id).map_or(1, |ticket| ticket.version.0);
+            let stale = u64::from(self.dice.once_in(2));
+            request = request.if_match(Some(vec![Version(version.saturating_sub(stale))]));
+        }
+        self.asked.push((node, realm.clone(), key, request.clone()));
+        Step::Ask(node, realm, request)
+    }
+
+    /// The same once more, by either node.
+    fn again(&self) -> Step {
+        match self.dice.pick(&self.asked) {
+            Some((_, realm, _, request)) => Step::Ask(self.dice.below(2), realm, request),
+            None => Step::Wait(1),
+        }
+    }
+
+    /// A key that was used, for another request; or in another realm, where it is a key of its own.
+    fn reuse(&self, known: &Known) -> Step {
+        let command = self.command(known);
+        match self.dice.pick(&self.asked) {
+            Some((node, realm, key, _)) => {
+                let realm = if self.dice.once_in(3) { self.realms[self.dice.below(3)].clone() } else { realm };
+                Step::Ask(node, realm, Request::new(&key, command))
+            }
+            None => Step::Wait(1),
+        }
+    }
+
+    /// A commit decided on what is now, taken at once or after whatever comes between.
+    fn commit(&mut self, realm: &Realm, known: &Known, now: Timestamp) -> Step {
+        if self.dice.once_in(2)
+            && let Some(commit) = self.dice.pick(&self.held)
+        {
+            return Step::Commit(Box::new(commit));
+        }
+        let Some(effect) = self.effect(known) else { return Step::Wait(1) };
+        let claim = self.dice.once_in(2).then(|| self.claim_of_commit());
+        let commit = Commit::new(realm.clone(), now, claim, effect);
+        self.held.push(commit.clone());
+        if self.dice.once_in(2) { Step::Commit(Box::new(commit)) } else { Step::Wait(1) }
+    }
+
+    /// A key of its own or one that a request has used.
+    fn claim_of_commit(&mut self) -> (Claim, StoredResponse) {
+        let used = self.dice.pick(&self.asked).filter(|_| self.dice.once_in(3)).map(|(_, _, key, _)| key);
+        let key = used.unwrap_or_else(|| IdempotencyKey::system(&format!("commit {}", self.held.len())));
+        self.committed.push(key.clone());
+        let fingerprint = Fingerprint::of("commit", &[], &Json::Null);
+        let response = StoredResponse {
+            status: 299,
+            location: self.dice.maybe(&TEXTS).map(str::to_owned),
+            etag: None,
+            content_type: None,
+            body: vec![0, 0xFF],
+        };
+        (Claim { key, fingerprint }, response)
+    }
+
+    fn effect(&self, known: &Known) -> Option<Effect> {
+        let dice = &self.dice;
+        Some(match dice.below(6) {
+            0..3 => {
+                let mut ticket = dice.pick(&known.tickets)?;
+                let expect = if dice.once_in(4) { Expectation::Absent } else { Expectation::Version(ticket.version) };
+                ticket.version = ticket.version.next();
+                ticket.tags = self.tags::<20>().into_vec().into_iter().map(Text::into_string).collect();
+                ticket.tags.dedup();
+                let change = TicketChange { expect, ticket, contact: None, entries: Vec::new(), events: Vec::new() };
+                Effect::Ticket(Box::new(change))
+            }
+            3 => {
+                let before = dice.pick(&known.endpoints)?;
+                let after = Endpoint { description: Some("changed".to_owned()), ..before.clone() };
+                Effect::Endpoint(Box::new(EndpointChange::Update { before, after }))
+            }
+            4 => Effect::Endpoint(Box::new(match dice.pick(&known.endpoints) {
+                Some(endpoint) if dice.once_in(2) => EndpointChange::Create(endpoint),
+                Some(_) | None => EndpointChange::Delete(dice.pick(&self.endpoints)?),
+            })),
+            _ => {
+                let id = dice.pick(&known.deliveries)?.id;
+                Effect::Delivery(if dice.once_in(2) { DeliveryChange::Replay(id) } else { DeliveryChange::Discard(id) })
+            }
+        })
+    }
+
+    fn worker(&self) -> WorkerId {
+        WorkerId([1, u64::MAX][self.dice.below(2)])
+    }
+
+    fn claim(&self, now: Timestamp) -> Step {
+        let lease = Duration::from_secs(self.dice.below(20) as u64);
+        Step::Claim(self.worker(), now, lease, 1 + self.dice.below(5))
+    }
+
+    /// Takes note of a lease that was given, and of how many attempts were made before it.
+    pub(super) fn leased(&mut self, lease: Lease, attempts_before: u32) {
+        self.leases.push((lease, attempts_before));
+    }
+
+    /// Every key that was ever used.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &IdempotencyKey> {
+        self.asked.iter().map(|(_, _, key, _)| key).chain(&self.committed)
+    }
+
+    fn settle(&mut self, now: Timestamp) -> Step {
+        // The latest most of the time: the others are mostly lost.
+        let back = if self.dice.once_in(4) { self.dice.below(self.leases.len()) } else { self.dice.below(4) };
+        let at = self.leases.len().checked_sub(back + 1);
+        let Some((lease, before)) = at.and_then(|at| self.leases.get(at).cloned()) else { return Step::Wait(1) };
+        if self.dice.once_in(6) {
+            return Step::Renew(lease, now + Duration::from_secs(10));
+        }
+        let status_code = self.dice.maybe(&[200, 410, 500]);
+        let attempt = Attempt {
+            number: before + 1,
+            at: now,
+            status_code,
+            error: if status_code.is_none() { Some("no answer".to_owned()) } else { None },
+            latency_ms: self.dice.below(1_000) as u64,
+            response: self.dice.maybe(&TEXTS).map(str::to_owned),
+        };
+        let next = match self.dice.below(6) {
+            0 | 1 => NextStep::Delivered,
+            2 | 3 => NextStep::RetryAt(now + Duration::from_secs(self.dice.below(60) as u64)),
+            4 => NextStep::DeadLetter,
+            _ => NextStep::DisableEndpoint,
+        };
+        Step::Settle(lease, attempt, next)
+    }
+
+    fn release(&self, now: Timestamp) -> Step {
+        if self.dice.once_in(2) { Step::Release(self.worker()) } else { self.settle_nothing(now) }
+    }
+
+    /// A lease that nobody was ever given.
+    fn settle_nothing(&self, now: Timestamp) -> Step {
+        let realm = self.realms[self.dice.below(3)].clone();
+        let lease = Lease { realm, delivery_id: DeliveryId::from_bytes([1; 16]), token: 1 };
+        Step::Renew(lease, now)
+    }
+
+    async fn directory(&self, reference: &Side, realm: &Realm, now: Timestamp) -> Step {
+        let keys = reference.store.api_keys().await.expect("read");
+        let id = self.dice.pick(&keys).map_or(ApiKeyId::from_bytes([1; 16]), |key| key.id);
+        match self.dice.below(4) {
+            0 => Step::MakeKey(self.dice.below(2), realm.clone()),
+            1 => Step::RevokeKey(id, now),
+            2 => Step::UseKey(id, now),
+            _ => Step::FindKey(ApiKeyHash([1; 32])),
+        }
+    }
+}

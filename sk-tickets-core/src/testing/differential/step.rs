@@ -1,0 +1,106 @@
+//! What is done on either side, and what it answers, as text.
+
+use std::{fmt::Write, time::Duration};
+
+use super::Side;
+use crate::{
+    desk::Request,
+    model::{
+        api_key::{ApiKey, Scope},
+        delivery::Attempt,
+    },
+    platform::{api_key::ApiKeyHash, id::ApiKeyId, idempotency::StoredResponse, realm::Realm, time::Timestamp},
+    store::{Commit, CommitOutcome, Lease, LeasedDelivery, NextStep, WorkerId},
+};
+
+/// One thing to do.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// A request, by one of two nodes.
+    Ask(usize, Realm, Request),
+    /// A commit that was decided on what may no longer be so.
+    Commit(Box<Commit>),
+    Claim(WorkerId, Timestamp, Duration, usize),
+    Renew(Lease, Timestamp),
+    Settle(Lease, Attempt, NextStep),
+    Release(WorkerId),
+    MakeKey(usize, Realm),
+    RevokeKey(ApiKeyId, Timestamp),
+    UseKey(ApiKeyId, Timestamp),
+    FindKey(ApiKeyHash),
+    /// The clock goes on by so many milliseconds.
+    Wait(u64),
+    /// The clock is set back by so many milliseconds.
+    TurnBack(u64),
+}
+
+impl Step {
+    /// Does it; answers all that can be seen of how it went, and the leases it gave.
+    pub(super) async fn take(&self, side: &Side) -> (String, Vec<(Lease, u32)>) {
+        if let Self::Claim(worker, now, lease, limit) = self {
+            let claimed = side.store.claim_due(*worker, *now, *lease, *limit).await.expect("answered");
+            let leases = claimed.iter().map(|one| (one.lease.clone(), one.attempts_before)).collect();
+            return (leased(&claimed), leases);
+        }
+        (self.answer(side).await, Vec::new())
+    }
+
+    async fn answer(&self, side: &Side) -> String {
+        match self {
+            Self::Ask(node, realm, request) => match side.desk(*node, realm).execute(request.clone()).await {
+                Ok(answer) => format!("replayed: {}, {}", answer.replayed, response(&answer.response)),
+                Err(error) => format!("{error}"),
+            },
+            Self::Commit(commit) => match side.store.commit((**commit).clone()).await.expect("answered") {
+                CommitOutcome::Replayed(recorded) => format!("Replayed {}", response(&recorded)),
+                other @ (CommitOutcome::Applied | CommitOutcome::KeyReused | CommitOutcome::Stale) => {
+                    format!("{other:?}")
+                }
+            },
+            Self::Renew(lease, until) => format!("{:?}", side.store.renew(lease, *until).await.expect("answered")),
+            Self::Settle(lease, attempt, next) => {
+                format!("{:?}", side.store.settle(lease, attempt.clone(), *next).await.expect("answered"))
+            }
+            Self::Release(worker) => format!("{:?}", side.store.release(*worker).await.expect("answered")),
+            Self::MakeKey(node, realm) => {
+                let name = Some("a key".to_owned());
+                let made = side.nodes[*node].create_api_key(realm.clone(), name, [Scope::Webhooks], None).await;
+                let (key, secret) = made.expect("answered");
+                let found = side.store.api_key_by_hash(secret.hash()).await.expect("answered");
+                format!("{} {} {}", api_key(&key), secret.expose(), found == Some(key))
+            }
+            Self::RevokeKey(id, at) => format!("{}", side.store.api_key_revoke(*id, *at).await.expect("answered")),
+            Self::UseKey(id, at) => format!("{:?}", side.store.api_key_used(*id, *at).await.expect("answered")),
+            Self::FindKey(hash) => {
+                let found = side.store.api_key_by_hash(*hash).await.expect("answered");
+                found.as_ref().map_or_else(String::new, api_key)
+            }
+            Self::Claim(..) | Self::Wait(_) | Self::TurnBack(_) => String::new(),
+        }
+    }
+}
+
+pub(super) fn api_key(key: &ApiKey) -> String {
+    format!("{key:?}")
+}
+
+/// An answer, byte for byte.
+pub(super) fn response(response: &StoredResponse) -> String {
+    let StoredResponse { status, location, etag, content_type, body } = response;
+    let body = String::from_utf8_lossy(body);
+    format!("{status} {location:?} {etag:?} {content_type:?} {body}")
+}
+
+fn leased(deliveries: &[LeasedDelivery]) -> String {
+    let mut text = String::new();
+    for LeasedDelivery { lease, endpoint_id, url, secrets, event_id, payload, attempts_before, failures } in deliveries
+    {
+        let secrets: Vec<_> = secrets.iter().map(crate::WebhookSecret::expose).collect();
+        let payload = String::from_utf8_lossy(payload);
+        let _ = write!(
+            text,
+            "{lease:?} {endpoint_id} {url} {secrets:?} {event_id} {attempts_before} {failures} {payload}; "
+        );
+    }
+    text
+}

@@ -1,0 +1,281 @@
+//! Isolation of realms, kept by the database itself.
+//!
+//! The guard is for a forgotten filter: with it, a query of ours that does not ask for a realm finds nothing of another,
+//! and a write that does not is refused. It has three parts:
+//!
+//! - **Scopes.** A connection can only be used [within](Guarded::within) a [`Scope`], which ends with the work, also
+//!   after a panic. The functions `current_realm()` and `current_scope()` tell the database which it is; outside of any
+//!   they are null, so nothing is visible and nothing can be written.
+//! - **The schema.** Views show the rows of the current realm, of all that the worker needs the little that it needs, and
+//!   the directory; a CHECK refuses rows of another realm, and triggers refuse to change or delete one. A connection
+//!   that lacks the functions, such as that of SQLite's own shell, cannot write to a guarded table at all.
+//! - **An authorizer**, asked when a statement is prepared, refuses whatever would read a table past the views, change
+//!   the schema or its settings.
+//!
+//! It is no sandbox for foreign SQL: a common table expression that takes a view's name passes the authorizer, and a
+//! subquery inside of a write can look at the table that is written. No SQL but our own is ever run, and a test sees
+//! that ours does neither.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use rusqlite::{
+    Connection,
+    functions::FunctionFlags,
+    hooks::{AuthAction, AuthContext, Authorization},
+};
+
+use crate::{error::Result, realms::RealmNumber};
+
+/// What a connection is used for at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The rows of one realm.
+    Realm(RealmNumber),
+    /// Which deliveries wait, in whatever realm, and until when. What is in them is seen in their realm.
+    Worker,
+    /// Realms, API keys and settings.
+    Directory,
+    /// Everything: migrations, checks, copies of the whole.
+    Maintenance,
+}
+
+/// The views. Nothing but these and [`SCHEMA_VERSION`] can be read.
+pub(crate) const VIEWS: [&str; 24] = [
+    "directory_api_keys",
+    "directory_realms",
+    "directory_settings",
+    "my_claims",
+    "my_contacts",
+    "my_dead_letters",
+    "my_deliveries",
+    "my_deliveries_by_endpoint",
+    "my_deliveries_by_status",
+    "my_delivery_attempts",
+    "my_endpoints",
+    "my_events",
+    "my_realm",
+    "my_thread_entries",
+    "my_ticket_tags",
+    "my_tickets",
+    "my_tickets_by_contact",
+    "my_tickets_by_owner",
+    "my_tickets_by_priority",
+    "my_tickets_by_queue",
+    "my_tickets_by_source",
+    "my_tickets_by_status",
+    "my_tickets_by_topic",
+    "worker_deliveries",
+];
+/// How the triggers that look at the row before them are named.
+const TRIGGERS: [&str; 2] = ["_guard_change", "_guard_delete"];
+/// Says nothing of any realm.
+const SCHEMA_VERSION: &str = "schema_version";
+/// What rows are referred to by: to write a reference is to look if it is there.
+const KEY_COLUMNS: [&str; 2] = ["realm", "id"];
+
+/// What can be written, and how. The schema says on which rows.
+const INSERTED: [&str; 12] = [
+    "api_keys",
+    "claims",
+    "contacts",
+    "deliveries",
+    "delivery_attempts",
+    "endpoints",
+    "events",
+    "realms",
+    "settings",
+    "thread_entries",
+    "ticket_tags",
+    "tickets",
+];
+const UPDATED: [&str; 5] = ["api_keys", "deliveries", "endpoints", "realms", "tickets"];
+const DELETED: [&str; 1] = ["ticket_tags"];
+
+/// A connection under guard.
+pub(crate) struct Guarded {
+    connection: Connection,
+    current: Arc<Current>,
+}
+
+impl Guarded {
+    /// Puts a connection under guard.
+    pub(crate) fn new(mut connection: Connection) -> Result<Self> {
+        let current = Arc::new(Current::default());
+        define(&connection, &current)?;
+        authorize(&mut connection, &current)?;
+        Ok(Self { connection, current })
+    }
+
+    /// Uses the connection for what a scope allows.
+    pub(crate) fn within<T>(&self, scope: Scope, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let _leave = self.current.enter(scope);
+        work(&self.connection)
+    }
+
+    /// The connection with no scope: good for the bounds of transactions and no more.
+    pub(crate) fn bare(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Uses the connection for what is done before it is shared, such as migrations.
+    pub(crate) fn maintain<T>(&mut self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        let _leave = self.current.enter(Scope::Maintenance);
+        let done = work(&mut self.connection);
+        // What was prepared without the authorizer is not to be found by anybody else.
+        self.connection.flush_prepared_statement_cache();
+        done
+    }
+}
+
+impl fmt::Debug for Guarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guarded").field("scope", &self.current.scope()).finish_non_exhaustive()
+    }
+}
+
+/// The scope of a connection, which the functions and the authorizer see. A number: that of the realm, or below.
+#[derive(Debug, Default)]
+struct Current(AtomicI64);
+
+const NOTHING: i64 = 0;
+const WORKER: i64 = -1;
+const DIRECTORY: i64 = -2;
+const MAINTENANCE: i64 = -3;
+
+impl Current {
+    fn enter(&self, scope: Scope) -> Leave<'_> {
+        let number = match scope {
+            // Numbers of realms begin with 1.
+            Scope::Realm(realm) => realm.max(NOTHING),
+            Scope::Worker => WORKER,
+            Scope::Directory => DIRECTORY,
+            Scope::Maintenance => MAINTENANCE,
+        };
+        self.0.store(number, Ordering::Relaxed);
+        Leave(self)
+    }
+
+    fn scope(&self) -> Option<Scope> {
+        match self.0.load(Ordering::Relaxed) {
+            WORKER => Some(Scope::Worker),
+            DIRECTORY => Some(Scope::Directory),
+            MAINTENANCE => Some(Scope::Maintenance),
+            realm if realm > NOTHING => Some(Scope::Realm(realm)),
+            _ => None,
+        }
+    }
+}
+
+/// Ends a scope.
+struct Leave<'a>(&'a Current);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(NOTHING, Ordering::Relaxed);
+    }
+}
+
+/// Tells the database of the scope. It does not change while a statement runs, hence deterministic; that they tell
+/// nothing and do nothing lets them stand in views, though the schema is not trusted.
+fn define(connection: &Connection, current: &Arc<Current>) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+    let scope = Arc::clone(current);
+    connection.create_scalar_function("current_realm", 0, flags, move |_| {
+        Ok(match scope.scope() {
+            Some(Scope::Realm(realm)) => Some(realm),
+            Some(Scope::Worker | Scope::Directory | Scope::Maintenance) | None => None,
+        })
+    })?;
+    let scope = Arc::clone(current);
+    connection.create_scalar_function("current_scope", 0, flags, move |_| {
+        Ok(scope.scope().map(|scope| match scope {
+            Scope::Realm(_) => "realm",
+            Scope::Worker => "worker",
+            Scope::Directory => "directory",
+            Scope::Maintenance => "maintenance",
+        }))
+    })?;
+    Ok(())
+}
+
+fn authorize(connection: &mut Connection, current: &Arc<Current>) -> Result<()> {
+    let current = Arc::clone(current);
+    let mut rules = Rules::default();
+    connection.authorizer(Some(move |asked: AuthContext<'_>| {
+        if current.scope() == Some(Scope::Maintenance) || rules.allow(&asked) {
+            Authorization::Allow
+        } else {
+            Authorization::Deny
+        }
+    }))?;
+    Ok(())
+}
+
+/// What statements may do. The scope is none of it: a statement that was prepared in one is used in another.
+#[derive(Debug, Default)]
+struct Rules {
+    /// The table that the statement writes, whose columns its conditions may read: the triggers see to the rows.
+    written: Option<String>,
+}
+
+impl Rules {
+    fn allow(&mut self, asked: &AuthContext<'_>) -> bool {
+        match asked.action {
+            AuthAction::Read { table_name, column_name } => match asked.accessor {
+                Some(accessor) if VIEWS.contains(&accessor) || TRIGGERS.iter().any(|end| accessor.ends_with(end)) => {
+                    true
+                }
+                _ => self.may_read(table_name, column_name),
+            },
+            AuthAction::Insert { table_name } => self.may_write(table_name, &INSERTED),
+            AuthAction::Update { table_name, .. } => self.may_write(table_name, &UPDATED),
+            AuthAction::Delete { table_name } => self.may_write(table_name, &DELETED),
+            AuthAction::Select | AuthAction::Recursive => {
+                // In a trigger it is part of a write.
+                if asked.accessor.is_none() {
+                    self.written = None;
+                }
+                true
+            }
+            AuthAction::Function { function_name } => !function_name.eq_ignore_ascii_case("load_extension"),
+            AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => true,
+            _ => false,
+        }
+    }
+
+    fn may_read(&self, table: &str, column: &str) -> bool {
+        let is_open = VIEWS.contains(&table) || table == SCHEMA_VERSION;
+        is_open
+            || self
+                .written
+                .as_ref()
+                .is_some_and(|written| written == table || (KEY_COLUMNS.contains(&column) && INSERTED.contains(&table)))
+    }
+
+    fn may_write(&mut self, table: &str, lawful: &[&str]) -> bool {
+        let may = lawful.contains(&table);
+        self.written = may.then(|| table.to_owned());
+        may
+    }
+}
+
+#[cfg(test)]
+impl Guarded {
+    /// A connection that has the functions and nothing else: the guard is off.
+    pub(crate) fn disarmed(connection: Connection) -> Result<Self> {
+        let current = Arc::new(Current::default());
+        define(&connection, &current)?;
+        Ok(Self { connection, current })
+    }
+
+    /// The scope at the moment.
+    pub(crate) fn scope(&self) -> Option<Scope> {
+        self.current.scope()
+    }
+}
