@@ -185,7 +185,9 @@ fn binaries() -> io::Result<PathBuf> {
         fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let candidates = installed.chain(std::env::split_paths(&path));
-    let newest = candidates.filter_map(|folder| Some((version(&folder.join("postgres"))?, folder))).max();
+    // Where a link leads: everything else that was installed lies there too.
+    let real = candidates.filter_map(|folder| fs::canonicalize(folder.join("postgres")).ok());
+    let newest = real.filter_map(|postgres| Some((version(&postgres)?, postgres.parent()?.to_owned()))).max();
     match newest {
         Some((version, folder)) if version >= OLDEST => Ok(folder),
         _ => Err(io::Error::new(

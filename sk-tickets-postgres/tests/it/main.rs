@@ -2,6 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod dump;
+mod feed;
+mod isolation;
+mod killed;
+mod migration;
+mod roles;
+mod round_trips;
+mod stage;
+
 use std::sync::Arc;
 
 use sk_tickets_core::testing::conformance::Harness;
