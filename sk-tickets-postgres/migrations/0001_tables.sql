@@ -1,0 +1,271 @@
+-- Every row but a tenant itself belongs to one realm, a tenant in one environment (0 is test, 1 is live), and every key
+-- begins with it, so that the database can be sharded by tenant.
+--
+-- Ids are the sixteen bytes of a ULID as uuid, times are milliseconds since 1970. Rows do not refer to their tenant: the
+-- check would lock the one row that all writers of a realm share.
+
+CREATE TABLE sk_tickets.tenants (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE
+);
+
+CREATE TABLE sk_tickets.realms (
+    tenant bigint NOT NULL REFERENCES sk_tickets.tenants (id),
+    environment smallint NOT NULL CHECK (environment IN (0, 1)),
+    -- Where the feed ends. Who numbers events holds this row.
+    last_position bigint NOT NULL DEFAULT 0,
+    -- How far the time in a ticket's id has ever been ahead of and behind its created_at. A list by time of creation
+    -- becomes a range of ids with it, however a clock has jumped.
+    id_ahead_ms bigint NOT NULL DEFAULT 0,
+    id_behind_ms bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant, environment)
+);
+
+-- What belongs to the store as a whole.
+CREATE TABLE sk_tickets.settings (
+    name text PRIMARY KEY,
+    value bytea NOT NULL
+);
+
+CREATE TABLE sk_tickets.api_keys (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    id uuid NOT NULL,
+    hash bytea NOT NULL CHECK (length(hash) = 32),
+    name text,
+    scopes text[] NOT NULL,
+    created_at bigint NOT NULL,
+    expires_at bigint,
+    revoked_at bigint,
+    last_used_at bigint,
+    PRIMARY KEY (tenant, environment, id),
+    -- Across all realms: a key is looked up before its realm is known.
+    CONSTRAINT api_keys_id UNIQUE (id),
+    CONSTRAINT api_keys_hash UNIQUE (hash),
+    FOREIGN KEY (tenant, environment) REFERENCES sk_tickets.realms (tenant, environment)
+);
+
+-- Idempotency keys with the answers recorded for them.
+CREATE TABLE sk_tickets.claims (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    fingerprint bytea NOT NULL CHECK (length(fingerprint) = 32),
+    status integer NOT NULL,
+    location text,
+    etag text,
+    content_type text,
+    body bytea NOT NULL,
+    created_at bigint NOT NULL,
+    CONSTRAINT claims_key PRIMARY KEY (tenant, environment, key)
+);
+
+CREATE TABLE sk_tickets.contacts (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    id uuid NOT NULL,
+    name text,
+    email text COLLATE "C",
+    phone text COLLATE "C",
+    created_at bigint NOT NULL,
+    PRIMARY KEY (tenant, environment, id)
+);
+
+CREATE UNIQUE INDEX contacts_email ON sk_tickets.contacts (tenant, environment, email) WHERE email IS NOT NULL;
+CREATE UNIQUE INDEX contacts_phone_alone ON sk_tickets.contacts (tenant, environment, phone)
+    WHERE email IS NULL AND phone IS NOT NULL;
+CREATE INDEX contacts_phone ON sk_tickets.contacts (tenant, environment, phone) WHERE phone IS NOT NULL;
+
+CREATE TABLE sk_tickets.tickets (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    id uuid NOT NULL,
+    version bigint NOT NULL CHECK (version > 0),
+    subject text NOT NULL,
+    status text COLLATE "C" NOT NULL CHECK (status IN ('new', 'open', 'pending', 'on_hold', 'resolved', 'closed')),
+    -- By rank, 0 is low and 3 is urgent: the order of a queue needs it.
+    priority smallint NOT NULL CHECK (priority BETWEEN 0 AND 3),
+    source text COLLATE "C" NOT NULL,
+    topic text COLLATE "C",
+    queue text COLLATE "C" NOT NULL,
+    queued_at bigint,
+    -- With its prefix, since it may be of a user or of an agent.
+    owner_id text COLLATE "C",
+    contact_id uuid,
+    call_id uuid,
+    tags text[] NOT NULL,
+    metadata jsonb NOT NULL,
+    resolution_note text,
+    reopen_count bigint NOT NULL,
+    follow_up_of uuid,
+    sla jsonb,
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL,
+    first_resolved_at bigint,
+    resolved_at bigint,
+    closed_at bigint,
+    CONSTRAINT tickets_key PRIMARY KEY (tenant, environment, id)
+);
+
+-- One index for each filter, each in the order of pages.
+CREATE INDEX tickets_status ON sk_tickets.tickets (tenant, environment, status, id);
+CREATE INDEX tickets_queue ON sk_tickets.tickets (tenant, environment, queue, id);
+CREATE INDEX tickets_owner ON sk_tickets.tickets (tenant, environment, owner_id, id);
+CREATE INDEX tickets_contact ON sk_tickets.tickets (tenant, environment, contact_id, id) WHERE contact_id IS NOT NULL;
+CREATE INDEX tickets_topic ON sk_tickets.tickets (tenant, environment, topic, id) WHERE topic IS NOT NULL;
+CREATE INDEX tickets_priority ON sk_tickets.tickets (tenant, environment, priority, id);
+CREATE INDEX tickets_source ON sk_tickets.tickets (tenant, environment, source, id);
+-- Those that wait, in the order in which they are to be taken.
+CREATE INDEX tickets_waiting ON sk_tickets.tickets (tenant, environment, queue, priority DESC, queued_at, id)
+    WHERE queued_at IS NOT NULL;
+
+-- The tags of tickets once more, to find tickets by: operators on arrays are not leakproof, so under row-level security
+-- none of them can use an index.
+CREATE TABLE sk_tickets.ticket_tags (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    tag text COLLATE "C" NOT NULL,
+    ticket_id uuid NOT NULL,
+    CONSTRAINT ticket_tags_key PRIMARY KEY (tenant, environment, tag, ticket_id),
+    FOREIGN KEY (tenant, environment, ticket_id) REFERENCES sk_tickets.tickets (tenant, environment, id)
+);
+
+CREATE TABLE sk_tickets.thread_entries (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    ticket_id uuid NOT NULL,
+    sequence bigint NOT NULL CHECK (sequence > 0),
+    id uuid NOT NULL,
+    visibility text NOT NULL,
+    actor jsonb NOT NULL,
+    body text,
+    evidence jsonb NOT NULL,
+    detail jsonb NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (tenant, environment, ticket_id, sequence),
+    CONSTRAINT thread_entries_id UNIQUE (tenant, environment, id),
+    FOREIGN KEY (tenant, environment, ticket_id) REFERENCES sk_tickets.tickets (tenant, environment, id)
+);
+
+CREATE TABLE sk_tickets.events (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    id uuid NOT NULL,
+    event_type text NOT NULL,
+    -- Null for a ping, which is sent but is not part of the feed.
+    ticket_id uuid,
+    ticket_version bigint,
+    at bigint NOT NULL,
+    payload bytea NOT NULL,
+    PRIMARY KEY (tenant, environment, id),
+    FOREIGN KEY (tenant, environment, ticket_id) REFERENCES sk_tickets.tickets (tenant, environment, id)
+);
+
+-- Events that were committed and have no place in the feed yet.
+CREATE TABLE sk_tickets.feed_pending (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    event_id uuid NOT NULL,
+    ticket_id uuid NOT NULL,
+    ticket_version bigint NOT NULL,
+    at bigint NOT NULL,
+    PRIMARY KEY (tenant, environment, event_id)
+);
+
+-- The feed: events by position.
+CREATE TABLE sk_tickets.feed (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    position bigint NOT NULL CHECK (position > 0),
+    event_id uuid NOT NULL,
+    PRIMARY KEY (tenant, environment, position),
+    UNIQUE (tenant, environment, event_id),
+    FOREIGN KEY (tenant, environment, event_id) REFERENCES sk_tickets.events (tenant, environment, id)
+);
+
+CREATE TABLE sk_tickets.endpoints (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    id uuid NOT NULL,
+    url text NOT NULL,
+    description text,
+    events text[] NOT NULL,
+    status text NOT NULL CHECK (status IN ('enabled', 'disabled')),
+    disabled_reason text,
+    failing_since bigint,
+    created_at bigint NOT NULL,
+    secret bytea NOT NULL,
+    -- The row stays, since deliveries refer to it.
+    deleted_at bigint,
+    CONSTRAINT endpoints_key PRIMARY KEY (tenant, environment, id)
+);
+
+CREATE INDEX endpoints_present ON sk_tickets.endpoints (tenant, environment, id) WHERE deleted_at IS NULL;
+
+CREATE TABLE sk_tickets.deliveries (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    id uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    event_type text NOT NULL,
+    ticket_id uuid,
+    status text COLLATE "C" NOT NULL CHECK (status IN ('pending', 'delivered', 'dead')),
+    reason text COLLATE "C",
+    next_attempt_at bigint,
+    -- next_attempt_at or, while it is leased, the end of the lease.
+    claimable_at bigint,
+    attempts bigint NOT NULL DEFAULT 0,
+    -- Attempts that have failed since the schedule began.
+    failures bigint NOT NULL DEFAULT 0,
+    lease_owner bigint,
+    lease_token bigint NOT NULL DEFAULT 0,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (tenant, environment, id),
+    FOREIGN KEY (tenant, environment, endpoint_id) REFERENCES sk_tickets.endpoints (tenant, environment, id),
+    FOREIGN KEY (tenant, environment, event_id) REFERENCES sk_tickets.events (tenant, environment, id),
+    CHECK ((status = 'pending') = (next_attempt_at IS NOT NULL)),
+    CHECK ((status = 'pending') = (claimable_at IS NOT NULL)),
+    CHECK ((status = 'dead') = (reason IS NOT NULL)),
+    CHECK (status = 'pending' OR lease_owner IS NULL)
+);
+
+CREATE INDEX deliveries_status ON sk_tickets.deliveries (tenant, environment, status, id);
+CREATE INDEX deliveries_endpoint ON sk_tickets.deliveries (tenant, environment, endpoint_id, status, id);
+CREATE INDEX deliveries_dead_letters ON sk_tickets.deliveries (tenant, environment, id)
+    WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+-- Only what is pending, so that a claim costs the same whatever was delivered before. Workers serve all realms, so these
+-- two do not begin with one.
+CREATE INDEX deliveries_claimable ON sk_tickets.deliveries (claimable_at, id, tenant, environment)
+    WHERE status = 'pending';
+CREATE INDEX deliveries_leased ON sk_tickets.deliveries (lease_owner) WHERE lease_owner IS NOT NULL;
+
+CREATE TABLE sk_tickets.delivery_attempts (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    delivery_id uuid NOT NULL,
+    number bigint NOT NULL CHECK (number > 0),
+    at bigint NOT NULL,
+    status_code integer,
+    -- Bytes, though they are UTF-8: what a receiver answers may hold a NUL, which text cannot.
+    error bytea,
+    latency_ms bigint NOT NULL,
+    response bytea,
+    PRIMARY KEY (tenant, environment, delivery_id, number),
+    FOREIGN KEY (tenant, environment, delivery_id) REFERENCES sk_tickets.deliveries (tenant, environment, id)
+);
+
+-- Append-only for everyone; the application role has no such grant besides.
+CREATE FUNCTION sk_tickets.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON sk_tickets.thread_entries
+    FOR EACH ROW EXECUTE FUNCTION sk_tickets.refuse_change();
+CREATE TRIGGER no_truncate BEFORE TRUNCATE ON sk_tickets.thread_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION sk_tickets.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON sk_tickets.events
+    FOR EACH ROW EXECUTE FUNCTION sk_tickets.refuse_change();
+CREATE TRIGGER no_truncate BEFORE TRUNCATE ON sk_tickets.events
+    FOR EACH STATEMENT EXECUTE FUNCTION sk_tickets.refuse_change();

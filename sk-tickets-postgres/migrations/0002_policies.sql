@@ -1,0 +1,53 @@
+-- Who may see and do what. Row-level security is forced on every table, so it binds the owner too; what no policy lets
+-- through is not there.
+
+DO $$
+DECLARE
+    name text;
+    -- An absent setting is null, one left over from an earlier transaction is empty: both compare to nothing.
+    realm constant text := 'tenant = NULLIF(current_setting(''sk_tickets.tenant'', true), '''')::bigint'
+        || ' AND environment = NULLIF(current_setting(''sk_tickets.environment'', true), '''')::smallint';
+BEGIN
+    FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'sk_tickets'::regnamespace AND relkind = 'r' LOOP
+        EXECUTE format('ALTER TABLE sk_tickets.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
+    END LOOP;
+    FOREACH name IN ARRAY ARRAY['realms', 'claims', 'contacts', 'tickets', 'ticket_tags', 'thread_entries', 'events',
+                                'feed_pending', 'feed', 'endpoints', 'deliveries', 'delivery_attempts'] LOOP
+        EXECUTE format('CREATE POLICY realm ON sk_tickets.%I FOR ALL TO sk_tickets_app USING (%s) WITH CHECK (%s)',
+                       name, realm, realm);
+    END LOOP;
+END $$;
+
+GRANT USAGE ON SCHEMA sk_tickets TO sk_tickets_app, sk_tickets_worker, sk_tickets_directory;
+
+-- The application: one realm at a time. It has no way to tenants, settings and API keys but through functions.
+CREATE POLICY version ON sk_tickets.schema_version USING (true);
+GRANT SELECT ON sk_tickets.schema_version TO sk_tickets_app;
+GRANT SELECT, INSERT ON sk_tickets.claims, sk_tickets.contacts, sk_tickets.thread_entries, sk_tickets.events,
+    sk_tickets.feed TO sk_tickets_app;
+GRANT SELECT, INSERT, UPDATE ON sk_tickets.tickets, sk_tickets.endpoints, sk_tickets.deliveries TO sk_tickets_app;
+GRANT SELECT, INSERT, DELETE ON sk_tickets.ticket_tags, sk_tickets.feed_pending TO sk_tickets_app;
+GRANT SELECT, UPDATE (last_position, id_ahead_ms, id_behind_ms) ON sk_tickets.realms TO sk_tickets_app;
+GRANT SELECT ON sk_tickets.delivery_attempts TO sk_tickets_app;
+
+-- Workers: the outbox of all realms, and no more columns than it takes.
+CREATE POLICY worker ON sk_tickets.tenants FOR SELECT TO sk_tickets_worker USING (true);
+CREATE POLICY worker ON sk_tickets.events FOR SELECT TO sk_tickets_worker USING (true);
+CREATE POLICY worker ON sk_tickets.endpoints FOR ALL TO sk_tickets_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON sk_tickets.deliveries FOR ALL TO sk_tickets_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON sk_tickets.delivery_attempts FOR INSERT TO sk_tickets_worker WITH CHECK (true);
+GRANT SELECT ON sk_tickets.tenants TO sk_tickets_worker;
+GRANT SELECT (tenant, environment, id, payload) ON sk_tickets.events TO sk_tickets_worker;
+GRANT SELECT (tenant, environment, id, url, secret, failing_since), UPDATE (status, disabled_reason, failing_since)
+    ON sk_tickets.endpoints TO sk_tickets_worker;
+GRANT SELECT, UPDATE (status, reason, next_attempt_at, claimable_at, attempts, failures, lease_owner, lease_token)
+    ON sk_tickets.deliveries TO sk_tickets_worker;
+GRANT INSERT ON sk_tickets.delivery_attempts TO sk_tickets_worker;
+
+-- The directory: what is known before a realm is.
+CREATE POLICY directory ON sk_tickets.tenants FOR ALL TO sk_tickets_directory USING (true) WITH CHECK (true);
+CREATE POLICY directory ON sk_tickets.realms FOR ALL TO sk_tickets_directory USING (true) WITH CHECK (true);
+CREATE POLICY directory ON sk_tickets.api_keys FOR ALL TO sk_tickets_directory USING (true) WITH CHECK (true);
+CREATE POLICY directory ON sk_tickets.settings FOR ALL TO sk_tickets_directory USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT ON sk_tickets.tenants, sk_tickets.realms, sk_tickets.settings TO sk_tickets_directory;
+GRANT SELECT, INSERT, UPDATE (revoked_at, last_used_at) ON sk_tickets.api_keys TO sk_tickets_directory;

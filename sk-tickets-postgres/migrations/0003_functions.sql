@@ -1,0 +1,552 @@
+-- What takes more than one statement is a function, so that it is one round trip. Those that the application runs as
+-- itself enter the realm first and are bound by its policies. Those of the outbox and the directory are doors: they run
+-- as roles of their own, which have just what they need. Names are qualified everywhere: no search_path leads astray.
+
+CREATE FUNCTION sk_tickets.enter(p_tenant bigint, p_environment smallint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('sk_tickets.tenant', p_tenant::text, true),
+            set_config('sk_tickets.environment', p_environment::text, true);
+END $$;
+
+-- The smallest id that could have been made at a time.
+CREATE FUNCTION sk_tickets.id_floor(p_at bigint) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (lpad(to_hex(LEAST(GREATEST(p_at, 0), 281474976710655)), 12, '0') || repeat('0', 20))::uuid
+$$;
+
+-- The id of the delivery of an event to an endpoint, as the core derives it.
+CREATE FUNCTION sk_tickets.delivery_id(p_event uuid, p_endpoint uuid) RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT encode(
+        substring(uuid_send(p_event) FOR 6)
+            || substring(sha256(uuid_send(p_event) || uuid_send(p_endpoint)) FOR 10),
+        'hex')::uuid
+$$;
+
+-- Commits ------------------------------------------------------------------------------------------------------------
+--
+-- Locks are taken in one order, so that no two commits wait for each other: the key, the ticket, its contact, the
+-- realm, endpoints, deliveries.
+
+-- What a commit was decided on has changed: undoes it, the claim too.
+CREATE FUNCTION sk_tickets.stale() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'stale' USING ERRCODE = 'SKT01';
+END $$;
+
+-- Makes the pending deliveries of an endpoint dead, and any lease on them void. The caller holds the endpoint.
+CREATE FUNCTION sk_tickets.bury_pending(p_tenant bigint, p_environment smallint, p_endpoint uuid, p_reason text)
+RETURNS void LANGUAGE sql AS $$
+    UPDATE sk_tickets.deliveries
+    SET status = 'dead', reason = p_reason, next_attempt_at = NULL, claimable_at = NULL, lease_owner = NULL
+    WHERE tenant = p_tenant AND environment = p_environment AND endpoint_id = p_endpoint AND status = 'pending'
+$$;
+
+-- Adds events and their deliveries: to one endpoint, whatever it wants, or to all that want them. Answers if one is due.
+--
+-- The endpoints are locked FOR KEY SHARE, which waits for who holds one FOR UPDATE to disable or delete it, and then
+-- reads the row anew. So no delivery stays pending for an endpoint that was disabled meanwhile.
+CREATE FUNCTION sk_tickets.add_events(
+    p_tenant bigint, p_environment smallint, p_events jsonb, p_payloads bytea[], p_only uuid
+) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    due boolean;
+BEGIN
+    INSERT INTO sk_tickets.events (tenant, environment, id, event_type, ticket_id, ticket_version, at, payload)
+    SELECT p_tenant, p_environment, e.id, e.event_type, e.ticket_id, e.ticket_version, e.at, p_payloads[e.number]
+    FROM jsonb_to_recordset(p_events)
+        AS e (number integer, id uuid, event_type text, ticket_id uuid, ticket_version bigint, at bigint);
+
+    INSERT INTO sk_tickets.feed_pending (tenant, environment, event_id, ticket_id, ticket_version, at)
+    SELECT p_tenant, p_environment, e.id, e.ticket_id, e.ticket_version, e.at
+    FROM jsonb_to_recordset(p_events) AS e (id uuid, ticket_id uuid, ticket_version bigint, at bigint)
+    WHERE e.ticket_id IS NOT NULL;
+
+    WITH event AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(p_events) AS e (id uuid, event_type text, ticket_id uuid, at bigint)
+    ), endpoint AS MATERIALIZED (
+        SELECT id, events, status FROM sk_tickets.endpoints
+        WHERE tenant = p_tenant AND environment = p_environment AND deleted_at IS NULL
+          AND (id = p_only
+               OR (p_only IS NULL AND ('*' = ANY (events) OR events && ARRAY(SELECT event.event_type FROM event))))
+        ORDER BY id FOR KEY SHARE
+    ), made AS (
+        INSERT INTO sk_tickets.deliveries (tenant, environment, id, endpoint_id, event_id, event_type, ticket_id, status,
+                                           reason, next_attempt_at, claimable_at, created_at)
+        SELECT p_tenant, p_environment, sk_tickets.delivery_id(event.id, endpoint.id), endpoint.id, event.id,
+               event.event_type, event.ticket_id,
+               CASE endpoint.status WHEN 'enabled' THEN 'pending' ELSE 'dead' END,
+               CASE endpoint.status WHEN 'enabled' THEN NULL ELSE 'endpoint_disabled' END,
+               CASE endpoint.status WHEN 'enabled' THEN event.at END,
+               CASE endpoint.status WHEN 'enabled' THEN event.at END,
+               event.at
+        FROM endpoint JOIN event
+            ON endpoint.id = p_only OR '*' = ANY (endpoint.events) OR event.event_type = ANY (endpoint.events)
+        RETURNING deliveries.status
+    )
+    SELECT coalesce(bool_or(made.status = 'pending'), false) INTO due FROM made;
+    RETURN due;
+END $$;
+
+CREATE FUNCTION sk_tickets.change_ticket(p_tenant bigint, p_environment smallint, p_change jsonb, p_payloads bytea[])
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    t sk_tickets.tickets := jsonb_populate_record(NULL::sk_tickets.tickets, p_change->'ticket');
+    tags_before text[] := '{}';
+    ahead bigint;
+BEGIN
+    IF p_change->>'expect' IS NULL THEN
+        INSERT INTO sk_tickets.tickets SELECT t.* ON CONFLICT ON CONSTRAINT tickets_key DO NOTHING;
+        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+    ELSE
+        SELECT tags INTO tags_before FROM sk_tickets.tickets
+        WHERE tenant = p_tenant AND environment = p_environment AND id = t.id FOR NO KEY UPDATE;
+        UPDATE sk_tickets.tickets
+        SET version = t.version, subject = t.subject, status = t.status, priority = t.priority, source = t.source,
+            topic = t.topic, queue = t.queue, queued_at = t.queued_at, owner_id = t.owner_id,
+            contact_id = t.contact_id, call_id = t.call_id, tags = t.tags, metadata = t.metadata,
+            resolution_note = t.resolution_note, reopen_count = t.reopen_count, follow_up_of = t.follow_up_of,
+            sla = t.sla, created_at = t.created_at, updated_at = t.updated_at,
+            first_resolved_at = t.first_resolved_at, resolved_at = t.resolved_at, closed_at = t.closed_at
+        WHERE tenant = p_tenant AND environment = p_environment AND id = t.id
+          AND version = (p_change->>'expect')::bigint;
+        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+    END IF;
+
+    IF t.tags <> tags_before THEN
+        DELETE FROM sk_tickets.ticket_tags
+        WHERE tenant = p_tenant AND environment = p_environment AND ticket_id = t.id
+          AND tag = ANY (tags_before) AND tag <> ALL (t.tags);
+        INSERT INTO sk_tickets.ticket_tags (tenant, environment, tag, ticket_id)
+        SELECT p_tenant, p_environment, tag, t.id FROM unnest(t.tags) AS tag
+        ON CONFLICT ON CONSTRAINT ticket_tags_key DO NOTHING;
+    END IF;
+
+    IF p_change->>'contact' IS NOT NULL THEN
+        -- Whichever of its handles is taken.
+        INSERT INTO sk_tickets.contacts
+        SELECT * FROM jsonb_populate_record(NULL::sk_tickets.contacts, p_change->'contact')
+        ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+    END IF;
+
+    ahead := (p_change->>'id_ahead_ms')::bigint;
+    IF p_change->>'expect' IS NULL AND ahead <> 0 THEN
+        UPDATE sk_tickets.realms
+        SET id_ahead_ms = GREATEST(id_ahead_ms, ahead), id_behind_ms = GREATEST(id_behind_ms, -ahead)
+        WHERE tenant = p_tenant AND environment = p_environment AND (id_ahead_ms < ahead OR id_behind_ms < -ahead);
+    END IF;
+
+    INSERT INTO sk_tickets.thread_entries (tenant, environment, ticket_id, sequence, id, visibility, actor, body,
+                                           evidence, detail, created_at)
+    SELECT p_tenant, p_environment, e.ticket_id, e.sequence, e.id, e.visibility, e.actor, e.body, e.evidence, e.detail,
+           e.created_at
+    FROM jsonb_populate_recordset(NULL::sk_tickets.thread_entries, p_change->'entries') AS e;
+
+    IF jsonb_array_length(p_change->'events') = 0 THEN RETURN false; END IF;
+    RETURN sk_tickets.add_events(p_tenant, p_environment, p_change->'events', p_payloads, NULL);
+END $$;
+
+CREATE FUNCTION sk_tickets.change_endpoint(
+    p_tenant bigint, p_environment smallint, p_at bigint, p_change jsonb, p_payloads bytea[]
+) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v_id uuid := p_change->>'id';
+    current sk_tickets.endpoints;
+    after sk_tickets.endpoints;
+BEGIN
+    IF p_change->>'action' = 'create' THEN
+        -- Two at once would both find room for the last one.
+        PERFORM FROM sk_tickets.realms WHERE tenant = p_tenant AND environment = p_environment FOR NO KEY UPDATE;
+        IF (SELECT count(*) FROM sk_tickets.endpoints
+            WHERE tenant = p_tenant AND environment = p_environment AND deleted_at IS NULL)
+            >= (p_change->>'limit')::bigint
+        THEN
+            PERFORM sk_tickets.stale();
+        END IF;
+        INSERT INTO sk_tickets.endpoints
+        SELECT * FROM jsonb_populate_record(NULL::sk_tickets.endpoints, p_change->'endpoint')
+        ON CONFLICT ON CONSTRAINT endpoints_key DO NOTHING;
+        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+        RETURN false;
+    END IF;
+
+    IF p_change->>'action' = 'ping' THEN
+        PERFORM FROM sk_tickets.endpoints
+        WHERE tenant = p_tenant AND environment = p_environment AND id = v_id AND deleted_at IS NULL FOR KEY SHARE;
+        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+        RETURN sk_tickets.add_events(p_tenant, p_environment, p_change->'events', p_payloads, v_id);
+    END IF;
+
+    -- FOR UPDATE, so that commits that fan out to it wait: see add_events.
+    SELECT * INTO current FROM sk_tickets.endpoints
+    WHERE tenant = p_tenant AND environment = p_environment AND id = v_id AND deleted_at IS NULL FOR UPDATE;
+    IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+
+    IF p_change->>'action' = 'delete' THEN
+        UPDATE sk_tickets.endpoints SET deleted_at = p_at
+        WHERE tenant = p_tenant AND environment = p_environment AND id = v_id;
+        UPDATE sk_tickets.deliveries SET reason = 'endpoint_deleted'
+        WHERE tenant = p_tenant AND environment = p_environment AND endpoint_id = v_id
+          AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+        PERFORM sk_tickets.bury_pending(p_tenant, p_environment, v_id, 'endpoint_deleted');
+        RETURN false;
+    END IF;
+
+    -- What is not named in the change, the workers' own column above all, stays as it is.
+    IF jsonb_populate_record(current, p_change->'before') IS DISTINCT FROM current THEN
+        PERFORM sk_tickets.stale();
+    END IF;
+    after := jsonb_populate_record(current, p_change->'after');
+    IF current.status = 'disabled' AND after.status = 'enabled' THEN after.failing_since := NULL; END IF;
+    UPDATE sk_tickets.endpoints
+    SET url = after.url, description = after.description, events = after.events, status = after.status,
+        disabled_reason = after.disabled_reason, failing_since = after.failing_since,
+        created_at = after.created_at, secret = after.secret
+    WHERE tenant = p_tenant AND environment = p_environment AND id = v_id;
+    IF after.status = 'disabled' THEN
+        PERFORM sk_tickets.bury_pending(p_tenant, p_environment, v_id, 'endpoint_disabled');
+    END IF;
+    RETURN false;
+END $$;
+
+CREATE FUNCTION sk_tickets.change_delivery(p_tenant bigint, p_environment smallint, p_at bigint, p_change jsonb)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v_id uuid := p_change->>'id';
+BEGIN
+    IF p_change->>'action' = 'discard' THEN
+        UPDATE sk_tickets.deliveries SET reason = 'discarded'
+        WHERE tenant = p_tenant AND environment = p_environment AND id = v_id
+          AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+        RETURN false;
+    END IF;
+
+    -- Nor may it become pending for an endpoint that is disabled or deleted meanwhile.
+    PERFORM FROM sk_tickets.endpoints AS e
+    WHERE e.tenant = p_tenant AND e.environment = p_environment AND e.status = 'enabled' AND e.deleted_at IS NULL
+      AND e.id = (SELECT d.endpoint_id FROM sk_tickets.deliveries AS d
+                  WHERE d.tenant = p_tenant AND d.environment = p_environment AND d.id = v_id)
+    FOR KEY SHARE;
+    IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+    UPDATE sk_tickets.deliveries
+    SET status = 'pending', reason = NULL, next_attempt_at = p_at, claimable_at = p_at, failures = 0
+    WHERE tenant = p_tenant AND environment = p_environment AND id = v_id
+      AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+    IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+    RETURN true;
+END $$;
+
+-- Stores a commit. The outcome is `done`, `due` (done, and a delivery can be due), `stale`, or `recorded` with what is
+-- recorded of the key.
+CREATE FUNCTION sk_tickets.commit(
+    p_tenant bigint, p_environment smallint, p_at bigint, p_key text, p_fingerprint bytea, p_status integer,
+    p_location text, p_etag text, p_content_type text, p_body bytea, p_effect jsonb, p_payloads bytea[]
+) RETURNS TABLE (
+    outcome text, fingerprint bytea, status integer, location text, etag text, content_type text, body bytea
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    due boolean := false;
+BEGIN
+    PERFORM sk_tickets.enter(p_tenant, p_environment);
+    BEGIN
+        IF p_key IS NOT NULL THEN
+            -- Waits for a concurrent twin. If that one is stored, a statement of its own reads it: this one's snapshot
+            -- is too old to.
+            INSERT INTO sk_tickets.claims
+                (tenant, environment, key, fingerprint, status, location, etag, content_type, body, created_at)
+            VALUES (p_tenant, p_environment, p_key, p_fingerprint, p_status, p_location, p_etag, p_content_type, p_body,
+                    p_at)
+            ON CONFLICT ON CONSTRAINT claims_key DO NOTHING;
+            IF NOT FOUND THEN
+                RETURN QUERY
+                SELECT 'recorded'::text, c.fingerprint, c.status, c.location, c.etag, c.content_type, c.body
+                FROM sk_tickets.claims AS c
+                WHERE c.tenant = p_tenant AND c.environment = p_environment AND c.key = p_key;
+                RETURN;
+            END IF;
+        END IF;
+        CASE p_effect->>'kind'
+            WHEN 'none' THEN NULL;
+            WHEN 'ticket' THEN due := sk_tickets.change_ticket(p_tenant, p_environment, p_effect, p_payloads);
+            WHEN 'endpoint' THEN due := sk_tickets.change_endpoint(p_tenant, p_environment, p_at, p_effect, p_payloads);
+            WHEN 'delivery' THEN due := sk_tickets.change_delivery(p_tenant, p_environment, p_at, p_effect);
+        END CASE;
+    EXCEPTION WHEN SQLSTATE 'SKT01' THEN
+        RETURN QUERY SELECT 'stale'::text, NULL::bytea, NULL::integer, NULL::text, NULL::text, NULL::text, NULL::bytea;
+        RETURN;
+    END;
+    RETURN QUERY SELECT CASE WHEN due THEN 'due' ELSE 'done' END, NULL::bytea, NULL::integer, NULL::text, NULL::text,
+                        NULL::text, NULL::bytea;
+END $$;
+
+-- The feed -----------------------------------------------------------------------------------------------------------
+
+-- Gives the events that were committed their places. See feed.rs for why no place is ever filled late.
+CREATE FUNCTION sk_tickets.number_events(p_tenant bigint, p_environment smallint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_last bigint;
+    v_count bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM sk_tickets.feed_pending WHERE tenant = p_tenant AND environment = p_environment) THEN
+        RETURN;
+    END IF;
+    SELECT last_position INTO v_last FROM sk_tickets.realms
+    WHERE tenant = p_tenant AND environment = p_environment FOR NO KEY UPDATE;
+    -- A statement of its own: it sees all that was committed before the row above was ours.
+    WITH taken AS (
+        DELETE FROM sk_tickets.feed_pending WHERE tenant = p_tenant AND environment = p_environment
+        RETURNING event_id, ticket_id, ticket_version, at
+    ), ranked AS (
+        -- In order of time, but no event before an earlier one of its ticket, however clocks differ.
+        SELECT event_id, ticket_id, ticket_version,
+               max(at) OVER (PARTITION BY ticket_id ORDER BY ticket_version, event_id) AS no_sooner
+        FROM taken
+    ), placed AS (
+        INSERT INTO sk_tickets.feed (tenant, environment, position, event_id)
+        SELECT p_tenant, p_environment,
+               v_last + row_number() OVER (ORDER BY no_sooner, ticket_id, ticket_version, event_id), event_id
+        FROM ranked
+        RETURNING position
+    )
+    SELECT count(*) INTO v_count FROM placed;
+    UPDATE sk_tickets.realms SET last_position = v_last + v_count
+    WHERE tenant = p_tenant AND environment = p_environment;
+END $$;
+
+CREATE FUNCTION sk_tickets.event_page(
+    p_tenant bigint, p_environment smallint, p_after bigint, p_ascending boolean, p_limit bigint
+) RETURNS TABLE (
+    "position" bigint, id uuid, event_type text, ticket_id uuid, ticket_version bigint, at bigint, payload bytea
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM sk_tickets.enter(p_tenant, p_environment);
+    PERFORM sk_tickets.number_events(p_tenant, p_environment);
+    IF p_ascending THEN
+        RETURN QUERY
+        SELECT f.position, e.id, e.event_type, e.ticket_id, e.ticket_version, e.at, e.payload
+        FROM sk_tickets.feed AS f
+        JOIN sk_tickets.events AS e ON e.tenant = f.tenant AND e.environment = f.environment AND e.id = f.event_id
+        WHERE f.tenant = p_tenant AND f.environment = p_environment AND f.position > p_after
+        ORDER BY f.position ASC LIMIT p_limit;
+    ELSE
+        RETURN QUERY
+        SELECT f.position, e.id, e.event_type, e.ticket_id, e.ticket_version, e.at, e.payload
+        FROM sk_tickets.feed AS f
+        JOIN sk_tickets.events AS e ON e.tenant = f.tenant AND e.environment = f.environment AND e.id = f.event_id
+        WHERE f.tenant = p_tenant AND f.environment = p_environment AND f.position < p_after
+        ORDER BY f.position DESC LIMIT p_limit;
+    END IF;
+END $$;
+
+-- The outbox, across realms: run as the worker role ------------------------------------------------------------------
+
+CREATE FUNCTION sk_tickets.claim_due(p_worker bigint, p_now bigint, p_until bigint, p_limit bigint) RETURNS TABLE (
+    tenant bigint, tenant_name text, environment smallint, id uuid, token bigint, endpoint_id uuid, url text,
+    secret bytea, event_id uuid, payload bytea, attempts bigint, failures bigint
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH due AS (
+        -- due: begin
+        SELECT d.tenant, d.environment, d.id, d.claimable_at FROM sk_tickets.deliveries AS d
+        WHERE d.status = 'pending' AND d.claimable_at <= p_now
+        ORDER BY d.claimable_at, d.id, d.tenant, d.environment LIMIT p_limit
+        FOR NO KEY UPDATE SKIP LOCKED
+        -- due: end
+    ), leased AS (
+        UPDATE sk_tickets.deliveries AS d
+        SET lease_owner = p_worker, lease_token = d.lease_token + 1, claimable_at = p_until
+        FROM due WHERE d.tenant = due.tenant AND d.environment = due.environment AND d.id = due.id
+        RETURNING d.*, due.claimable_at AS was_due
+    )
+    SELECT l.tenant, t.name, l.environment, l.id, l.lease_token, l.endpoint_id, e.url, e.secret, l.event_id, v.payload,
+           l.attempts, l.failures
+    FROM leased AS l
+    JOIN sk_tickets.tenants AS t ON t.id = l.tenant
+    JOIN sk_tickets.endpoints AS e ON e.tenant = l.tenant AND e.environment = l.environment AND e.id = l.endpoint_id
+    JOIN sk_tickets.events AS v ON v.tenant = l.tenant AND v.environment = l.environment AND v.id = l.event_id
+    ORDER BY l.was_due, l.id;
+END $$;
+
+CREATE FUNCTION sk_tickets.renew_lease(
+    p_tenant bigint, p_environment smallint, p_id uuid, p_token bigint, p_until bigint
+) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE sk_tickets.deliveries SET claimable_at = p_until
+    WHERE tenant = p_tenant AND environment = p_environment AND id = p_id AND lease_token = p_token
+      AND lease_owner IS NOT NULL;
+    RETURN FOUND;
+END $$;
+
+-- Locks the endpoint, where it changes, before the delivery, as commits do.
+CREATE FUNCTION sk_tickets.settle(
+    p_tenant bigint, p_environment smallint, p_id uuid, p_token bigint, p_status text, p_reason text, p_due bigint,
+    p_failures bigint, p_disable boolean, p_number bigint, p_at bigint, p_status_code integer, p_error bytea,
+    p_latency_ms bigint, p_response bytea
+) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_endpoint uuid;
+    v_failing bigint;
+BEGIN
+    SELECT e.id, e.failing_since INTO v_endpoint, v_failing
+    FROM sk_tickets.deliveries AS d
+    JOIN sk_tickets.endpoints AS e ON e.tenant = d.tenant AND e.environment = d.environment AND e.id = d.endpoint_id
+    WHERE d.tenant = p_tenant AND d.environment = p_environment AND d.id = p_id AND d.lease_token = p_token
+      AND d.lease_owner IS NOT NULL;
+    IF NOT FOUND THEN RETURN false; END IF;
+
+    IF p_disable THEN
+        -- FOR UPDATE, so that commits that fan out to it wait.
+        PERFORM FROM sk_tickets.endpoints
+        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint FOR UPDATE;
+        UPDATE sk_tickets.endpoints
+        SET status = 'disabled', disabled_reason = 'gone', failing_since = coalesce(failing_since, p_at)
+        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint;
+    ELSIF p_failures = 0 AND v_failing IS NOT NULL THEN
+        UPDATE sk_tickets.endpoints SET failing_since = NULL
+        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint;
+    ELSIF p_failures > 0 AND v_failing IS NULL THEN
+        UPDATE sk_tickets.endpoints SET failing_since = coalesce(failing_since, p_at)
+        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint;
+    END IF;
+
+    -- The lease is checked by the statement that ends it.
+    UPDATE sk_tickets.deliveries
+    SET status = p_status, reason = p_reason, next_attempt_at = p_due, claimable_at = p_due, attempts = attempts + 1,
+        failures = failures + p_failures, lease_owner = NULL
+    WHERE tenant = p_tenant AND environment = p_environment AND id = p_id AND lease_token = p_token
+      AND lease_owner IS NOT NULL;
+    IF NOT FOUND THEN RAISE EXCEPTION 'lease lost' USING ERRCODE = 'SKT01'; END IF;
+    INSERT INTO sk_tickets.delivery_attempts
+        (tenant, environment, delivery_id, number, at, status_code, error, latency_ms, response)
+    VALUES (p_tenant, p_environment, p_id, p_number, p_at, p_status_code, p_error, p_latency_ms, p_response);
+    IF p_disable THEN
+        PERFORM sk_tickets.bury_pending(p_tenant, p_environment, v_endpoint, 'endpoint_disabled');
+    END IF;
+    RETURN true;
+EXCEPTION WHEN SQLSTATE 'SKT01' THEN
+    RETURN false;
+END $$;
+
+-- Skips what is locked: whoever holds it ends the lease too. Null stands for every worker.
+CREATE FUNCTION sk_tickets.release_leases(p_worker bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    WITH held AS (
+        SELECT d.tenant, d.environment, d.id FROM sk_tickets.deliveries AS d
+        WHERE d.lease_owner = p_worker FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE sk_tickets.deliveries AS d SET claimable_at = d.next_attempt_at, lease_owner = NULL
+    FROM held WHERE d.tenant = held.tenant AND d.environment = held.environment AND d.id = held.id;
+END $$;
+
+CREATE FUNCTION sk_tickets.next_due() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT min(claimable_at) FROM sk_tickets.deliveries WHERE status = 'pending');
+END $$;
+
+-- The directory: run as a role of its own ----------------------------------------------------------------------------
+
+CREATE FUNCTION sk_tickets.tenant_find(p_name text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT id FROM sk_tickets.tenants WHERE name = p_name);
+END $$;
+
+CREATE FUNCTION sk_tickets.tenant_ensure(p_name text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_id bigint := (SELECT id FROM sk_tickets.tenants WHERE name = p_name);
+BEGIN
+    IF v_id IS NULL THEN
+        INSERT INTO sk_tickets.tenants (name) VALUES (p_name) ON CONFLICT (name) DO NOTHING;
+        SELECT id INTO v_id FROM sk_tickets.tenants WHERE name = p_name;
+        INSERT INTO sk_tickets.realms (tenant, environment) VALUES (v_id, 0), (v_id, 1)
+        ON CONFLICT (tenant, environment) DO NOTHING;
+    END IF;
+    RETURN v_id;
+END $$;
+
+CREATE FUNCTION sk_tickets.api_key_create(
+    p_tenant text, p_environment smallint, p_id uuid, p_hash bytea, p_name text, p_scopes text[], p_created_at bigint,
+    p_expires_at bigint, p_revoked_at bigint, p_last_used_at bigint
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO sk_tickets.api_keys
+        (tenant, environment, id, hash, name, scopes, created_at, expires_at, revoked_at, last_used_at)
+    VALUES (sk_tickets.tenant_ensure(p_tenant), p_environment, p_id, p_hash, p_name, p_scopes, p_created_at, p_expires_at,
+            p_revoked_at, p_last_used_at);
+END $$;
+
+-- Every key or, with a hash, the one that has it. The hashes themselves do not come out.
+CREATE FUNCTION sk_tickets.api_keys(p_hash bytea) RETURNS TABLE (
+    tenant bigint, tenant_name text, environment smallint, id uuid, name text, scopes text[], created_at bigint,
+    expires_at bigint, revoked_at bigint, last_used_at bigint
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    IF p_hash IS NULL THEN
+        RETURN QUERY
+        SELECT k.tenant, t.name, k.environment, k.id, k.name, k.scopes, k.created_at, k.expires_at, k.revoked_at,
+               k.last_used_at
+        FROM sk_tickets.api_keys AS k JOIN sk_tickets.tenants AS t ON t.id = k.tenant ORDER BY k.id;
+    ELSE
+        RETURN QUERY
+        SELECT k.tenant, t.name, k.environment, k.id, k.name, k.scopes, k.created_at, k.expires_at, k.revoked_at,
+               k.last_used_at
+        FROM sk_tickets.api_keys AS k JOIN sk_tickets.tenants AS t ON t.id = k.tenant WHERE k.hash = p_hash;
+    END IF;
+END $$;
+
+CREATE FUNCTION sk_tickets.api_key_revoke(p_id uuid, p_at bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE sk_tickets.api_keys SET revoked_at = p_at WHERE id = p_id AND revoked_at IS NULL;
+    RETURN FOUND;
+END $$;
+
+CREATE FUNCTION sk_tickets.api_key_used(p_id uuid, p_at bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE sk_tickets.api_keys SET last_used_at = p_at
+    WHERE id = p_id AND (last_used_at IS NULL OR last_used_at < p_at);
+END $$;
+
+CREATE FUNCTION sk_tickets.cursor_key(p_candidate bytea) RETURNS bytea
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_kept bytea := (SELECT value FROM sk_tickets.settings WHERE name = 'cursor_key');
+BEGIN
+    IF v_kept IS NULL THEN
+        INSERT INTO sk_tickets.settings (name, value) VALUES ('cursor_key', p_candidate) ON CONFLICT (name) DO NOTHING;
+        SELECT value INTO v_kept FROM sk_tickets.settings WHERE name = 'cursor_key';
+    END IF;
+    RETURN v_kept;
+END $$;
+
+-- Functions are everyone's until they are taken away.
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA sk_tickets FROM PUBLIC;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sk_tickets TO sk_tickets_app;
+GRANT EXECUTE ON FUNCTION sk_tickets.bury_pending TO sk_tickets_worker;
+GRANT EXECUTE ON FUNCTION sk_tickets.tenant_ensure TO sk_tickets_directory;
+
+-- A function's new owner needs CREATE where it is, for that moment.
+GRANT CREATE ON SCHEMA sk_tickets TO sk_tickets_worker, sk_tickets_directory;
+ALTER FUNCTION sk_tickets.claim_due OWNER TO sk_tickets_worker;
+ALTER FUNCTION sk_tickets.renew_lease OWNER TO sk_tickets_worker;
+ALTER FUNCTION sk_tickets.settle OWNER TO sk_tickets_worker;
+ALTER FUNCTION sk_tickets.release_leases OWNER TO sk_tickets_worker;
+ALTER FUNCTION sk_tickets.next_due OWNER TO sk_tickets_worker;
+ALTER FUNCTION sk_tickets.tenant_find OWNER TO sk_tickets_directory;
+ALTER FUNCTION sk_tickets.tenant_ensure OWNER TO sk_tickets_directory;
+ALTER FUNCTION sk_tickets.api_key_create OWNER TO sk_tickets_directory;
+ALTER FUNCTION sk_tickets.api_keys OWNER TO sk_tickets_directory;
+ALTER FUNCTION sk_tickets.api_key_revoke OWNER TO sk_tickets_directory;
+ALTER FUNCTION sk_tickets.api_key_used OWNER TO sk_tickets_directory;
+ALTER FUNCTION sk_tickets.cursor_key OWNER TO sk_tickets_directory;
+REVOKE CREATE ON SCHEMA sk_tickets FROM sk_tickets_worker, sk_tickets_directory;

@@ -1,0 +1,92 @@
+//! Whether a database can be used safely.
+
+use sk_tickets_core::store;
+use sqlx::{Connection, PgConnection};
+
+use crate::{
+    connect,
+    error::{Fault, Result},
+    migrate::{latest, version},
+};
+
+/// What speaks against serving from the database at `url`, in words; nothing, if all is well.
+///
+/// It looks with the role that serving would have: given the owner's URL, the application role. A store is not opened
+/// while this finds anything.
+///
+/// # Errors
+/// If the database cannot be reached or asked.
+pub async fn check(url: &str) -> store::Result<Vec<String>> {
+    let look = async {
+        let mut connection = connect::connect(url).await?;
+        if is_owner(&mut connection).await? && version(&mut connection).await?.is_some() {
+            connect::assume(&mut connection).await?;
+        }
+        let findings = findings(&mut connection).await?;
+        // All was asked; a farewell that fails changes nothing.
+        let _ = connection.close().await;
+        Ok(findings)
+    };
+    look.await.map_err(|fault: Fault| fault.during("check the database"))
+}
+
+/// Whether the role owns the schema, or would if it made it.
+pub(crate) async fn is_owner(connection: &mut PgConnection) -> Result<bool> {
+    Ok(sqlx::query_scalar(
+        "SELECT coalesce((SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'sk_tickets'), true)",
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// What speaks against serving with the role in effect.
+pub(crate) async fn findings(connection: &mut PgConnection) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    match version(connection).await? {
+        None => {
+            findings.push("there is no schema that this role may use: migrate with the owner's URL".to_owned());
+            return Ok(findings);
+        }
+        Some(found) if found > latest() => {
+            findings.push(format!("the schema has version {found}, newer than {}: upgrade this program", latest()));
+        }
+        Some(found) if found < latest() => {
+            findings.push(format!("the schema has version {found}, older than {}: migrate", latest()));
+        }
+        Some(_) => {}
+    }
+    for question in QUESTIONS {
+        let answers: Vec<String> = sqlx::query_scalar(*question).fetch_all(&mut *connection).await?;
+        findings.extend(answers);
+    }
+    Ok(findings)
+}
+
+/// Each answers a row for each fault it finds.
+const QUESTIONS: &[&str] = &[
+    "SELECT 'Postgres ' || current_setting('server_version') || ' is too old: 15 or later is needed'
+     WHERE current_setting('server_version_num')::int < 150000",
+    "SELECT format('role %s is a superuser, whom row-level security does not bind', rolname)
+     FROM pg_roles
+     WHERE rolsuper AND (rolname = current_user OR rolname IN ('sk_tickets_worker', 'sk_tickets_directory'))",
+    "SELECT format('role %s has BYPASSRLS', rolname) FROM pg_roles
+     WHERE rolbypassrls AND (rolname = current_user OR rolname IN ('sk_tickets_worker', 'sk_tickets_directory'))",
+    "SELECT format('role %s owns table %s and could lift its row-level security', current_user, relname)
+     FROM pg_class
+     WHERE relnamespace = to_regnamespace('sk_tickets')::oid AND relkind IN ('r', 'p')
+       AND pg_has_role(relowner, 'USAGE')
+     ORDER BY relname",
+    "SELECT format('role %s has the rights of %s, which sees all realms', current_user, rolname)
+     FROM pg_roles WHERE rolname IN ('sk_tickets_worker', 'sk_tickets_directory') AND pg_has_role(oid, 'USAGE')
+       AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+     ORDER BY rolname",
+    "SELECT format('table %s has no forced row-level security', relname) FROM pg_class
+     WHERE relnamespace = to_regnamespace('sk_tickets')::oid AND relkind IN ('r', 'p')
+       AND NOT (relrowsecurity AND relforcerowsecurity)
+     ORDER BY relname",
+    "SELECT format('policy %s on table %s is not ours and may show other realms', policyname, tablename)
+     FROM pg_policies
+     WHERE schemaname = 'sk_tickets' AND roles && '{public, sk_tickets_app}'::name[]
+       AND (policyname, tablename) <> ('version', 'schema_version') AND policyname <> 'realm'
+     ORDER BY tablename, policyname",
+];

@@ -1,0 +1,270 @@
+//! Commits as the database's own function takes them.
+//!
+//! What is text is one JSON value, whose names are those of columns; what is bytes is bound beside it.
+
+use serde_json::{Value, json};
+use sk_tickets_core::{
+    limits::ENDPOINTS_MAX,
+    model::{
+        contact::Contact,
+        endpoint::{DisabledReason, Endpoint},
+        event::Event,
+        thread::ThreadEntry,
+        ticket::{Ticket, Version},
+    },
+    platform::{
+        id::{Id, IdKind},
+        idempotency::{Claim, StoredResponse},
+        time::Timestamp,
+    },
+    store::{Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, TicketChange},
+};
+use sqlx::PgPool;
+
+use crate::{
+    columns::{Columns, number_of, rank},
+    error::{Fault, Result},
+    realms::RealmNumber,
+    row,
+    statement::uuid,
+};
+
+/// What became of a commit, and whether a delivery can be due because of it.
+pub(crate) struct Applied {
+    pub(crate) outcome: CommitOutcome,
+    pub(crate) due: bool,
+}
+
+/// Stores a commit, in one round trip.
+pub(crate) async fn apply(pool: &PgPool, realm: RealmNumber, commit: &Commit) -> Result<Applied> {
+    let (claim, response) = match commit.claim() {
+        Some((claim, response)) => (Some(claim), Some(response)),
+        None => (None, None),
+    };
+    let (effect, events) = effect(realm, commit.effect())?;
+    let payloads: Vec<&[u8]> = events.iter().map(|event| event.payload.as_slice()).collect();
+    let row = sqlx::query(
+        "SELECT outcome, fingerprint, status, location, etag, content_type, body
+         FROM sk_tickets.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12)",
+    )
+    .bind(realm.tenant)
+    .bind(number_of(realm.environment))
+    .bind(commit.at().as_millis())
+    .bind(claim.map(|claim| claim.key.as_str()))
+    .bind(claim.map(|claim| claim.fingerprint.0))
+    .bind(response.map(|response| i32::from(response.status)))
+    .bind(response.and_then(|response| response.location.as_deref()))
+    .bind(response.and_then(|response| response.etag.as_deref()))
+    .bind(response.and_then(|response| response.content_type.as_deref()))
+    .bind(response.map(|response| response.body.as_slice()))
+    .bind(serde_json::to_string(&effect)?)
+    .bind(payloads)
+    .fetch_optional(pool)
+    .await?
+    .ok_or(Fault::Broken("a key is recorded and cannot be found"))?;
+
+    let mut columns = Columns::of(&row);
+    let outcome: &str = columns.plain()?;
+    let due = outcome == "due";
+    let outcome = match (outcome, claim) {
+        ("done" | "due", _) => CommitOutcome::Applied,
+        ("stale", _) => CommitOutcome::Stale,
+        ("recorded", Some(claim)) => repeated(claim, &mut columns)?,
+        _ => return Err(Fault::Broken("the outcome of a commit is unknown to this version")),
+    };
+    Ok(Applied { outcome, due })
+}
+
+fn repeated(claim: &Claim, columns: &mut Columns<'_>) -> Result<CommitOutcome> {
+    let recorded = row::recorded(columns)?;
+    let response: StoredResponse = recorded.response;
+    Ok(if recorded.fingerprint == claim.fingerprint {
+        CommitOutcome::Replayed(response)
+    } else {
+        CommitOutcome::KeyReused
+    })
+}
+
+/// What to change, and the events whose payloads go beside it.
+fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
+    Ok(match effect {
+        Effect::None => (json!({ "kind": "none" }), &[]),
+        Effect::Ticket(change) => (ticket_change(realm, change)?, &change.events),
+        Effect::Endpoint(change) => match &**change {
+            EndpointChange::Create(endpoint) => {
+                let mut created = self::endpoint(endpoint);
+                place(realm, &mut created);
+                created["failing_since"] = json!(endpoint.failing_since.map(Timestamp::as_millis));
+                let change = json!({
+                    "kind": "endpoint", "action": "create", "endpoint": created, "limit": ENDPOINTS_MAX,
+                });
+                (change, &[])
+            }
+            EndpointChange::Update { before, after } => {
+                let (before, after) = (self::endpoint(before), self::endpoint(after));
+                let change = json!({
+                    "kind": "endpoint", "action": "update", "id": before["id"], "before": before, "after": after,
+                });
+                (change, &[])
+            }
+            EndpointChange::Delete(id) => (json!({ "kind": "endpoint", "action": "delete", "id": self::id(*id) }), &[]),
+            EndpointChange::Ping(id, event) => {
+                let events = std::slice::from_ref(event);
+                let change = json!({
+                    "kind": "endpoint", "action": "ping", "id": self::id(*id), "events": self::events(events)?,
+                });
+                (change, events)
+            }
+        },
+        Effect::Delivery(DeliveryChange::Replay(id)) => {
+            (json!({ "kind": "delivery", "action": "replay", "id": self::id(*id) }), &[])
+        }
+        Effect::Delivery(DeliveryChange::Discard(id)) => {
+            (json!({ "kind": "delivery", "action": "discard", "id": self::id(*id) }), &[])
+        }
+    })
+}
+
+fn ticket_change(realm: RealmNumber, change: &TicketChange) -> Result<Value> {
+    let TicketChange { expect, ticket, contact, entries, events } = change;
+    let expect = match expect {
+        Expectation::Absent => None,
+        Expectation::Version(Version(version)) => Some(i64::try_from(*version)?),
+    };
+    let mut contact = contact.as_ref().map(self::contact);
+    if let Some(contact) = &mut contact {
+        place(realm, contact);
+    }
+    Ok(json!({
+        "kind": "ticket",
+        "expect": expect,
+        "ticket": self::ticket(realm, ticket)?,
+        "id_ahead_ms": ticket.id.timestamp().as_millis() - ticket.created_at.as_millis(),
+        "contact": contact,
+        "entries": entries.iter().map(entry).collect::<Result<Vec<_>>>()?,
+        "events": self::events(events)?,
+    }))
+}
+
+/// Adds the columns that every key begins with.
+fn place(realm: RealmNumber, row: &mut Value) {
+    row["tenant"] = json!(realm.tenant);
+    row["environment"] = json!(number_of(realm.environment));
+}
+
+fn id<K: IdKind>(id: Id<K>) -> String {
+    uuid(id).to_string()
+}
+
+/// Bytes as Postgres writes them.
+fn bytes(bytes: &[u8]) -> String {
+    bytes.iter().fold("\\x".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn ticket(realm: RealmNumber, ticket: &Ticket) -> Result<Value> {
+    let Ticket {
+        id,
+        environment: _,
+        version,
+        subject,
+        status,
+        priority,
+        source,
+        topic,
+        queue,
+        queued_at,
+        owner_id,
+        contact_id,
+        call_id,
+        tags,
+        metadata,
+        resolution_note,
+        reopen_count,
+        follow_up_of,
+        sla,
+        created_at,
+        updated_at,
+        first_resolved_at,
+        resolved_at,
+        closed_at,
+    } = ticket;
+    Ok(json!({
+        "tenant": realm.tenant,
+        "environment": number_of(realm.environment),
+        "id": self::id(*id),
+        "version": i64::try_from(version.0)?,
+        "subject": subject,
+        "status": status.as_str(),
+        "priority": rank(*priority),
+        "source": source.as_str(),
+        "topic": topic,
+        "queue": queue,
+        "queued_at": queued_at.map(Timestamp::as_millis),
+        "owner_id": owner_id.map(|owner| owner.to_string()),
+        "contact_id": contact_id.map(self::id),
+        "call_id": call_id.map(self::id),
+        "tags": tags,
+        "metadata": metadata,
+        "resolution_note": resolution_note,
+        "reopen_count": reopen_count,
+        "follow_up_of": follow_up_of.map(self::id),
+        "sla": sla,
+        "created_at": created_at.as_millis(),
+        "updated_at": updated_at.as_millis(),
+        "first_resolved_at": first_resolved_at.map(Timestamp::as_millis),
+        "resolved_at": resolved_at.map(Timestamp::as_millis),
+        "closed_at": closed_at.map(Timestamp::as_millis),
+    }))
+}
+
+fn contact(contact: &Contact) -> Value {
+    let Contact { id, name, email, phone, created_at } = contact;
+    json!({ "id": self::id(*id), "name": name, "email": email, "phone": phone, "created_at": created_at.as_millis() })
+}
+
+fn entry(entry: &ThreadEntry) -> Result<Value> {
+    let ThreadEntry { id, ticket_id, sequence, visibility, actor, body, evidence, created_at, detail } = entry;
+    Ok(json!({
+        "id": self::id(*id),
+        "ticket_id": self::id(*ticket_id),
+        "sequence": i64::try_from(*sequence)?,
+        "visibility": visibility.as_str(),
+        "actor": actor,
+        "body": body,
+        "evidence": evidence,
+        "created_at": created_at.as_millis(),
+        "detail": detail,
+    }))
+}
+
+/// Events without their payloads, each with the number of the payload that is its own.
+fn events(events: &[Event]) -> Result<Vec<Value>> {
+    let event = |(index, event): (usize, &Event)| {
+        let Event { id, event_type, ticket_id, ticket_version, at, payload: _ } = event;
+        Ok(json!({
+            "number": index + 1,
+            "id": self::id(*id),
+            "event_type": event_type.as_str(),
+            "ticket_id": ticket_id.map(self::id),
+            "ticket_version": ticket_version.map(|version| i64::try_from(version.0)).transpose()?,
+            "at": at.as_millis(),
+        }))
+    };
+    events.iter().enumerate().map(event).collect()
+}
+
+/// An endpoint without the column that belongs to the workers.
+fn endpoint(endpoint: &Endpoint) -> Value {
+    let Endpoint { id, url, description, events, status, disabled_reason, failing_since: _, created_at, secret } =
+        endpoint;
+    json!({
+        "id": self::id(*id),
+        "url": url,
+        "description": description,
+        "events": events,
+        "status": status.as_str(),
+        "disabled_reason": disabled_reason.map(DisabledReason::as_str),
+        "created_at": created_at.as_millis(),
+        "secret": bytes(secret.as_bytes()),
+    })
+}

@@ -1,0 +1,206 @@
+//! The SQL of lists, assembled from fixed fragments for the filters that are set. What callers give is always bound.
+//!
+//! **Invariant:** for each filter there is an index that gives its rows in the order of pages, so that a page costs the
+//! same at any depth. A condition that is not asked for is not in the text (there is no `$1 IS NULL OR …`), and every
+//! operator in the text is leakproof, so that it may use an index under row-level security.
+
+use std::fmt::Write;
+
+use sk_tickets_core::{
+    model::{
+        delivery::{DeliveryFilter, DeliveryStatus},
+        id::TicketId,
+        page::Order,
+        ticket::{OwnerFilter, Status, TicketFilter},
+    },
+    platform::{
+        id::{DeliveryId, EndpointId},
+        time::Timestamp,
+    },
+    store::PageSpec,
+};
+
+use crate::{
+    columns::rank,
+    reader::{attempts_of_delivery, limit},
+    realms::RealmNumber,
+    row::{attempt_columns, delivery_columns, endpoint_columns, ticket_columns},
+    statement::{Query, Value, id, in_realm, text},
+};
+
+const fn direction(order: Order) -> &'static str {
+    match order {
+        Order::Asc => "ASC",
+        Order::Desc => "DESC",
+    }
+}
+
+/// Which way the next page lies.
+const fn beyond(order: Order) -> &'static str {
+    match order {
+        Order::Asc => ">",
+        Order::Desc => "<",
+    }
+}
+
+/// The first rows of any of the branches, in order of id. Each branch comes in that order, no longer than the whole.
+fn first_of(branches: &[String], order: Order, limit: &str) -> String {
+    let tail = format!("ORDER BY id {} LIMIT {limit}", direction(order));
+    match branches {
+        [one] => format!("{one} {tail}"),
+        many => {
+            let many: Vec<_> = many.iter().map(|branch| format!("({branch} {tail})")).collect();
+            format!("{} {tail}", many.join(" UNION ALL "))
+        }
+    }
+}
+
+/// A page of tickets.
+pub(crate) fn tickets(realm: RealmNumber, filter: &TicketFilter, page: PageSpec<TicketId>) -> Query {
+    let TicketFilter { status, queue, owner, contact_id, topic, priority, tag, source, created_after, created_before } =
+        filter;
+    let mut query = Query::on(realm);
+    let mut conditions =
+        " FROM sk_tickets.tickets WHERE tenant = realm.tenant AND environment = realm.environment".to_owned();
+    if let Some(after) = page.after {
+        let _ = write!(conditions, " AND id {} {}", beyond(page.order), query.bind(id(after)));
+    }
+    let span = span(&mut query, &mut conditions, *created_after, *created_before);
+
+    let owner_id = match owner {
+        Some(OwnerFilter::Owner(owner)) => Some(Value::Text(owner.to_string())),
+        Some(OwnerFilter::Nobody) => {
+            conditions += " AND owner_id IS NULL";
+            None
+        }
+        None => None,
+    };
+    for (column, value) in [
+        ("owner_id", owner_id),
+        ("contact_id", contact_id.map(id)),
+        ("topic", topic.as_deref().map(text)),
+        ("queue", queue.as_deref().map(text)),
+        ("source", source.map(|source| text(source.as_str()))),
+        ("priority", priority.map(|priority| Value::Small(rank(priority)))),
+    ] {
+        if let Some(value) = value {
+            let _ = write!(conditions, " AND {column} = {}", query.bind(value));
+        }
+    }
+    if let Some(tag) = tag {
+        let _ = write!(
+            conditions,
+            " AND id IN (SELECT ticket_id FROM sk_tickets.ticket_tags AS tagged
+                         WHERE tagged.tenant = realm.tenant AND tagged.environment = realm.environment
+                           AND tagged.tag = {})",
+            query.bind(text(tag))
+        );
+    }
+
+    let select = |condition: &str| format!(concat!("SELECT ", ticket_columns!(), "{}{}"), conditions, condition);
+    let statuses: Vec<_> = Status::ALL.iter().filter(|one| status.contains(one)).collect();
+    let branches: Vec<_> = if statuses.is_empty() {
+        vec![select("")]
+    } else {
+        // The index has the status before the id, so there is a branch for each.
+        statuses.iter().map(|one| select(&format!(" AND status = {}", query.bind(text(one.as_str()))))).collect()
+    };
+    let limit = query.bind(Value::Number(limit(page.limit)));
+    query.sql = format!(
+        concat!(in_realm!("SELECT ticket.* FROM realm "), "{} CROSS JOIN LATERAL ({}) AS ticket ORDER BY ticket.id {}"),
+        span,
+        first_of(&branches, page.order, &limit),
+        direction(page.order)
+    );
+    query
+}
+
+/// Adds the conditions that tickets were made within a time, and that their ids lie within the range that follows from
+/// it. Answers the row that the range comes from.
+fn span(
+    query: &mut Query,
+    conditions: &mut String,
+    created_after: Option<Timestamp>,
+    created_before: Option<Timestamp>,
+) -> String {
+    let mut bounds = Vec::new();
+    if let Some(at) = created_after {
+        let at = query.bind(Value::Number(at.as_millis()));
+        let _ = write!(conditions, " AND created_at >= {at} AND id >= span.floor");
+        bounds.push(format!("sk_tickets.id_floor({at} - id_behind_ms) AS floor"));
+    }
+    if let Some(at) = created_before {
+        let at = query.bind(Value::Number(at.as_millis()));
+        let _ = write!(conditions, " AND created_at < {at} AND id < span.ceiling");
+        bounds.push(format!("sk_tickets.id_floor({at} + id_ahead_ms) AS ceiling"));
+    }
+    if bounds.is_empty() {
+        return String::new();
+    }
+    format!(
+        "CROSS JOIN LATERAL (SELECT {} FROM sk_tickets.realms
+                             WHERE tenant = realm.tenant AND environment = realm.environment OFFSET 0) AS span",
+        bounds.join(", ")
+    )
+}
+
+/// A page of endpoints.
+pub(crate) fn endpoints(realm: RealmNumber, page: PageSpec<EndpointId>) -> Query {
+    let mut query = Query::on(realm);
+    let after = page
+        .after
+        .map_or_else(String::new, |after| format!(" AND id {} {}", beyond(page.order), query.bind(id(after))));
+    let limit = query.bind(Value::Number(limit(page.limit)));
+    let direction = direction(page.order);
+    query.sql = format!(
+        concat!(
+            in_realm!("SELECT endpoint.* FROM realm CROSS JOIN LATERAL (SELECT "),
+            endpoint_columns!(),
+            " FROM sk_tickets.endpoints
+              WHERE tenant = realm.tenant AND environment = realm.environment AND deleted_at IS NULL{}
+              ORDER BY id {} LIMIT {}) AS endpoint ORDER BY endpoint.id {}"
+        ),
+        after, direction, limit, direction
+    );
+    query
+}
+
+/// A page of deliveries.
+pub(crate) fn deliveries(realm: RealmNumber, filter: &DeliveryFilter, page: PageSpec<DeliveryId>) -> Query {
+    let DeliveryFilter { status, endpoint_id, dead_letters } = *filter;
+    let mut query = Query::on(realm);
+    let mut conditions =
+        " FROM sk_tickets.deliveries WHERE tenant = realm.tenant AND environment = realm.environment".to_owned();
+    if let Some(endpoint) = endpoint_id {
+        let _ = write!(conditions, " AND endpoint_id = {}", query.bind(id(endpoint)));
+    }
+    if let Some(after) = page.after {
+        let _ = write!(conditions, " AND id {} {}", beyond(page.order), query.bind(id(after)));
+    }
+    if dead_letters {
+        // The same words as in the partial index, so that it is used.
+        conditions += " AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled')";
+    }
+    let mut select = |status: Option<DeliveryStatus>| {
+        let status =
+            status.map_or_else(String::new, |status| format!(" AND status = {}", query.bind(text(status.as_str()))));
+        format!(concat!("SELECT ", delivery_columns!(), "{}{}"), conditions, status)
+    };
+    let branches: Vec<_> = match (endpoint_id, status, dead_letters) {
+        // The index goes on with the status, so there is a branch for each.
+        (Some(_), None, false) => DeliveryStatus::ALL.iter().map(|status| select(Some(*status))).collect(),
+        (Some(_), None, true) | (Some(_), Some(_), _) | (None, _, _) => vec![select(status)],
+    };
+    let limit = query.bind(Value::Number(limit(page.limit)));
+    query.sql = format!(
+        concat!(
+            in_realm!("SELECT delivery.*, attempts.* FROM realm CROSS JOIN LATERAL ("),
+            "{}) AS delivery ",
+            attempts_of_delivery!(),
+            " ORDER BY delivery.id {}"
+        ),
+        first_of(&branches, page.order, &limit),
+        direction(page.order)
+    );
+    query
+}

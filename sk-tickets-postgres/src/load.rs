@@ -1,0 +1,142 @@
+//! What a mutation needs to know, in one read.
+
+use sk_tickets_core::{
+    model::contact::ContactHandle,
+    store::{Loaded, Lookup, Subject},
+};
+
+use crate::{
+    error::Result,
+    reader::attempts_of_delivery,
+    realms::RealmNumber,
+    row::{
+        self, CONTACT_WIDTH, DELIVERY_WIDTH, ENDPOINT_WIDTH, RECORDED_WIDTH, TICKET_WIDTH, attempt_columns,
+        contact_columns, delivery_columns, endpoint_columns, recorded_columns, ticket_columns,
+    },
+    statement::{Query, Value, id, in_realm, text},
+    store::PostgresStore,
+};
+
+/// Joins one row, or nulls, of a table of the realm.
+macro_rules! joined {
+    ($name:literal, $columns:expr, $table:literal, $condition:literal) => {
+        concat!(
+            " LEFT JOIN LATERAL (SELECT ",
+            $columns,
+            " FROM sk_tickets.",
+            $table,
+            " WHERE tenant = realm.tenant AND environment = realm.environment AND ",
+            $condition,
+            " LIMIT 1) AS ",
+            $name,
+            " ON true"
+        )
+    };
+}
+
+/// All that is known of what is looked up: one row, of what each part joins.
+pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Lookup<'_>) -> Result<Loaded> {
+    let mut query = Query::on(realm);
+    // A key is never empty, so this one is nobody's.
+    query.values.push(text(lookup.key.map_or("", |key| key.as_str())));
+    query.sql = match lookup.subject {
+        Subject::NewTicket { contact, follow_up_of } => {
+            let nobody = ContactHandle::Email(String::new());
+            let handle = contact.unwrap_or(&nobody);
+            let (ContactHandle::Email(handle_text) | ContactHandle::Phone(handle_text)) = handle;
+            query.values.push(text(handle_text));
+            query.values.push(follow_up_of.map_or(Value::NoId, id));
+            match handle {
+                ContactHandle::Email(_) => NEW_TICKET_BY_EMAIL,
+                ContactHandle::Phone(_) => NEW_TICKET_BY_PHONE,
+            }
+        }
+        Subject::Ticket(ticket) => {
+            query.values.push(id(ticket));
+            TICKET
+        }
+        Subject::NewEndpoint => NEW_ENDPOINT,
+        Subject::Endpoint(endpoint) => {
+            query.values.push(id(endpoint));
+            ENDPOINT
+        }
+        Subject::Delivery(delivery) => {
+            query.values.push(id(delivery));
+            DELIVERY
+        }
+    }
+    .to_owned();
+
+    let loaded = store.one(query, |columns| {
+        let mut loaded = Loaded { recorded: columns.maybe(RECORDED_WIDTH, row::recorded)?, ..Loaded::default() };
+        let environment = realm.environment;
+        match lookup.subject {
+            Subject::NewTicket { .. } => {
+                loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
+                loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
+            }
+            Subject::Ticket(_) => {
+                loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
+                loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
+            }
+            Subject::NewEndpoint => loaded.endpoint_count = columns.number()?,
+            Subject::Endpoint(_) => loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?,
+            Subject::Delivery(_) => {
+                loaded.delivery = columns.maybe(DELIVERY_WIDTH, row::delivery)?;
+                loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?;
+            }
+        }
+        Ok(loaded)
+    });
+    Ok(loaded.await?.unwrap_or_default())
+}
+
+macro_rules! recorded {
+    () => {
+        joined!("recorded", recorded_columns!(), "claims", "key = $3")
+    };
+}
+
+const NEW_TICKET_BY_EMAIL: &str = in_realm!(
+    "SELECT recorded.*, contact.*, ticket.* FROM realm",
+    recorded!(),
+    joined!("contact", contact_columns!(), "contacts", "email = $4"),
+    joined!("ticket", ticket_columns!(), "tickets", "id = $5")
+);
+
+/// Of the contacts with this number the one without an address first.
+const NEW_TICKET_BY_PHONE: &str = in_realm!(
+    "SELECT recorded.*, contact.*, ticket.* FROM realm",
+    recorded!(),
+    joined!("contact", contact_columns!(), "contacts", "phone = $4 ORDER BY email IS NOT NULL, id"),
+    joined!("ticket", ticket_columns!(), "tickets", "id = $5")
+);
+
+/// A thread has as many entries as the last one's number, since there are no gaps.
+const TICKET: &str = in_realm!(
+    "SELECT recorded.*, ticket.*, last.sequence FROM realm",
+    recorded!(),
+    joined!("ticket", ticket_columns!(), "tickets", "id = $4"),
+    joined!("last", "sequence", "thread_entries", "ticket_id = $4 ORDER BY sequence DESC")
+);
+
+const NEW_ENDPOINT: &str = in_realm!(
+    "SELECT recorded.*, endpoints.count FROM realm",
+    recorded!(),
+    joined!("endpoints", "count(*)", "endpoints", "deleted_at IS NULL")
+);
+
+const ENDPOINT: &str = in_realm!(
+    "SELECT recorded.*, endpoint.* FROM realm",
+    recorded!(),
+    joined!("endpoint", endpoint_columns!(), "endpoints", "id = $4 AND deleted_at IS NULL")
+);
+
+const DELIVERY: &str = in_realm!(
+    "SELECT recorded.*, delivery.*, attempts.*, endpoint.* FROM realm",
+    recorded!(),
+    joined!("delivery", delivery_columns!(), "deliveries", "id = $4"),
+    " ",
+    attempts_of_delivery!(),
+    joined!("endpoint", endpoint_columns!(), "endpoints", "id = delivery.endpoint_id AND deleted_at IS NULL")
+);

@@ -1,0 +1,180 @@
+//! The outbox as workers see it.
+//!
+//! All of it goes through functions that run as the worker role: the role that serves requests cannot look across realms,
+//! and behind a pooler it cannot assume another one.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sk_tickets_core::{
+    model::delivery::{Attempt, DeadReason, DeliveryStatus},
+    platform::time::Timestamp,
+    store::{self, DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, WorkerId},
+};
+use sqlx::postgres::PgRow;
+
+use crate::{
+    columns::{Columns, number_of},
+    error::{Fault, Result},
+    reader::limit,
+    row,
+    statement::uuid,
+    store::PostgresStore,
+};
+
+#[async_trait]
+impl DeliveryQueue for PostgresStore {
+    async fn claim_due(
+        &self,
+        worker: WorkerId,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> store::Result<Vec<LeasedDelivery>> {
+        self.claim(worker, now, now + lease, limit).await.map_err(|fault| fault.during("claim deliveries"))
+    }
+
+    async fn renew(&self, lease: &Lease, until: Timestamp) -> store::Result<Settled> {
+        self.renew_lease(lease, until).await.map_err(|fault| fault.during("renew a lease"))
+    }
+
+    async fn settle(&self, lease: &Lease, attempt: Attempt, next: NextStep) -> store::Result<Settled> {
+        let settled = self.settle_lease(lease, &attempt, next).await;
+        let settled = settled.map_err(|fault| fault.during("settle a delivery"))?;
+        match (settled, next) {
+            // It may be due before anything that the workers wait for.
+            (Settled::Recorded, NextStep::RetryAt(_)) => self.inner.wakeup.ring(),
+            (Settled::Recorded, NextStep::Delivered | NextStep::DeadLetter | NextStep::DisableEndpoint)
+            | (Settled::LeaseLost, _) => {}
+        }
+        Ok(settled)
+    }
+
+    async fn release(&self, worker: WorkerId) -> store::Result<()> {
+        let released = sqlx::query("SELECT sk_tickets.release_leases($1)").bind(owner(worker));
+        let released = released.execute(&self.inner.pool).await;
+        released.map_err(|error| Fault::from(error).during("release leases"))?;
+        self.inner.wakeup.ring();
+        Ok(())
+    }
+
+    async fn next_due(&self) -> store::Result<Option<Timestamp>> {
+        let next: sqlx::Result<Option<i64>> =
+            sqlx::query_scalar("SELECT sk_tickets.next_due()").fetch_one(&self.inner.pool).await;
+        let next = next.map_err(|error| Fault::from(error).during("look for the next delivery"))?;
+        Ok(next.map(Timestamp::from_millis))
+    }
+
+    async fn wait_for_work(&self) {
+        self.inner.wakeup.wait().await;
+    }
+}
+
+/// How a delivery stands after an attempt.
+struct Standing {
+    status: DeliveryStatus,
+    reason: Option<DeadReason>,
+    due: Option<Timestamp>,
+    /// How many failures the attempt adds.
+    failures: i64,
+}
+
+impl From<NextStep> for Standing {
+    fn from(next: NextStep) -> Self {
+        let dead = |reason| Self { status: DeliveryStatus::Dead, reason: Some(reason), due: None, failures: 1 };
+        match next {
+            NextStep::Delivered => Self { status: DeliveryStatus::Delivered, reason: None, due: None, failures: 0 },
+            NextStep::RetryAt(at) => Self { status: DeliveryStatus::Pending, reason: None, due: Some(at), failures: 1 },
+            NextStep::DeadLetter => dead(DeadReason::Exhausted),
+            NextStep::DisableEndpoint => dead(DeadReason::EndpointDisabled),
+        }
+    }
+}
+
+impl PostgresStore {
+    async fn claim(
+        &self,
+        worker: WorkerId,
+        now: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<LeasedDelivery>> {
+        let leased = sqlx::query(
+            "SELECT tenant, tenant_name, environment, id, token, endpoint_id, url, secret, event_id, payload, attempts,
+                    failures
+             FROM sk_tickets.claim_due($1, $2, $3, $4)",
+        )
+        .bind(owner(worker))
+        .bind(now.as_millis())
+        .bind(until.as_millis())
+        .bind(limit(most))
+        .fetch_all(&self.inner.pool)
+        .await?;
+        let read = |row: &PgRow| {
+            let mut columns = Columns::of(row);
+            let (tenant, realm) = row::realm(&mut columns)?;
+            // To settle it takes the number again.
+            self.inner.realms.remember(&realm, tenant);
+            Ok(LeasedDelivery {
+                lease: Lease { realm, delivery_id: columns.id()?, token: columns.number()? },
+                endpoint_id: columns.id()?,
+                url: columns.plain()?,
+                secrets: vec![columns.secret()?],
+                event_id: columns.id()?,
+                payload: columns.plain()?,
+                attempts_before: columns.number()?,
+                failures: columns.number()?,
+            })
+        };
+        leased.iter().map(read).collect()
+    }
+
+    async fn renew_lease(&self, lease: &Lease, until: Timestamp) -> Result<Settled> {
+        let Some(realm) = self.inner.realms.find(&self.inner.pool, &lease.realm).await? else {
+            return Ok(Settled::LeaseLost);
+        };
+        let renewed: bool = sqlx::query_scalar("SELECT sk_tickets.renew_lease($1, $2, $3, $4, $5)")
+            .bind(realm.tenant)
+            .bind(number_of(realm.environment))
+            .bind(uuid(lease.delivery_id))
+            .bind(i64::try_from(lease.token)?)
+            .bind(until.as_millis())
+            .fetch_one(&self.inner.pool)
+            .await?;
+        Ok(if renewed { Settled::Recorded } else { Settled::LeaseLost })
+    }
+
+    async fn settle_lease(&self, lease: &Lease, attempt: &Attempt, next: NextStep) -> Result<Settled> {
+        let Some(realm) = self.inner.realms.find(&self.inner.pool, &lease.realm).await? else {
+            return Ok(Settled::LeaseLost);
+        };
+        let Standing { status, reason, due, failures } = next.into();
+        let Attempt { number, at, status_code, error, latency_ms, response } = attempt;
+        let settled: bool = sqlx::query_scalar(
+            "SELECT sk_tickets.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        )
+        .bind(realm.tenant)
+        .bind(number_of(realm.environment))
+        .bind(uuid(lease.delivery_id))
+        .bind(i64::try_from(lease.token)?)
+        .bind(status.as_str())
+        .bind(reason.map(DeadReason::as_str))
+        .bind(due.map(Timestamp::as_millis))
+        .bind(failures)
+        .bind(next == NextStep::DisableEndpoint)
+        .bind(i64::from(*number))
+        .bind(at.as_millis())
+        .bind(status_code.map(i32::from))
+        .bind(error.as_deref().map(str::as_bytes))
+        .bind(i64::try_from(*latency_ms)?)
+        .bind(response.as_deref().map(str::as_bytes))
+        .fetch_one(&self.inner.pool)
+        .await?;
+        Ok(if settled { Settled::Recorded } else { Settled::LeaseLost })
+    }
+}
+
+/// A worker as a column has it: the same 64 bits.
+const fn owner(worker: WorkerId) -> i64 {
+    worker.0.cast_signed()
+}

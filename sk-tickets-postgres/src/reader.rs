@@ -1,0 +1,290 @@
+//! Reads within a realm.
+
+use async_trait::async_trait;
+use sk_tickets_core::{
+    model::{
+        delivery::{Delivery, DeliveryFilter},
+        endpoint::Endpoint,
+        event::{Event, FeedPosition},
+        id::{EntryId, TicketId},
+        page::Order,
+        thread::ThreadEntry,
+        ticket::{Ticket, TicketFilter, TicketView},
+    },
+    platform::{
+        id::{DeliveryId, EndpointId, EventId},
+        realm::Realm,
+    },
+    store::{self, Loaded, Lookup, PageSpec, RealmReader},
+};
+use sqlx::postgres::PgRow;
+
+use crate::{
+    columns::{Columns, Read},
+    error::Result,
+    feed, list,
+    load::load,
+    realms::RealmNumber,
+    row::{
+        self, ENTRY_WIDTH, attempt_columns, delivery_columns, endpoint_columns, entry_columns, event_columns,
+        ticket_columns,
+    },
+    statement::{Query, Value, id, in_realm},
+    store::PostgresStore,
+};
+
+/// The ticket `$3`, with the count of those that wait in its queue and come before it.
+pub(crate) const TICKET: &str = in_realm!(
+    "SELECT ticket.*,
+            (SELECT count(*) FROM sk_tickets.tickets AS other
+             WHERE other.tenant = realm.tenant AND other.environment = realm.environment
+               AND other.queue = ticket.queue AND other.priority > ticket.priority AND other.queued_at IS NOT NULL)
+          + (SELECT count(*) FROM sk_tickets.tickets AS other
+             WHERE other.tenant = realm.tenant AND other.environment = realm.environment
+               AND other.queue = ticket.queue AND other.priority = ticket.priority AND other.queued_at IS NOT NULL
+               AND (other.queued_at, other.id) < (ticket.queued_at, ticket.id)) AS ahead
+     FROM realm CROSS JOIN LATERAL (SELECT ",
+    ticket_columns!(),
+    " FROM sk_tickets.tickets WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 OFFSET 0
+     ) AS ticket",
+);
+
+/// The attempts at `delivery`, for a place in `FROM` after it.
+macro_rules! attempts_of_delivery {
+    () => {
+        concat!(
+            "CROSS JOIN LATERAL (SELECT ",
+            attempt_columns!(),
+            " FROM sk_tickets.delivery_attempts
+              WHERE tenant = realm.tenant AND environment = realm.environment AND delivery_id = delivery.id OFFSET 0
+             ) AS attempts"
+        )
+    };
+}
+pub(crate) use attempts_of_delivery;
+
+#[async_trait]
+impl RealmReader for PostgresStore {
+    async fn ticket(&self, realm: &Realm, id: TicketId) -> store::Result<Option<TicketView>> {
+        self.read("read a ticket", realm, async |realm| {
+            let query = with_id(realm, TICKET, id);
+            self.one(query, |columns| {
+                let ticket = row::ticket(columns, realm.environment)?;
+                let ahead: u64 = columns.number()?;
+                let queue_position = ticket.queued_at.map(|_| ahead + 1);
+                Ok(TicketView { ticket, queue_position })
+            })
+            .await
+        })
+        .await
+    }
+
+    async fn ticket_page(
+        &self,
+        realm: &Realm,
+        filter: &TicketFilter,
+        page: PageSpec<TicketId>,
+    ) -> store::Result<Vec<Ticket>> {
+        self.read("list tickets", realm, async |realm| {
+            let query = list::tickets(realm, filter, page);
+            self.all(query, |columns| row::ticket(columns, realm.environment)).await
+        })
+        .await
+    }
+
+    async fn thread_page(
+        &self,
+        realm: &Realm,
+        ticket: TicketId,
+        page: PageSpec<u64>,
+    ) -> store::Result<Option<Vec<ThreadEntry>>> {
+        self.read("list a thread", realm, async |realm| {
+            let mut query = Query::on(realm);
+            query.values.push(id(ticket));
+            query.values.push(Value::Number(after_number(page.after, page.order)));
+            query.values.push(Value::Number(limit(page.limit)));
+            // A ticket without entries after these still gives a row, in which the entry is null.
+            macro_rules! thread {
+                ($beyond:literal, $direction:literal) => {
+                    in_realm!(
+                        "SELECT entry.* FROM realm
+                         CROSS JOIN LATERAL (
+                             SELECT id FROM sk_tickets.tickets
+                             WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 OFFSET 0
+                         ) AS ticket
+                         LEFT JOIN LATERAL (SELECT ",
+                        entry_columns!(),
+                        " FROM sk_tickets.thread_entries
+                             WHERE tenant = realm.tenant AND environment = realm.environment AND ticket_id = ticket.id
+                               AND sequence ",
+                        $beyond,
+                        " $4 ORDER BY sequence ",
+                        $direction,
+                        " LIMIT $5) AS entry ON true ORDER BY entry.sequence ",
+                        $direction
+                    )
+                };
+            }
+            query.sql = match page.order {
+                Order::Asc => thread!(">", "ASC"),
+                Order::Desc => thread!("<", "DESC"),
+            }
+            .to_owned();
+            let entries = self.all(query, |columns| columns.maybe(ENTRY_WIDTH, row::entry)).await?;
+            Ok(if entries.is_empty() { None } else { Some(entries.into_iter().flatten().collect()) })
+        })
+        .await
+    }
+
+    async fn thread_entry(
+        &self,
+        realm: &Realm,
+        ticket: TicketId,
+        entry: EntryId,
+    ) -> store::Result<Option<ThreadEntry>> {
+        self.read("read a thread entry", realm, async |realm| {
+            let sql = in_realm!(
+                "SELECT entry.* FROM realm CROSS JOIN LATERAL (SELECT ",
+                entry_columns!(),
+                " FROM sk_tickets.thread_entries
+                 WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 AND ticket_id = $4 OFFSET 0
+                 ) AS entry"
+            );
+            let mut query = with_id(realm, sql, entry);
+            query.values.push(id(ticket));
+            self.one(query, row::entry).await
+        })
+        .await
+    }
+
+    async fn event(&self, realm: &Realm, id: EventId) -> store::Result<Option<Event>> {
+        self.read("read an event", realm, async |realm| {
+            // A ping has no ticket.
+            let sql = in_realm!(
+                "SELECT event.* FROM realm CROSS JOIN LATERAL (SELECT ",
+                event_columns!(),
+                " FROM sk_tickets.events
+                 WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 AND ticket_id IS NOT NULL
+                 OFFSET 0) AS event"
+            );
+            self.one(with_id(realm, sql, id), row::event).await
+        })
+        .await
+    }
+
+    async fn event_page(
+        &self,
+        realm: &Realm,
+        page: PageSpec<FeedPosition>,
+    ) -> store::Result<Vec<(FeedPosition, Event)>> {
+        self.read("list events", realm, async |realm| feed::page(&self.inner.pool, realm, page).await).await
+    }
+
+    async fn endpoint(&self, realm: &Realm, id: EndpointId) -> store::Result<Option<Endpoint>> {
+        self.read("read an endpoint", realm, async |realm| {
+            let sql = in_realm!(
+                "SELECT endpoint.* FROM realm CROSS JOIN LATERAL (SELECT ",
+                endpoint_columns!(),
+                " FROM sk_tickets.endpoints
+                 WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 AND deleted_at IS NULL
+                 OFFSET 0) AS endpoint"
+            );
+            self.one(with_id(realm, sql, id), row::endpoint).await
+        })
+        .await
+    }
+
+    async fn endpoint_page(&self, realm: &Realm, page: PageSpec<EndpointId>) -> store::Result<Vec<Endpoint>> {
+        self.read("list endpoints", realm, async |realm| self.all(list::endpoints(realm, page), row::endpoint).await)
+            .await
+    }
+
+    async fn delivery(&self, realm: &Realm, id: DeliveryId) -> store::Result<Option<Delivery>> {
+        self.read("read a delivery", realm, async |realm| {
+            let sql = in_realm!(
+                "SELECT delivery.*, attempts.* FROM realm CROSS JOIN LATERAL (SELECT ",
+                delivery_columns!(),
+                " FROM sk_tickets.deliveries
+                 WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 OFFSET 0) AS delivery ",
+                attempts_of_delivery!()
+            );
+            self.one(with_id(realm, sql, id), row::delivery).await
+        })
+        .await
+    }
+
+    async fn delivery_page(
+        &self,
+        realm: &Realm,
+        filter: &DeliveryFilter,
+        page: PageSpec<DeliveryId>,
+    ) -> store::Result<Vec<Delivery>> {
+        self.read("list deliveries", realm, async |realm| {
+            self.all(list::deliveries(realm, filter, page), row::delivery).await
+        })
+        .await
+    }
+
+    async fn load(&self, realm: &Realm, lookup: Lookup<'_>) -> store::Result<Loaded> {
+        self.read("load what a mutation needs", realm, async |realm| load(self, realm, lookup).await).await
+    }
+}
+
+impl PostgresStore {
+    /// Runs a read within a realm; in one that nobody has written to, there is nothing.
+    async fn read<T: Default>(
+        &self,
+        context: &'static str,
+        realm: &Realm,
+        work: impl AsyncFnOnce(RealmNumber) -> Result<T>,
+    ) -> store::Result<T> {
+        let read = async {
+            match self.inner.realms.find(&self.inner.pool, realm).await? {
+                Some(number) => work(number).await,
+                None => Ok(T::default()),
+            }
+        };
+        read.await.map_err(|fault| fault.during(context))
+    }
+
+    /// Every row that a query gives.
+    async fn all<T>(&self, query: Query, read: impl Fn(&mut Columns<'_>) -> Read<T>) -> Result<Vec<T>> {
+        let rows = query.bound().fetch_all(&self.inner.pool).await?;
+        Ok(rows.iter().map(|row: &PgRow| read(&mut Columns::of(row))).collect::<Read<_>>()?)
+    }
+
+    /// The one row that a query gives, if it does.
+    pub(crate) async fn one<T>(
+        &self,
+        query: Query,
+        read: impl FnOnce(&mut Columns<'_>) -> Read<T>,
+    ) -> Result<Option<T>> {
+        let row = query.bound().fetch_optional(&self.inner.pool).await?;
+        Ok(row.map(|row| read(&mut Columns::of(&row))).transpose()?)
+    }
+}
+
+/// A query whose third parameter is an id.
+fn with_id<K: sk_tickets_core::platform::id::IdKind>(
+    realm: RealmNumber,
+    sql: &str,
+    wanted: sk_tickets_core::platform::id::Id<K>,
+) -> Query {
+    let mut query = Query::on(realm);
+    query.sql = sql.to_owned();
+    query.values.push(id(wanted));
+    query
+}
+
+/// The number that a page comes after; without one, an end that lies beyond every row.
+pub(crate) fn after_number(after: Option<u64>, order: Order) -> i64 {
+    match (after, order) {
+        (Some(after), _) => i64::try_from(after).unwrap_or(i64::MAX),
+        (None, Order::Asc) => 0,
+        (None, Order::Desc) => i64::MAX,
+    }
+}
+
+pub(crate) fn limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,278 @@
+//! Rows as the model has them.
+//!
+//! The columns of each table are listed once, next to the function that reads them in that order.
+
+use sk_tickets_core::{
+    model::{
+        api_key::ApiKey,
+        contact::Contact,
+        delivery::{Attempt, Delivery},
+        endpoint::Endpoint,
+        event::Event,
+        thread::ThreadEntry,
+        ticket::{Ticket, Version},
+    },
+    platform::{
+        idempotency::{Fingerprint, Recorded, StoredResponse},
+        realm::{Environment, Realm, Tenant},
+        time::Timestamp,
+    },
+};
+use sqlx::Error;
+
+use crate::columns::{Columns, Read};
+
+/// The columns of a ticket.
+macro_rules! ticket_columns {
+    () => {
+        "id, version, subject, status, priority, source, topic, queue, queued_at, owner_id, contact_id, call_id, tags, \
+         metadata::text, resolution_note, reopen_count, follow_up_of, sla::text, created_at, updated_at, \
+         first_resolved_at, resolved_at, closed_at"
+    };
+}
+pub(crate) use ticket_columns;
+
+/// How many [`ticket_columns`] there are.
+pub(crate) const TICKET_WIDTH: usize = 23;
+
+/// A ticket out of [`ticket_columns`].
+pub(crate) fn ticket(columns: &mut Columns<'_>, environment: Environment) -> Read<Ticket> {
+    Ok(Ticket {
+        id: columns.id()?,
+        environment,
+        version: Version(columns.number()?),
+        subject: columns.plain()?,
+        status: columns.word()?,
+        priority: columns.priority()?,
+        source: columns.word()?,
+        topic: columns.plain()?,
+        queue: columns.plain()?,
+        queued_at: columns.maybe_time()?,
+        owner_id: columns.maybe_word()?,
+        contact_id: columns.maybe_id()?,
+        call_id: columns.maybe_id()?,
+        tags: columns.plain()?,
+        metadata: columns.json()?,
+        resolution_note: columns.plain()?,
+        reopen_count: columns.number()?,
+        follow_up_of: columns.maybe_id()?,
+        sla: columns.maybe_json()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+        first_resolved_at: columns.maybe_time()?,
+        resolved_at: columns.maybe_time()?,
+        closed_at: columns.maybe_time()?,
+    })
+}
+
+/// The columns of a thread entry.
+macro_rules! entry_columns {
+    () => {
+        "id, ticket_id, sequence, visibility, actor::text, body, evidence::text, created_at, detail::text"
+    };
+}
+pub(crate) use entry_columns;
+
+/// How many [`entry_columns`] there are.
+pub(crate) const ENTRY_WIDTH: usize = 9;
+
+/// A thread entry out of [`entry_columns`].
+pub(crate) fn entry(columns: &mut Columns<'_>) -> Read<ThreadEntry> {
+    Ok(ThreadEntry {
+        id: columns.id()?,
+        ticket_id: columns.id()?,
+        sequence: columns.number()?,
+        visibility: columns.word()?,
+        actor: columns.json()?,
+        body: columns.plain()?,
+        evidence: columns.json()?,
+        created_at: columns.time()?,
+        detail: columns.json()?,
+    })
+}
+
+/// The columns of an event.
+macro_rules! event_columns {
+    () => {
+        "id, event_type, ticket_id, ticket_version, at, payload"
+    };
+}
+pub(crate) use event_columns;
+
+/// An event out of [`event_columns`].
+pub(crate) fn event(columns: &mut Columns<'_>) -> Read<Event> {
+    Ok(Event {
+        id: columns.id()?,
+        event_type: columns.word()?,
+        ticket_id: columns.maybe_id()?,
+        ticket_version: columns.maybe_number()?.map(Version),
+        at: columns.time()?,
+        payload: columns.plain()?,
+    })
+}
+
+/// The columns of an endpoint.
+macro_rules! endpoint_columns {
+    () => {
+        "id, url, description, events, status, disabled_reason, failing_since, created_at, secret"
+    };
+}
+pub(crate) use endpoint_columns;
+
+/// How many [`endpoint_columns`] there are.
+pub(crate) const ENDPOINT_WIDTH: usize = 9;
+
+/// An endpoint out of [`endpoint_columns`].
+pub(crate) fn endpoint(columns: &mut Columns<'_>) -> Read<Endpoint> {
+    Ok(Endpoint {
+        id: columns.id()?,
+        url: columns.plain()?,
+        description: columns.plain()?,
+        events: columns.words()?,
+        status: columns.word()?,
+        disabled_reason: columns.maybe_word()?,
+        failing_since: columns.maybe_time()?,
+        created_at: columns.time()?,
+        secret: columns.secret()?,
+    })
+}
+
+/// The columns of a contact.
+macro_rules! contact_columns {
+    () => {
+        "id, name, email, phone, created_at"
+    };
+}
+pub(crate) use contact_columns;
+
+/// How many [`contact_columns`] there are.
+pub(crate) const CONTACT_WIDTH: usize = 5;
+
+/// A contact out of [`contact_columns`].
+pub(crate) fn contact(columns: &mut Columns<'_>) -> Read<Contact> {
+    Ok(Contact {
+        id: columns.id()?,
+        name: columns.plain()?,
+        email: columns.plain()?,
+        phone: columns.plain()?,
+        created_at: columns.time()?,
+    })
+}
+
+/// The columns of a delivery.
+macro_rules! delivery_columns {
+    () => {
+        "id, endpoint_id, event_id, event_type, ticket_id, status, reason, next_attempt_at, created_at"
+    };
+}
+pub(crate) use delivery_columns;
+
+/// The attempts at a delivery, as arrays of their columns: what [`attempts`] reads.
+macro_rules! attempt_columns {
+    () => {
+        "array_agg(number ORDER BY number) AS numbers, array_agg(at ORDER BY number) AS times, \
+         array_agg(status_code ORDER BY number) AS status_codes, array_agg(error ORDER BY number) AS errors, \
+         array_agg(latency_ms ORDER BY number) AS latencies, array_agg(response ORDER BY number) AS responses"
+    };
+}
+pub(crate) use attempt_columns;
+
+/// How many [`delivery_columns`] and [`attempt_columns`] there are.
+pub(crate) const DELIVERY_WIDTH: usize = 9 + 6;
+
+/// A delivery out of [`delivery_columns`] and [`attempt_columns`].
+pub(crate) fn delivery(columns: &mut Columns<'_>) -> Read<Delivery> {
+    let delivery = Delivery {
+        id: columns.id()?,
+        endpoint_id: columns.id()?,
+        event_id: columns.id()?,
+        event_type: columns.word()?,
+        ticket_id: columns.maybe_id()?,
+        status: columns.word()?,
+        reason: columns.maybe_word()?,
+        next_attempt_at: columns.maybe_time()?,
+        attempts: Vec::new(),
+        created_at: columns.time()?,
+    };
+    Ok(Delivery { attempts: attempts(columns)?, ..delivery })
+}
+
+fn attempts(columns: &mut Columns<'_>) -> Read<Vec<Attempt>> {
+    // Null where there are none.
+    let numbers: Option<Vec<i64>> = columns.plain()?;
+    let times: Option<Vec<i64>> = columns.plain()?;
+    let status_codes: Option<Vec<Option<i32>>> = columns.plain()?;
+    let errors: Option<Vec<Option<Vec<u8>>>> = columns.plain()?;
+    let latencies: Option<Vec<i64>> = columns.plain()?;
+    let responses: Option<Vec<Option<Vec<u8>>>> = columns.plain()?;
+
+    let mut attempts = Vec::new();
+    let (mut times, mut status_codes) = (times.into_iter().flatten(), status_codes.into_iter().flatten());
+    let (mut errors, mut latencies) = (errors.into_iter().flatten(), latencies.into_iter().flatten());
+    let mut responses = responses.into_iter().flatten();
+    for number in numbers.into_iter().flatten() {
+        let of_one = || Error::Decode("an attempt lacks a column".into());
+        attempts.push(Attempt {
+            number: number.try_into().map_err(decode)?,
+            at: Timestamp::from_millis(times.next().ok_or_else(of_one)?),
+            status_code: status_codes.next().flatten().map(TryInto::try_into).transpose().map_err(decode)?,
+            error: errors.next().flatten().map(String::from_utf8).transpose().map_err(decode)?,
+            latency_ms: latencies.next().ok_or_else(of_one)?.try_into().map_err(decode)?,
+            response: responses.next().flatten().map(String::from_utf8).transpose().map_err(decode)?,
+        });
+    }
+    Ok(attempts)
+}
+
+fn decode(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Decode(Box::new(error))
+}
+
+/// The columns of what is recorded of a key.
+macro_rules! recorded_columns {
+    () => {
+        "fingerprint, status, location, etag, content_type, body"
+    };
+}
+pub(crate) use recorded_columns;
+
+/// How many [`recorded_columns`] there are.
+pub(crate) const RECORDED_WIDTH: usize = 6;
+
+/// What is recorded of a key, out of [`recorded_columns`].
+pub(crate) fn recorded(columns: &mut Columns<'_>) -> Read<Recorded> {
+    Ok(Recorded {
+        fingerprint: Fingerprint(columns.plain()?),
+        response: StoredResponse {
+            status: columns.plain::<i32>()?.try_into().map_err(decode)?,
+            location: columns.plain()?,
+            etag: columns.plain()?,
+            content_type: columns.plain()?,
+            body: columns.plain()?,
+        },
+    })
+}
+
+/// A realm and the number of its tenant, out of `tenant, tenant_name, environment`.
+pub(crate) fn realm(columns: &mut Columns<'_>) -> Read<(i64, Realm)> {
+    let number = columns.plain()?;
+    let tenant: Tenant = columns.word()?;
+    Ok((number, Realm::assume(tenant, columns.environment()?)))
+}
+
+/// An API key and the number of its tenant, out of
+/// `tenant, tenant_name, environment, id, name, scopes, created_at, expires_at, revoked_at, last_used_at`.
+pub(crate) fn api_key(columns: &mut Columns<'_>) -> Read<(i64, ApiKey)> {
+    let (tenant, realm) = realm(columns)?;
+    let key = ApiKey {
+        id: columns.id()?,
+        realm,
+        name: columns.plain()?,
+        scopes: columns.words()?,
+        created_at: columns.time()?,
+        expires_at: columns.maybe_time()?,
+        revoked_at: columns.maybe_time()?,
+        last_used_at: columns.maybe_time()?,
+    };
+    Ok((tenant, key))
+}

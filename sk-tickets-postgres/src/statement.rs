@@ -1,0 +1,83 @@
+//! Statements that enter a realm by themselves.
+//!
+//! Row-level security compares each row with settings that last for a transaction. A read sets them in the statement that
+//! reads: [`in_realm!`] puts a materialised row in front, whose making sets them, and every table is read in a `LATERAL`
+//! subquery that depends on that row and has an `OFFSET` or `LIMIT`, so that it cannot be merged into the whole. Such a
+//! subquery can only be run once the row is there: the order does not hang on what the planner likes. The statement is a
+//! transaction of its own, and the settings end with it.
+
+use sk_tickets_core::platform::id::{Id, IdKind};
+use sqlx::{AssertSqlSafe, Postgres, postgres::PgArguments, query::Query as Bound};
+use uuid::Uuid;
+
+use crate::{columns::number_of, realms::RealmNumber};
+
+/// A statement on a realm, which is bound to `$1` and `$2` and known as `realm`.
+macro_rules! in_realm {
+    ($($sql:expr),+ $(,)?) => {
+        concat!(
+            "WITH realm AS MATERIALIZED (
+                 SELECT set_config('sk_tickets.tenant', $1::bigint::text, true)::bigint AS tenant,
+                        set_config('sk_tickets.environment', $2::smallint::text, true)::smallint AS environment
+             ) ",
+            $($sql),+
+        )
+    };
+}
+pub(crate) use in_realm;
+
+/// A value to bind.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Number(i64),
+    Small(i16),
+    Text(String),
+    Id(Uuid),
+    /// Null, where an id would be.
+    NoId,
+}
+
+/// A statement and what is bound to it.
+#[derive(Debug)]
+pub(crate) struct Query {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<Value>,
+}
+
+impl Query {
+    /// A query on a realm, whose text is yet to come.
+    pub(crate) fn on(realm: RealmNumber) -> Self {
+        let RealmNumber { tenant, environment } = realm;
+        Self { sql: String::new(), values: vec![Value::Number(tenant), Value::Small(number_of(environment))] }
+    }
+
+    /// Binds a value; answers the parameter that stands for it.
+    pub(crate) fn bind(&mut self, value: Value) -> String {
+        self.values.push(value);
+        format!("${}", self.values.len())
+    }
+
+    /// Ready to be run. The text is made of fragments that are written in this crate; what callers give is bound.
+    pub(crate) fn bound(self) -> Bound<'static, Postgres, PgArguments> {
+        let Self { sql, values } = self;
+        values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, value| match value {
+            Value::Number(number) => query.bind(number),
+            Value::Small(number) => query.bind(number),
+            Value::Text(text) => query.bind(text),
+            Value::Id(id) => query.bind(id),
+            Value::NoId => query.bind(None::<Uuid>),
+        })
+    }
+}
+
+pub(crate) fn uuid<K: IdKind>(id: Id<K>) -> Uuid {
+    Uuid::from_bytes(id.to_bytes())
+}
+
+pub(crate) fn id<K: IdKind>(id: Id<K>) -> Value {
+    Value::Id(uuid(id))
+}
+
+pub(crate) fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}

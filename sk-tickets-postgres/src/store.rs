@@ -1,0 +1,86 @@
+//! The store itself.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use sk_tickets_core::store::{self, Commit, CommitOutcome, RealmWriter};
+use sqlx::{Connection, PgPool};
+
+use crate::{
+    check, commit, connect,
+    error::{Fault, Result},
+    migrate,
+    options::PostgresOptions,
+    realms::Realms,
+    wakeup::Wakeup,
+};
+
+/// A store in a PostgreSQL database.
+///
+/// Handles are cheap to clone and share their connections. Any number of them, on any number of nodes, may use the
+/// database at the same time.
+#[derive(Clone)]
+pub struct PostgresStore {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) pool: PgPool,
+    pub(crate) realms: Realms,
+    pub(crate) wakeup: Wakeup,
+}
+
+impl PostgresStore {
+    /// Opens the database at `url`; given the owner's URL, brings its schema up to date first.
+    ///
+    /// # Errors
+    /// If the database cannot be reached, or if [`check`](crate::check()) finds anything.
+    pub async fn open(url: impl Into<String>) -> store::Result<Self> {
+        PostgresOptions::new(url).open().await
+    }
+
+    pub(crate) async fn open_with(options: PostgresOptions) -> store::Result<Self> {
+        Self::connect(options).await.map_err(|fault| fault.during("open the database"))
+    }
+
+    async fn connect(options: PostgresOptions) -> Result<Self> {
+        let PostgresOptions { url, listen_url, connections } = options;
+        let mut first = connect::connect(&url).await?;
+        let owner = check::is_owner(&mut first).await?;
+        if owner {
+            migrate::apply(&mut first).await?;
+            connect::assume(&mut first).await?;
+        }
+        let findings = check::findings(&mut first).await?;
+        // All was asked; a farewell that fails changes nothing.
+        let _ = first.close().await;
+        if !findings.is_empty() {
+            return Err(Fault::Unsafe(findings.join("; ")));
+        }
+        let pool = connect::pool(&url, connections, owner)?;
+        let wakeup = Wakeup::start(pool.clone(), listen_url.unwrap_or(url));
+        Ok(Self { inner: Arc::new(Inner { pool, realms: Realms::default(), wakeup }) })
+    }
+}
+
+#[async_trait]
+impl RealmWriter for PostgresStore {
+    async fn commit(&self, commit: Commit) -> store::Result<CommitOutcome> {
+        let apply = async {
+            let realm = self.inner.realms.find_or_make(&self.inner.pool, commit.realm()).await?;
+            commit::apply(&self.inner.pool, realm, &commit).await
+        };
+        let applied = apply.await.map_err(|fault| fault.during("commit"))?;
+        if applied.due {
+            self.inner.wakeup.ring();
+        }
+        Ok(applied.outcome)
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    // Without the URL, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("connections", &self.inner.pool.size()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,237 @@
+//! A throw-away PostgreSQL cluster, for tests.
+
+use std::{
+    fs,
+    io::{self, Read},
+    net::{TcpListener, TcpStream},
+    os::unix::{fs::chown, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+/// A PostgreSQL server in a temporary folder, on a free port of the loopback interface, without durability.
+///
+/// It lives no longer than the process that started it, however that ends: a watchdog holds the other end of a pipe, and
+/// stops the server and removes the folder once the pipe is closed.
+#[derive(Debug)]
+pub struct Cluster {
+    port: u16,
+    folder: PathBuf,
+    binaries: PathBuf,
+    databases: AtomicU32,
+    watchdog: Child,
+    /// Closed with the process, at the latest.
+    lifeline: Option<ChildStdin>,
+}
+
+const OLDEST: u32 = 15;
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The superuser of the cluster.
+const SUPERUSER: &str = "postgres";
+
+/// Starts the server, says so by being there to connect to, and stops it when nobody holds the pipe any more.
+const WATCHDOG: &str = r#"
+trap '' HUP INT TERM
+"$1/postgres" -D "$2" <&- >"$2/log" 2>&1 &
+server=$!
+read -r _
+kill -QUIT "$server" 2>/dev/null
+wait "$server"
+rm -rf "$2"
+"#;
+
+impl Cluster {
+    /// The cluster that all tests of this process share, started when first asked for.
+    ///
+    /// # Panics
+    /// If there is no PostgreSQL of version 15 or later on this machine, or if it does not start. A test that cannot run
+    /// has failed: it is not skipped.
+    #[must_use]
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(|| match Self::start() {
+            Ok(cluster) => cluster,
+            Err(error) => panic!("no PostgreSQL for tests: {error}"),
+        })
+    }
+
+    /// Starts a cluster of its own; it is stopped when this is dropped.
+    ///
+    /// # Errors
+    /// If there is no PostgreSQL of version 15 or later on this machine, or if it does not start.
+    pub fn start() -> io::Result<Self> {
+        let binaries = binaries()?;
+        let account = account()?;
+        let folder = tempfile::Builder::new().prefix("sk-tickets-postgres-").tempdir()?.keep();
+        if let Some((user, group)) = account {
+            chown(&folder, Some(user), Some(group))?;
+        }
+        let made = as_account(&mut Command::new(binaries.join("initdb")), account)
+            .args(["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "--username", SUPERUSER, "-D"])
+            .arg(&folder)
+            .current_dir("/")
+            .output()?;
+        if !made.status.success() {
+            let _ = fs::remove_dir_all(&folder);
+            return Err(io::Error::other(format!("initdb failed: {}", String::from_utf8_lossy(&made.stderr))));
+        }
+        let port = free_port()?;
+        configure(&folder, &binaries, port)?;
+
+        let mut watchdog = as_account(&mut Command::new("sh"), account)
+            .args(["-c", WATCHDOG, "watchdog"])
+            .args([&binaries, &folder])
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Out of reach of what a terminal sends to the tests.
+            .process_group(0)
+            .spawn()?;
+        let lifeline = watchdog.stdin.take();
+        let cluster = Self { port, folder, binaries, databases: AtomicU32::new(0), watchdog, lifeline };
+        cluster.wait_until_ready()?;
+        Ok(cluster)
+    }
+
+    fn wait_until_ready(&self) -> io::Result<()> {
+        let begun = Instant::now();
+        loop {
+            // The file is written once connections are taken.
+            let ready = fs::read_to_string(self.folder.join("postmaster.pid"))
+                .is_ok_and(|status| status.lines().any(|line| line.trim() == "ready"));
+            if ready && TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return Ok(());
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(io::Error::other(format!("the server did not start: {}", self.log())));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The URL of a database, for a role that may log in.
+    #[must_use]
+    pub fn url(&self, role: &str, database: &str) -> String {
+        format!("postgres://{role}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Makes an empty database; answers its URL, for the superuser.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub async fn database(&self) -> String {
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let made = async {
+            let mut connection = PgConnection::connect(&self.url(SUPERUSER, "postgres")).await?;
+            connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
+            connection.close().await
+        };
+        match made.await {
+            Ok(()) => self.url(SUPERUSER, &name),
+            Err(error) => panic!("a database cannot be made: {error}"),
+        }
+    }
+
+    /// The program of this name that came with the server, such as `pg_dump`.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.binaries.join(name)
+    }
+
+    /// What the server has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.lifeline.take());
+        let _ = self.watchdog.wait();
+    }
+}
+
+fn configure(folder: &Path, binaries: &Path, port: u16) -> io::Result<()> {
+    // Where it was installed, to count statements with.
+    let extension = binaries.join("../lib/pg_stat_statements.so").exists();
+    let preload = if extension { "pg_stat_statements" } else { "" };
+    let settings = format!(
+        "\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\nmax_connections = 400\n\
+         fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nshared_preload_libraries = '{preload}'\n",
+        folder.display()
+    );
+    let path = folder.join("postgresql.conf");
+    let before = fs::read_to_string(&path)?;
+    fs::write(path, before + &settings)
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// The folder of the newest server that is new enough.
+fn binaries() -> io::Result<PathBuf> {
+    let installed =
+        fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let candidates = installed.chain(std::env::split_paths(&path));
+    // Where a link leads: everything else that was installed lies there too.
+    let real = candidates.filter_map(|folder| fs::canonicalize(folder.join("postgres")).ok());
+    let newest = real.filter_map(|postgres| Some((version(&postgres)?, postgres.parent()?.to_owned()))).max();
+    match newest {
+        Some((version, folder)) if version >= OLDEST => Ok(folder),
+        _ => Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "no server of version 15 or later was found; on Debian and Ubuntu: apt-get install postgresql",
+        )),
+    }
+}
+
+/// The major version, if it is a server and `initdb` lies beside it.
+fn version(postgres: &Path) -> Option<u32> {
+    if !postgres.with_file_name("initdb").exists() {
+        return None;
+    }
+    let mut said = String::new();
+    let mut asked =
+        Command::new(postgres).arg("--version").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    asked.stdout.take()?.read_to_string(&mut said).ok()?;
+    asked.wait().ok()?;
+    let number = said.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// The account to run the server with, if it cannot be this one: PostgreSQL does not run as root.
+fn account() -> io::Result<Option<(u32, u32)>> {
+    let own = fs::metadata("/proc/self").map(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata))?;
+    if own != 0 {
+        return Ok(None);
+    }
+    let accounts = fs::read_to_string("/etc/passwd")?;
+    let find = |wanted: &str| {
+        let mut fields = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+        let fields = fields.find(|fields| fields.first() == Some(&wanted))?;
+        Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
+    };
+    let account = find("postgres").or_else(|| find("nobody"));
+    account
+        .map(Some)
+        .ok_or_else(|| io::Error::other("root has no account `postgres` or `nobody` to run the server with"))
+}
+
+fn as_account(command: &mut Command, account: Option<(u32, u32)>) -> &mut Command {
+    match account {
+        Some((user, group)) => command.gid(group).uid(user),
+        None => command,
+    }
+}
