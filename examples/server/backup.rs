@@ -2,10 +2,17 @@
 
 use std::path::Path;
 
-use crate::{Failure, store};
+use crate::{
+    Failure,
+    cli::Location,
+    store::{Database, Opened},
+};
 
-pub(crate) async fn run(database: &str, file: &Path) -> Result<(), Failure> {
-    store::open(database).await?.backup(file).await?;
+pub(crate) async fn run(location: &Location, file: &Path) -> Result<(), Failure> {
+    match Database::parse(location)?.open().await? {
+        Opened::Sqlite(store) => store.backup(file).await?,
+        Opened::Postgres(_) => return Err("a Postgres database is copied with pg_dump; see the README".into()),
+    }
     eprintln!("the database was copied to {}", file.display());
     Ok(())
 }

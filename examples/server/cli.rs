@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource};
-use sk_tickets_core::{ApiKeyId, Environment, Schedule, Scope, Tenant, Timestamp};
+use sk_tickets_core::{ApiKeyId, Environment, Schedule, Scope, TargetPolicy, Tenant, Timestamp};
 
 /// SK Tickets: a ticketing server with idempotent writes and signed webhooks.
 ///
@@ -11,15 +11,33 @@ use sk_tickets_core::{ApiKeyId, Environment, Schedule, Scope, Tenant, Timestamp}
 #[derive(Debug, Parser)]
 #[command(name = "sk-tickets-server", version, about)]
 pub(crate) struct Cli {
-    /// Where the data is: sqlite:FILE
-    #[arg(long, global = true, env = "DATABASE_URL", default_value = "sqlite:sk-tickets.db", value_name = "URL")]
-    pub(crate) database: String,
+    #[command(flatten)]
+    pub(crate) location: Location,
 
     #[command(flatten)]
     pub(crate) serve: Serve,
 
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Location {
+    /// Where the data is: sqlite:FILE or postgres://…
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        default_value = "sqlite:sk-tickets.db",
+        value_name = "URL"
+    )]
+    pub(crate) database: String,
+
+    /// Where to listen for other nodes' work, if --database leads to a pooler that gives out a connection by the
+    /// transaction (Postgres only)
+    #[arg(long, global = true, env = "SK_TICKETS_LISTEN_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) listen_url: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -33,8 +51,12 @@ pub(crate) enum Command {
     Listen(Listen),
     /// Show the three moves in one process: a key, a call, a verified webhook
     Quickstart,
+    /// Deliver webhooks and nothing else
+    Worker(Webhooks),
     /// Bring the database's schema up to date and leave
     Migrate,
+    /// Say what speaks against serving from the database
+    Doctor,
     /// Copy the database into a new file, beside a running server too
     Backup {
         /// The file to make; it must not be there
@@ -48,6 +70,16 @@ pub(crate) struct Serve {
     #[arg(long, env = "SK_TICKETS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub(crate) listen: SocketAddr,
 
+    #[command(flatten)]
+    pub(crate) webhooks: Webhooks,
+
+    /// The URL that clients reach this server at; links in answers begin with it [default: that of ADDRESS]
+    #[arg(long, env = "SK_TICKETS_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Webhooks {
     /// When a failed webhook is tried again; after the last delay it is a dead letter
     #[arg(long, env = "SK_TICKETS_WEBHOOK_SCHEDULE", default_value = "1s,4s,16s,1m,5m,30m,2h", value_name = "DELAYS")]
     pub(crate) webhook_schedule: Schedule,
@@ -55,10 +87,14 @@ pub(crate) struct Serve {
     /// Send webhooks to private addresses too, by http and on every port (for development)
     #[arg(long, env = "SK_TICKETS_ALLOW_PRIVATE_WEBHOOKS")]
     pub(crate) allow_private_webhooks: bool,
+}
 
-    /// The URL that clients reach this server at; links in answers begin with it [default: that of ADDRESS]
-    #[arg(long, env = "SK_TICKETS_PUBLIC_URL", value_name = "URL")]
-    pub(crate) public_url: Option<String>,
+impl Webhooks {
+    /// Where webhooks may be sent to. In the test environment this machine is one of the places, so that one can try
+    /// things.
+    pub(crate) const fn targets(&self) -> TargetPolicy {
+        if self.allow_private_webhooks { TargetPolicy::Anything } else { TargetPolicy::LoopbackInTest }
+    }
 }
 
 #[derive(Debug, Subcommand)]

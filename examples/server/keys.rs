@@ -1,16 +1,17 @@
 //! `keys`: makes, lists and revokes API keys.
 
-use std::{
-    io::{Write, stdout},
-    sync::Arc,
-};
+use std::io::{Write, stdout};
 
 use sk_tickets_core::{ApiKey, Realm, Scope, Tickets, limits::API_KEY_NAME_MAX};
 
-use crate::{Failure, cli::Keys, store};
+use crate::{
+    Failure,
+    cli::{Keys, Location},
+    store,
+};
 
-pub(crate) async fn run(database: &str, command: Keys) -> Result<(), Failure> {
-    let tickets = Tickets::new(Arc::new(store::open(database).await?));
+pub(crate) async fn run(location: &Location, command: Keys) -> Result<(), Failure> {
+    let tickets = Tickets::new(store::open(location).await?);
     match command {
         Keys::Create { tenant, environment, scopes, name, expires_at } => {
             if name.as_ref().is_some_and(|name| name.chars().count() > API_KEY_NAME_MAX) {

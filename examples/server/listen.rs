@@ -12,12 +12,16 @@ use sk_tickets_core::{
 };
 use tokio::{net::TcpListener, sync::mpsc};
 
-use crate::{Failure, cli::Listen, receiver, store};
+use crate::{
+    Failure,
+    cli::{Listen, Location},
+    receiver, store,
+};
 
 /// How many webhooks may wait to be printed.
 const WAITING_MAX: usize = 64;
 
-pub(crate) async fn run(database: &str, options: Listen) -> Result<(), Failure> {
+pub(crate) async fn run(location: &Location, options: Listen) -> Result<(), Failure> {
     let Listen { port, secret, tenant } = options;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
@@ -26,7 +30,7 @@ pub(crate) async fn run(database: &str, options: Listen) -> Result<(), Failure> 
     let secret = match secret {
         Some(secret) => WebhookSecret::parse(&secret)?,
         None => {
-            let store = Arc::new(store::open(database).await?);
+            let store = store::open(location).await?;
             let tickets = Tickets::builder(store).targets(TargetPolicy::LoopbackInTest).build();
             own_secret(&tickets.desk(Realm::assume(tenant, Environment::Test)), &url).await?
         }

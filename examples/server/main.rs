@@ -4,6 +4,7 @@
 mod backup;
 mod cli;
 mod client;
+mod doctor;
 mod keys;
 mod listen;
 mod logging;
@@ -11,7 +12,9 @@ mod migrate;
 mod quickstart;
 mod receiver;
 mod serve;
+mod stop;
 mod store;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -24,15 +27,17 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 async fn main() -> ExitCode {
     let cli = cli::parse();
     logging::start();
-    let database = &cli.database;
+    let location = &cli.location;
     let done = match cli.command {
-        None => serve::run(database, cli.serve).await,
-        Some(Command::Serve(serve)) => serve::run(database, serve).await,
-        Some(Command::Keys(command)) => keys::run(database, command).await,
-        Some(Command::Listen(listen)) => listen::run(database, listen).await,
+        None => serve::run(location, cli.serve).await,
+        Some(Command::Serve(serve)) => serve::run(location, serve).await,
+        Some(Command::Keys(command)) => keys::run(location, command).await,
+        Some(Command::Listen(listen)) => listen::run(location, listen).await,
         Some(Command::Quickstart) => quickstart::run().await,
-        Some(Command::Migrate) => migrate::run(database).await,
-        Some(Command::Backup { file }) => backup::run(database, &file).await,
+        Some(Command::Worker(webhooks)) => worker::run(location, webhooks).await,
+        Some(Command::Migrate) => migrate::run(location).await,
+        Some(Command::Doctor) => doctor::run(location).await,
+        Some(Command::Backup { file }) => backup::run(location, &file).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,9 +1,14 @@
 //! `migrate`: brings the schema up to date.
 
-use crate::{Failure, store};
+use sk_tickets_sqlite::SqliteStore;
 
-pub(crate) async fn run(database: &str) -> Result<(), Failure> {
-    store::open(database).await?;
+use crate::{Failure, cli::Location, store::Database};
+
+pub(crate) async fn run(location: &Location) -> Result<(), Failure> {
+    match Database::parse(location)? {
+        Database::Sqlite(path) => drop(SqliteStore::open(path).await?),
+        Database::Postgres { url, listen_url: _ } => sk_tickets_postgres::migrate(&url).await?,
+    }
     eprintln!("the schema is up to date");
     Ok(())
 }

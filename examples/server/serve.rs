@@ -9,63 +9,52 @@ use std::{
 };
 
 use sk_tickets_core::{
-    ApiKeySecret, BASE_PATH, CallId, ContactId, Environment, Realm, Scope, TargetPolicy, Tickets,
+    ApiKeySecret, BASE_PATH, CallId, ContactId, Environment, Realm, Scope, Tickets,
     platform::{id::IdGenerator, system::SystemEntropy},
 };
 use sk_tickets_http::WebhookClient;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-};
+use tokio::net::TcpListener;
 
-use crate::{Failure, cli::Serve, store};
+use crate::{
+    Failure,
+    cli::{Location, Serve},
+    stop::Stop,
+    store::{Database, Opened},
+};
 
 /// The tenant that the first start makes.
 const DEMO_TENANT: &str = "demo";
 /// How long requests under way may take once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-pub(crate) async fn run(database: &str, options: Serve) -> Result<(), Failure> {
-    let Serve { listen, webhook_schedule, allow_private_webhooks, public_url } = options;
-    let store = store::open(database).await?;
-    // On one machine there is one server: what a dead predecessor held is free.
-    store.void_leases().await?;
+pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failure> {
+    let Serve { listen, webhooks, public_url } = options;
+    let opened = Database::parse(location)?.open().await?;
+    if let Opened::Sqlite(store) = &opened {
+        // To a file there is one server: what a dead predecessor held is free.
+        store.void_leases().await?;
+    }
 
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}; choose another address with --listen"))?;
     let address = listener.local_addr()?;
     let public_url = public_url.unwrap_or_else(|| format!("http://{address}"));
-    let targets = if allow_private_webhooks { TargetPolicy::Anything } else { TargetPolicy::LoopbackInTest };
-    let tickets = Tickets::builder(Arc::new(store))
-        .targets(targets)
-        .schedule(webhook_schedule)
+    let tickets = Tickets::builder(opened.into_store())
+        .targets(webhooks.targets())
+        .schedule(webhooks.webhook_schedule.clone())
         .error_docs(format!("{}{BASE_PATH}/docs/errors/", public_url.trim_end_matches('/')))
         .build();
 
-    welcome(&tickets, database, &public_url).await?;
+    let stop = Stop::on_signal()?;
+    welcome(&tickets, location, &public_url).await?;
 
-    let (stop, stopped) = watch::channel(false);
-    let dispatcher = tickets.dispatcher(Arc::new(WebhookClient::new(targets)?));
-    let worker = {
-        let stopped = stopped.clone();
-        tokio::spawn(async move { dispatcher.run(until(stopped)).await })
-    };
-    let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = signals.0.recv() => {}
-            _ = signals.1.recv() => {}
-        }
-        tracing::info!("stopping: no new connections, requests under way are finished");
-        stop.send_replace(true);
-    });
-
-    let serving =
-        axum::serve(listener, sk_tickets_http::router(tickets)).with_graceful_shutdown(until(stopped.clone()));
+    let dispatcher = tickets.dispatcher(Arc::new(WebhookClient::new(webhooks.targets())?));
+    let stopped = stop.clone().wait();
+    let worker = tokio::spawn(async move { dispatcher.run(stopped).await });
+    let serving = axum::serve(listener, sk_tickets_http::router(tickets)).with_graceful_shutdown(stop.clone().wait());
     let out_of_patience = async {
-        until(stopped).await;
+        stop.wait().await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
@@ -77,30 +66,30 @@ pub(crate) async fn run(database: &str, options: Serve) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn until(mut stopped: watch::Receiver<bool>) {
-    // An error means that nobody can stop us any more: the process is ending.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
 /// Says where the server is; on an empty database makes a test key, and says what to do with it.
-async fn welcome(tickets: &Tickets, database: &str, url: &str) -> Result<(), Failure> {
+async fn welcome(tickets: &Tickets, location: &Location, url: &str) -> Result<(), Failure> {
     let mut out = stdout().lock();
     writeln!(out, "SK Tickets is listening on {url}")?;
     if tickets.store().api_keys().await?.is_empty() {
         let realm = Realm::assume(DEMO_TENANT.parse()?, Environment::Test);
         let name = Some("first start".to_owned());
         let (_, secret) = tickets.create_api_key(realm, name, Scope::ALL.iter().copied(), None).await?;
-        write!(out, "{}", first_steps(&secret, database, url, tickets))?;
+        write!(out, "{}", first_steps(&secret, location, url, tickets))?;
     }
     Ok(out.flush()?)
 }
 
-fn first_steps(secret: &ApiKeySecret, database: &str, url: &str, tickets: &Tickets) -> String {
+fn first_steps(secret: &ApiKeySecret, location: &Location, url: &str, tickets: &Tickets) -> String {
     let ids = IdGenerator::new(Arc::new(SystemEntropy));
     let now = tickets.now();
     let contact: ContactId = ids.generate(now);
     let call: CallId = ids.generate(now);
     let key = secret.expose();
+    let database = match Database::parse(location) {
+        Ok(Database::Sqlite(_)) => format!("\"{}\"", location.database),
+        // The URL may hold a password, which is not to stand on a screen.
+        Ok(Database::Postgres { .. }) | Err(_) => "\"$DATABASE_URL\"".to_owned(),
+    };
     let program = env::args().next().unwrap_or_else(|| "sk-tickets-server".to_owned());
     format!(
         r#"

@@ -40,6 +40,15 @@ impl Fault {
         )
     }
 
+    /// Whether the file is no whole database.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Sqlite(rusqlite::Error::SqliteFailure(error, _))
+                if matches!(error.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+        )
+    }
+
     /// The error to answer with, and what was being done.
     pub(crate) fn during(self, context: &'static str) -> StoreError {
         let error = if self.is_passing() { unavailable(context) } else { StoreError::internal(context) };

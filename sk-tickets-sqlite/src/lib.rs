@@ -37,6 +37,7 @@
 //! ```
 
 mod backup;
+mod check;
 mod columns;
 mod commit;
 mod connect;
@@ -62,6 +63,7 @@ mod ticket;
 mod wakeup;
 mod writer;
 
+pub use check::check;
 pub use options::{SqliteOptions, Synchronous};
 pub use store::SqliteStore;
 

@@ -32,8 +32,13 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
     }
 }
 
+/// How many migrations there are: the version that this crate is written for.
+pub(crate) const fn latest() -> usize {
+    MIGRATIONS.len()
+}
+
 /// How many migrations were applied.
-fn version(connection: &Connection) -> Result<usize> {
+pub(crate) fn version(connection: &Connection) -> Result<usize> {
     let exists = connection
         .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'", [], |_| Ok(()))
         .optional()?;

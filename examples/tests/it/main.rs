@@ -1,10 +1,13 @@
 //! The server as a whole, from outside: its command line, its processes, its death and return.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod backup;
 mod client;
 mod crash;
+mod doctor;
 mod keys;
+mod nodes;
 #[cfg(feature = "cross-language")]
 mod official_libraries;
 mod process;

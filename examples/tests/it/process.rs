@@ -16,8 +16,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A subcommand, in `folder`, with the database `tickets.db` there.
 pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
+    command_on("sqlite:tickets.db", folder, arguments)
+}
+
+/// A subcommand on another database.
+pub(crate) fn command_on(database: &str, folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(SERVER);
-    command.current_dir(folder).args(["--database", "sqlite:tickets.db"]).args(arguments).env_remove("RUST_LOG");
+    command.current_dir(folder).args(["--database", database]).args(arguments).env_remove("RUST_LOG");
     command
 }
 
@@ -117,11 +122,17 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on a free port, on the database in `folder`, and makes a key for it.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut process = Process::start(command(folder, &[&["--listen", "127.0.0.1:0"], arguments].concat()));
+        Self::start_on("sqlite:tickets.db", folder, "127.0.0.1:0", arguments)
+    }
+
+    /// Starts a server at an address, on any database, and makes a key for it.
+    pub(crate) fn start_on(database: &str, folder: &Path, listen: &str, arguments: &[&str]) -> Self {
+        let arguments = [&["--listen", listen], arguments].concat();
+        let mut process = Process::start(command_on(database, folder, &arguments));
         let stdout = process.wait_for("listening on http://");
         let authority =
             stdout.split("listening on http://").nth(1).expect("there").lines().next().expect("there").to_owned();
-        let key = create_key(folder, &["--tenant", "demo", "--environment", "test"]);
+        let key = create_key_on(database, folder, &["--tenant", "demo", "--environment", "test"]);
         Self { process, authority, key }
     }
 
@@ -149,7 +160,11 @@ impl Server {
 
 /// Makes a key beside whatever runs, by the command line.
 pub(crate) fn create_key(folder: &Path, arguments: &[&str]) -> String {
-    let output = command(folder, &[&["keys", "create"], arguments].concat()).output().expect("it runs");
+    create_key_on("sqlite:tickets.db", folder, arguments)
+}
+
+fn create_key_on(database: &str, folder: &Path, arguments: &[&str]) -> String {
+    let output = command_on(database, folder, &[&["keys", "create"], arguments].concat()).output().expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text").trim_end_matches('\n').to_owned()
 }

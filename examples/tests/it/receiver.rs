@@ -40,6 +40,11 @@ impl Receiving {
         Self { url, received }
     }
 
+    /// The next webhook; none once the receiver is gone.
+    pub(crate) fn try_next(&self) -> Option<Webhook> {
+        self.received.recv().ok()
+    }
+
     /// The next webhook.
     pub(crate) fn next(&self) -> Webhook {
         self.received.recv_timeout(PATIENCE).expect("a webhook comes")

@@ -1,0 +1,209 @@
+//! Two servers on one Postgres, under load, stopped and started again: as if it were one that never stops.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    net::TcpListener,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use sk_tickets_postgres::testing::Cluster;
+
+use crate::{
+    client::{Answer, send},
+    process::Server,
+    receiver::Receiving,
+};
+
+const CLIENTS: usize = 32;
+/// What is done to each ticket, one after the other.
+const STEPS: usize = 4;
+/// How many events these make.
+const EVENTS_OF_A_TICKET: usize = 6;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many writes are made; `NODES_WRITES` says otherwise.
+fn writes() -> usize {
+    env::var("NODES_WRITES").ok().and_then(|writes| writes.parse().ok()).unwrap_or(4_000)
+}
+
+/// Whom to talk to, and with which key.
+#[derive(Debug, Clone)]
+struct Nodes {
+    addresses: [String; 2],
+    key: String,
+}
+
+impl Nodes {
+    /// Asks either node, and goes on asking, the same again, until one answers for good.
+    fn ask(&self, dice: &mut Dice, method: &str, path: &str, idempotency_key: Option<&str>, body: &str) -> Answer {
+        let authorization = format!("Bearer {}", self.key);
+        let mut headers = vec![("authorization", authorization.as_str()), ("content-type", "application/json")];
+        headers.extend(idempotency_key.map(|key| ("idempotency-key", key)));
+        let start = Instant::now();
+        loop {
+            let address = &self.addresses[dice.roll(2)];
+            match send(address, method, &format!("/tickets/v1{path}"), &headers, body.as_bytes()) {
+                Ok(answer) if answer.status < 500 => return answer,
+                // Down or busy: whether it was done is not known.
+                Ok(_) | Err(_) => thread::sleep(Duration::from_millis(20)),
+            }
+            assert!(start.elapsed() < PATIENCE, "no node answers");
+        }
+    }
+
+    /// Writes, now and then a second time, on whichever node: the answer is the same.
+    fn write(&self, dice: &mut Dice, path: &str, key: &str, body: &Value) -> Answer {
+        let body = body.to_string();
+        let answer = self.ask(dice, "POST", path, Some(key), &body);
+        assert!(answer.status < 300, "{path} {body}: {}", String::from_utf8_lossy(&answer.body));
+        if dice.roll(4) == 0 {
+            let again = self.ask(dice, "POST", path, Some(key), &body);
+            assert_eq!(again.header("idempotent-replayed"), Some("true"));
+            assert_eq!((again.status, &again.body), (answer.status, &answer.body));
+        }
+        answer
+    }
+}
+
+/// The same throws for the same seed.
+#[derive(Debug, Clone)]
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+}
+
+/// Makes tickets and resolves them; the last answer for each.
+fn client(nodes: &Nodes, number: usize, tickets: usize, done: &AtomicUsize) -> BTreeMap<String, Value> {
+    let mut dice = Dice(u64::try_from(number).unwrap() + 1);
+    let mut last = BTreeMap::new();
+    for ticket in 0..tickets {
+        let name = format!("{number}-{ticket}");
+        let create = json!({"subject": name, "source": "voice"});
+        let made = nodes.write(&mut dice, "/tickets", &format!("{name}-create"), &create).json();
+        let id = made["id"].as_str().unwrap().to_owned();
+        let owner = json!({"owner_id": "usr_01J9X2M3N4P5Q6R7S8T9VAWBXC"});
+        nodes.write(&mut dice, &format!("/tickets/{id}/assign"), &format!("{name}-assign"), &owner);
+        let transitions = format!("/tickets/{id}/transitions");
+        let wait = json!({"to": "pending", "reason": "asked back"});
+        nodes.write(&mut dice, &transitions, &format!("{name}-wait"), &wait);
+        let resolve = json!({"to": "resolved", "resolution_note": "Replaced"});
+        let resolved = nodes.write(&mut dice, &transitions, &format!("{name}-resolve"), &resolve).json();
+        done.fetch_add(STEPS, Ordering::Relaxed);
+        last.insert(id, resolved);
+    }
+    last
+}
+
+/// Follows the feed until all is over and it has caught up; the ids in the order of the feed.
+fn follow(nodes: &Nodes, over: &AtomicBool) -> Vec<String> {
+    let mut dice = Dice(99);
+    let mut seen = Vec::new();
+    let mut path = "/events?order=asc&limit=100".to_owned();
+    loop {
+        let last_look = over.load(Ordering::Acquire);
+        let page = nodes.ask(&mut dice, "GET", &path, None, "").json();
+        let events = page["data"].as_array().unwrap();
+        seen.extend(events.iter().map(|event| event["id"].as_str().unwrap().to_owned()));
+        path = format!("/events?order=asc&limit=100&cursor={}", page["next_cursor"].as_str().unwrap());
+        if events.is_empty() {
+            if last_look {
+                return seen;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_lose_nothing_and_double_nothing() {
+    let url = Cluster::shared().database().await;
+    tokio::task::spawn_blocking(move || load(&url)).await.unwrap();
+}
+
+fn load(url: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let addresses = [(); 2].map(|()| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().to_string()
+    });
+    let start = |node: usize| Server::start_on(url, folder.path(), &addresses[node], &[]);
+    let mut servers = [start(0), start(1)];
+    let nodes = Nodes { addresses: addresses.clone(), key: servers[0].key.clone() };
+
+    let receiving = Receiving::start(200);
+    let hook = json!({"url": receiving.url});
+    assert_eq!(nodes.write(&mut Dice(1), "/webhook_endpoints", "hook", &hook).status, 201);
+    let arrived = Arc::new(Mutex::new(BTreeSet::new()));
+    {
+        let arrived = Arc::clone(&arrived);
+        thread::spawn(move || {
+            while let Some(webhook) = receiving.try_next() {
+                arrived.lock().unwrap().insert(webhook.id);
+            }
+        });
+    }
+
+    let tickets = writes() / STEPS / CLIENTS;
+    let done = Arc::new(AtomicUsize::new(0));
+    let over = Arc::new(AtomicBool::new(false));
+    let follower = {
+        let (nodes, over) = (nodes.clone(), Arc::clone(&over));
+        thread::spawn(move || follow(&nodes, &over))
+    };
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|number| {
+            let (nodes, done) = (nodes.clone(), Arc::clone(&done));
+            thread::spawn(move || client(&nodes, number, tickets, &done))
+        })
+        .collect();
+
+    // Each is stopped and started again on the way, one after the other.
+    for (node, share) in [(0, 3), (1, 3)] {
+        let until = done.load(Ordering::Relaxed) + writes() / share;
+        while done.load(Ordering::Relaxed) < until && !clients.iter().all(thread::JoinHandle::is_finished) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        servers[node].process.signal("TERM");
+        assert!(servers[node].process.ended().success(), "{}", servers[node].process.stderr());
+        servers[node] = start(node);
+    }
+
+    let mut last = BTreeMap::new();
+    for client in clients {
+        last.extend(client.join().expect("no client failed"));
+    }
+    over.store(true, Ordering::Release);
+    let seen = follower.join().expect("the follower did not fail");
+
+    let expected = CLIENTS * tickets;
+    assert_eq!(last.len(), expected, "one ticket for each that was made");
+    let mut dice = Dice(7);
+    for (id, resolved) in &last {
+        let mut found = nodes.ask(&mut dice, "GET", &format!("/tickets/{id}"), None, "").json();
+        found.as_object_mut().unwrap().remove("queue_position");
+        assert_eq!(&found, resolved, "nothing happened to it but what was asked for");
+    }
+    let events: BTreeSet<_> = seen.iter().cloned().collect();
+    assert_eq!(seen.len(), events.len(), "the follower saw nothing twice");
+    assert_eq!(events.len(), expected * EVENTS_OF_A_TICKET, "the follower missed nothing, and nothing happened twice");
+
+    let start = Instant::now();
+    while nodes.ask(&mut dice, "GET", "/deliveries?status=pending&limit=1", None, "").json()["data"] != json!([]) {
+        assert!(start.elapsed() < PATIENCE, "deliveries are still to be made");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let letters = nodes.ask(&mut dice, "GET", "/dead_letters", None, "").json();
+    assert_eq!(letters["data"], json!([]));
+    assert_eq!(*arrived.lock().unwrap(), events, "every event arrived");
+}
