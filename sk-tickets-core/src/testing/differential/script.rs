@@ -152,7 +152,7 @@ impl Script {
         {
             return Step::Commit(Box::new(commit));
         }
-        let Some(effect) = self.effect(known) else { return Step::Wait(1) };
+        let Some(effect) = self.effect(realm, known) else { return Step::Wait(1) };
         let claim = self.dice.once_in(2).then(|| self.claim_of_commit());
         let commit = Commit::new(realm.clone(), now, claim, effect);
         self.held.push(commit.clone());
@@ -175,12 +175,14 @@ impl Script {
         (Claim { key, fingerprint }, response)
     }
 
-    fn effect(&self, known: &Known) -> Option<Effect> {
+    fn effect(&self, realm: &Realm, known: &Known) -> Option<Effect> {
         let dice = &self.dice;
         Some(match dice.below(6) {
             0..3 => {
                 let mut ticket = dice.pick(&known.tickets)?;
                 let expect = if dice.once_in(4) { Expectation::Absent } else { Expectation::Version(ticket.version) };
+                // It may be another realm's.
+                ticket.environment = realm.environment();
                 ticket.version = ticket.version.next();
                 ticket.tags = self.tags::<20>().into_vec().into_iter().map(Text::into_string).collect();
                 ticket.tags.dedup();
