@@ -5,7 +5,7 @@ use std::{env, ops::Range, sync::Arc};
 use sk_tickets_core::testing::differential;
 use sk_tickets_sqlite::{SqliteOptions, Synchronous};
 
-const SEEDS: Range<u64> = 0..6;
+const SEEDS: Range<u64> = 0..10;
 const STEPS: usize = 120;
 
 /// How many seeds from 0 on, or which (`100..200`), as `DIFFERENTIAL_SEEDS` has it.

@@ -49,8 +49,8 @@ pub(super) fn owners() -> [OwnerId; 3] {
 impl Script {
     pub(super) fn command(&self, known: &Known) -> Command {
         match self.dice.below(10) {
-            0..7 => Command::Ticket(self.ticket_command(known)),
-            7..9 => Command::Endpoint(self.endpoint_command(known)),
+            0..5 => Command::Ticket(self.ticket_command(known)),
+            5..8 => Command::Endpoint(self.endpoint_command(known)),
             _ if known.deliveries.iter().any(Delivery::is_dead_letter) || self.dice.once_in(6) => {
                 Command::DeadLetter(self.dead_letter_command(known))
             }
@@ -183,9 +183,9 @@ impl Script {
                     description: if dice.once_in(2) { Patch::Clear } else { Patch::Set(text("told")) },
                 },
             ),
-            2..4 => EndpointCommand::Enable(id),
-            4 => EndpointCommand::Disable(id),
-            5 => EndpointCommand::Delete(id),
+            2..5 => EndpointCommand::Enable(id),
+            5 => EndpointCommand::Disable(id),
+            6 => EndpointCommand::Delete(id),
             _ => EndpointCommand::Ping(id),
         }
     }

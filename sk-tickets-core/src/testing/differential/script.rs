@@ -69,7 +69,8 @@ impl Script {
     }
 
     pub(super) async fn next(&mut self, reference: &Side, now: Timestamp) -> Step {
-        let realm = self.dice.pick(&self.realms).expect("there are some");
+        // The first one most of the time, so that much happens to the same things.
+        let realm = self.realms[self.dice.below(5).saturating_sub(2)].clone();
         // Now and then with the ids of another realm, which must be as good as unknown.
         let owner =
             if self.dice.once_in(12) { self.dice.pick(&self.realms).expect("there are some") } else { realm.clone() };
@@ -78,11 +79,11 @@ impl Script {
             0..8 => self.ask(realm, &known),
             8 => self.again(),
             9 => self.reuse(&known),
-            10 => self.commit(&realm, &known, now),
-            11..13 => self.claim(now),
-            13..16 => self.settle(now),
-            16 => self.release(now),
-            17 => self.directory(reference, &realm, now).await,
+            10 | 11 => self.commit(&realm, &known, now),
+            12 | 13 => self.claim(now),
+            14..17 => self.settle(now),
+            17 => self.release(now),
+            18 if self.dice.once_in(2) => self.directory(reference, &realm, now).await,
             18 if self.dice.once_in(4) => Step::TurnBack(self.dice.below(5_000) as u64),
             _ => Step::Wait(self.dice.below(30_000) as u64),
         }
@@ -147,12 +148,12 @@ impl Script {
 
     /// A commit decided on what is now, taken at once or after whatever comes between.
     fn commit(&mut self, realm: &Realm, known: &Known, now: Timestamp) -> Step {
-        if self.dice.once_in(2)
-            && let Some(commit) = self.dice.pick(&self.held)
+        if !self.dice.once_in(3)
+            && let Some(commit) = self.dice.pick(&self.held[self.held.len().saturating_sub(3)..])
         {
             return Step::Commit(Box::new(commit));
         }
-        let Some(effect) = self.effect(known) else { return Step::Wait(1) };
+        let Some(effect) = self.effect(realm, known) else { return Step::Wait(1) };
         let claim = self.dice.once_in(2).then(|| self.claim_of_commit());
         let commit = Commit::new(realm.clone(), now, claim, effect);
         self.held.push(commit.clone());
@@ -175,12 +176,14 @@ impl Script {
         (Claim { key, fingerprint }, response)
     }
 
-    fn effect(&self, known: &Known) -> Option<Effect> {
+    fn effect(&self, realm: &Realm, known: &Known) -> Option<Effect> {
         let dice = &self.dice;
         Some(match dice.below(6) {
             0..3 => {
                 let mut ticket = dice.pick(&known.tickets)?;
                 let expect = if dice.once_in(4) { Expectation::Absent } else { Expectation::Version(ticket.version) };
+                // It may be another realm's.
+                ticket.environment = realm.environment();
                 ticket.version = ticket.version.next();
                 ticket.tags = self.tags::<20>().into_vec().into_iter().map(Text::into_string).collect();
                 ticket.tags.dedup();
@@ -240,9 +243,9 @@ impl Script {
             response: self.dice.maybe(&TEXTS).map(str::to_owned),
         };
         let next = match self.dice.below(6) {
-            0 | 1 => NextStep::Delivered,
-            2 | 3 => NextStep::RetryAt(now + Duration::from_secs(self.dice.below(60) as u64)),
-            4 => NextStep::DeadLetter,
+            0 => NextStep::Delivered,
+            1 | 2 => NextStep::RetryAt(now + Duration::from_secs(self.dice.below(60) as u64)),
+            3 | 4 => NextStep::DeadLetter,
             _ => NextStep::DisableEndpoint,
         };
         Step::Settle(lease, attempt, next)

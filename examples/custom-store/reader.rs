@@ -1,0 +1,241 @@
+//! Reads within a realm. A list is a walk over the rows of the realm.
+
+use std::{cmp::Reverse, io};
+
+use async_trait::async_trait;
+use sk_tickets_core::{
+    Contact, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId, Order, OwnerFilter, Realm,
+    ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
+    model::{contact::ContactHandle, endpoint::Endpoint, event::FeedPosition},
+    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject},
+};
+
+use crate::{
+    journal::Journal,
+    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, key, number},
+    store::JournalStore,
+};
+
+/// Those of the rows that a page has.
+fn page<T, K: Ord>(
+    rows: impl DoubleEndedIterator<Item = io::Result<T>>,
+    page: PageSpec<K>,
+    key: impl Fn(&T) -> K,
+    wanted: impl Fn(&T) -> bool,
+) -> io::Result<Vec<T>> {
+    let PageSpec { after, order, limit } = page;
+    let beyond = |row: &T| match (&after, order) {
+        (None, _) => true,
+        (Some(after), Order::Asc) => key(row) > *after,
+        (Some(after), Order::Desc) => key(row) < *after,
+    };
+    let wanted = |row: &io::Result<T>| row.as_ref().map_or(true, |row| beyond(row) && wanted(row));
+    match order {
+        Order::Asc => rows.filter(wanted).take(limit).collect(),
+        Order::Desc => rows.rev().filter(wanted).take(limit).collect(),
+    }
+}
+
+#[async_trait]
+impl RealmReader for JournalStore {
+    async fn ticket(&self, realm: &Realm, id: TicketId) -> Result<Option<TicketView>> {
+        let realm = realm.clone();
+        self.with(move |journal| {
+            let Some(ticket) = journal.get::<Ticket>(&key(&realm, "ticket", id))? else { return Ok(None) };
+            let queue_position = queue_position(journal, &realm, &ticket)?;
+            Ok(Some(TicketView { ticket, queue_position }))
+        })
+        .await
+    }
+
+    async fn ticket_page(&self, realm: &Realm, filter: &TicketFilter, spec: PageSpec<TicketId>) -> Result<Vec<Ticket>> {
+        let (prefix, filter) = (key(realm, "ticket", ""), filter.clone());
+        self.with(move |journal| {
+            page(journal.scan(&prefix), spec, |ticket: &Ticket| ticket.id, |one| matches(&filter, one))
+        })
+        .await
+    }
+
+    async fn thread_page(&self, realm: &Realm, id: TicketId, spec: PageSpec<u64>) -> Result<Option<Vec<ThreadEntry>>> {
+        let (ticket, prefix) = (key(realm, "ticket", id), key(realm, "thread", format!("{id}/")));
+        self.with(move |journal| {
+            let exists = journal.get::<Ticket>(&ticket)?.is_some();
+            let entries = page(journal.scan(&prefix), spec, |entry: &ThreadEntry| entry.sequence, |_| true)?;
+            Ok(exists.then_some(entries))
+        })
+        .await
+    }
+
+    async fn thread_entry(&self, realm: &Realm, ticket: TicketId, id: EntryId) -> Result<Option<ThreadEntry>> {
+        let prefix = key(realm, "thread", format!("{ticket}/"));
+        let is_it = move |entry: &io::Result<ThreadEntry>| entry.as_ref().map_or(true, |entry| entry.id == id);
+        self.with(move |journal| journal.scan(&prefix).find(is_it).transpose()).await
+    }
+
+    async fn event(&self, realm: &Realm, id: EventId) -> Result<Option<Event>> {
+        let key = key(realm, "event", id);
+        self.with(move |journal| {
+            let event = journal.get::<EventRow>(&key)?.map(EventRow::event);
+            // A ping is about no ticket, and not in the feed.
+            Ok(event.filter(|event| event.ticket_id.is_some()))
+        })
+        .await
+    }
+
+    async fn event_page(&self, realm: &Realm, spec: PageSpec<FeedPosition>) -> Result<Vec<(FeedPosition, Event)>> {
+        let (prefix, realm) = (key(realm, "feed", ""), realm.clone());
+        self.with(move |journal| {
+            let feed = journal.scan::<(u64, EventId)>(&prefix);
+            let places = page(feed, spec, |(position, _)| FeedPosition(*position), |_| true)?;
+            let found = places.into_iter().filter_map(|(position, id)| {
+                let row = journal.get::<EventRow>(&key(&realm, "event", id)).transpose()?;
+                Some(row.map(|row| (FeedPosition(position), row.event())))
+            });
+            found.collect()
+        })
+        .await
+    }
+
+    async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>> {
+        let realm = realm.clone();
+        self.with(move |journal| endpoint(journal, &realm, id)).await
+    }
+
+    async fn endpoint_page(&self, realm: &Realm, spec: PageSpec<EndpointId>) -> Result<Vec<Endpoint>> {
+        let realm = realm.clone();
+        self.with(move |journal| {
+            let present = endpoints(journal, &realm)?;
+            page(present.into_iter().map(Ok), spec, |endpoint| endpoint.id, |_| true)
+        })
+        .await
+    }
+
+    async fn delivery(&self, realm: &Realm, id: DeliveryId) -> Result<Option<Delivery>> {
+        let key = key(realm, "delivery", id);
+        self.with(move |journal| Ok(journal.get::<DeliveryRow>(&key)?.map(|row| row.delivery))).await
+    }
+
+    async fn delivery_page(
+        &self,
+        realm: &Realm,
+        filter: &DeliveryFilter,
+        spec: PageSpec<DeliveryId>,
+    ) -> Result<Vec<Delivery>> {
+        let prefix = key(realm, "delivery", "");
+        let DeliveryFilter { status, endpoint_id, dead_letters } = filter.clone();
+        let wanted = move |delivery: &Delivery| {
+            status.is_none_or(|status| delivery.status == status)
+                && endpoint_id.is_none_or(|id| delivery.endpoint_id == id)
+                && (!dead_letters || delivery.is_dead_letter())
+        };
+        self.with(move |journal| {
+            let rows = journal.scan::<DeliveryRow>(&prefix).map(|row| Ok(row?.delivery));
+            page(rows, spec, |delivery| delivery.id, wanted)
+        })
+        .await
+    }
+
+    async fn load(&self, realm: &Realm, lookup: Lookup<'_>) -> Result<Loaded> {
+        let (realm, claim) = (realm.clone(), lookup.key.map(|name| key(realm, "claim", name.as_str())));
+        let of_ticket = |id: TicketId| (Some(id), None, None, None, false);
+        let (ticket, handle, endpoint_id, delivery, count) = match lookup.subject {
+            Subject::NewTicket { contact, follow_up_of } => (follow_up_of, contact.cloned(), None, None, false),
+            Subject::Ticket(id) => of_ticket(id),
+            Subject::NewEndpoint => (None, None, None, None, true),
+            Subject::Endpoint(id) => (None, None, Some(id), None, false),
+            Subject::Delivery(id) => (None, None, None, Some(id), false),
+        };
+        let is_change = matches!(lookup.subject, Subject::Ticket(_));
+        self.with(move |journal| {
+            let recorded = match claim {
+                Some(claim) => journal.get::<ClaimRow>(&claim)?.map(ClaimRow::recorded),
+                None => None,
+            };
+            let mut loaded = Loaded { recorded, ..Loaded::default() };
+            if let Some(id) = ticket {
+                loaded.ticket = journal.get(&key(&realm, "ticket", id))?;
+                if is_change {
+                    let thread = key(&realm, "thread", format!("{id}/"));
+                    loaded.thread_length = journal.scan::<ThreadEntry>(&thread).count() as u64;
+                }
+            }
+            if let Some(handle) = handle {
+                loaded.contact = contact(journal, &realm, &handle)?;
+            }
+            if let Some(id) = delivery {
+                loaded.delivery = journal.get::<DeliveryRow>(&key(&realm, "delivery", id))?.map(|row| row.delivery);
+            }
+            if let Some(id) = endpoint_id.or(loaded.delivery.as_ref().map(|delivery| delivery.endpoint_id)) {
+                loaded.endpoint = endpoint(journal, &realm, id)?;
+            }
+            if count {
+                loaded.endpoint_count = endpoints(journal, &realm)?.len();
+            }
+            Ok(loaded)
+        })
+        .await
+    }
+}
+
+/// An endpoint that was not deleted.
+pub(crate) fn endpoint(journal: &Journal, realm: &Realm, id: EndpointId) -> io::Result<Option<Endpoint>> {
+    let row = journal.get::<EndpointRow>(&key(realm, "endpoint", id))?;
+    row.filter(|row| !row.deleted).map(|row| row.endpoint()).transpose()
+}
+
+/// The endpoints that were not deleted, by id.
+pub(crate) fn endpoints(journal: &Journal, realm: &Realm) -> io::Result<Vec<Endpoint>> {
+    let rows = journal.scan::<EndpointRow>(&key(realm, "endpoint", "")).collect::<io::Result<Vec<_>>>()?;
+    rows.iter().filter(|row| !row.deleted).map(EndpointRow::endpoint).collect()
+}
+
+/// The last place in the feed that is taken.
+pub(crate) fn last_position(journal: &Journal, realm: &Realm) -> io::Result<u64> {
+    let last = journal.scan::<(u64, EventId)>(&key(realm, "feed", "")).next_back().transpose()?;
+    Ok(last.map_or(0, |(position, _)| position))
+}
+
+pub(crate) fn feed_key(realm: &Realm, position: u64) -> String {
+    key(realm, "feed", number(position))
+}
+
+/// The contact with an address or, by phone, the first one with this number that has no address, else any.
+fn contact(journal: &Journal, realm: &Realm, handle: &ContactHandle) -> io::Result<Option<Contact>> {
+    let contacts = journal.scan::<Contact>(&key(realm, "contact", "")).collect::<io::Result<Vec<_>>>()?;
+    let mut contacts = contacts.into_iter();
+    Ok(match handle {
+        ContactHandle::Email(email) => contacts.find(|contact| contact.email.as_ref() == Some(email)),
+        ContactHandle::Phone(phone) => contacts
+            .filter(|contact| contact.phone.as_ref() == Some(phone))
+            .min_by_key(|contact| (contact.email.is_some(), contact.id)),
+    })
+}
+
+fn queue_position(journal: &Journal, realm: &Realm, ticket: &Ticket) -> io::Result<Option<u64>> {
+    let rank = |ticket: &Ticket| Some((Reverse(ticket.priority), ticket.queued_at?, ticket.id));
+    let Some(own) = rank(ticket) else { return Ok(None) };
+    let mut position = 1;
+    for other in journal.scan::<Ticket>(&key(realm, "ticket", "")) {
+        let other = other?;
+        position += u64::from(other.queue == ticket.queue && rank(&other).is_some_and(|rank| rank < own));
+    }
+    Ok(Some(position))
+}
+
+fn matches(filter: &TicketFilter, ticket: &Ticket) -> bool {
+    let TicketFilter { status, queue, owner, contact_id, topic, priority, tag, source, created_after, created_before } =
+        filter;
+    (status.is_empty() || status.contains(&ticket.status))
+        && queue.as_ref().is_none_or(|queue| ticket.queue == *queue)
+        && owner.is_none_or(|owner| match owner {
+            OwnerFilter::Nobody => ticket.owner_id.is_none(),
+            OwnerFilter::Owner(owner) => ticket.owner_id == Some(owner),
+        })
+        && contact_id.is_none_or(|id| ticket.contact_id == Some(id))
+        && topic.as_ref().is_none_or(|topic| ticket.topic.as_ref() == Some(topic))
+        && priority.is_none_or(|priority| ticket.priority == priority)
+        && tag.as_ref().is_none_or(|tag| ticket.tags.contains(tag))
+        && source.is_none_or(|source| ticket.source == source)
+        && created_after.is_none_or(|at| ticket.created_at >= at)
+        && created_before.is_none_or(|at| ticket.created_at < at)
+}

@@ -1,0 +1,203 @@
+//! Commits: look if it can take place, gather the rows, write them in one batch.
+
+use std::io;
+
+use async_trait::async_trait;
+use sk_tickets_core::{
+    Contact, Delivery, DeliveryStatus, EndpointId, Event, Realm, Ticket, Timestamp,
+    limits::ENDPOINTS_MAX,
+    model::{
+        delivery::{DeadReason, delivery_id},
+        endpoint::{Endpoint, EndpointStatus},
+    },
+    store::{
+        Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, RealmWriter, Result, TicketChange,
+    },
+};
+
+use crate::{
+    journal::{Batch, Journal},
+    reader::{endpoint, endpoints, feed_key, last_position},
+    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, key, number},
+    store::JournalStore,
+};
+
+#[async_trait]
+impl RealmWriter for JournalStore {
+    async fn commit(&self, commit: Commit) -> Result<CommitOutcome> {
+        let outcome = self.with(move |journal| apply(journal, &commit)).await?;
+        self.work.notify_one();
+        Ok(outcome)
+    }
+}
+
+fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
+    let realm = commit.realm();
+    let mut batch = Batch::default();
+    if let Some((claim, response)) = commit.claim() {
+        let at = key(realm, "claim", claim.key.as_str());
+        if let Some(recorded) = journal.get::<ClaimRow>(&at)?.map(ClaimRow::recorded) {
+            let same = recorded.fingerprint == claim.fingerprint;
+            return Ok(if same { CommitOutcome::Replayed(recorded.response) } else { CommitOutcome::KeyReused });
+        }
+        batch.put(at, &ClaimRow::of(claim.fingerprint, response))?;
+    }
+    let fresh = match commit.effect() {
+        Effect::None => true,
+        Effect::Ticket(change) => change_ticket(journal, &mut batch, realm, change)?,
+        Effect::Endpoint(change) => change_endpoint(journal, &mut batch, realm, change)?,
+        Effect::Delivery(change) => change_delivery(journal, &mut batch, realm, change, commit.at())?,
+    };
+    if !fresh {
+        return Ok(CommitOutcome::Stale);
+    }
+    journal.write(batch)?;
+    Ok(CommitOutcome::Applied)
+}
+
+fn change_ticket(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &TicketChange) -> io::Result<bool> {
+    let TicketChange { expect, ticket, contact, entries, events } = change;
+    let at = key(realm, "ticket", ticket.id);
+    let current = journal.get::<Ticket>(&at)?.map(|ticket| ticket.version);
+    let as_expected = match expect {
+        Expectation::Absent => current.is_none(),
+        Expectation::Version(version) => current == Some(*version),
+    };
+    if !as_expected {
+        return Ok(false);
+    }
+    batch.put(at, ticket)?;
+    if let Some(contact) = contact {
+        for other in journal.scan::<Contact>(&key(realm, "contact", "")) {
+            if is_same_person(contact, &other?) {
+                return Ok(false);
+            }
+        }
+        batch.put(key(realm, "contact", contact.id), contact)?;
+    }
+    for entry in entries {
+        batch.put(key(realm, "thread", format!("{}/{}", entry.ticket_id, number(entry.sequence))), entry)?;
+    }
+    let endpoints = endpoints(journal, realm)?;
+    for (position, event) in (last_position(journal, realm)? + 1..).zip(events) {
+        batch.put(feed_key(realm, position), &(position, event.id))?;
+        batch.put(key(realm, "event", event.id), &EventRow::of(event)?)?;
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.wants(event.event_type)) {
+            deliver(batch, realm, event, endpoint)?;
+        }
+    }
+    Ok(true)
+}
+
+/// Whether two contacts would be found by the same address or, where neither has one, by the same number.
+fn is_same_person(one: &Contact, other: &Contact) -> bool {
+    match (&one.email, &other.email) {
+        (Some(email), Some(taken)) => email == taken,
+        (None, None) => one.phone.is_some() && one.phone == other.phone,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+fn deliver(batch: &mut Batch, realm: &Realm, event: &Event, endpoint: &Endpoint) -> io::Result<()> {
+    let (status, reason, next_attempt_at) = match endpoint.status {
+        EndpointStatus::Enabled => (DeliveryStatus::Pending, None, Some(event.at)),
+        EndpointStatus::Disabled => (DeliveryStatus::Dead, Some(DeadReason::EndpointDisabled), None),
+    };
+    let delivery = Delivery {
+        id: delivery_id(event.id, endpoint.id),
+        endpoint_id: endpoint.id,
+        event_id: event.id,
+        event_type: event.event_type,
+        ticket_id: event.ticket_id,
+        status,
+        reason,
+        next_attempt_at,
+        attempts: Vec::new(),
+        created_at: event.at,
+    };
+    batch.put(key(realm, "delivery", delivery.id), &DeliveryRow::of(realm, delivery))
+}
+
+fn change_endpoint(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &EndpointChange) -> io::Result<bool> {
+    match change {
+        EndpointChange::Create(new) => {
+            let at = key(realm, "endpoint", new.id);
+            if endpoints(journal, realm)?.len() >= ENDPOINTS_MAX || journal.get::<EndpointRow>(&at)?.is_some() {
+                return Ok(false);
+            }
+            batch.put(at, &EndpointRow::of(new))?;
+        }
+        EndpointChange::Update { before, after } => {
+            let Some(current) = endpoint(journal, realm, before.id)? else { return Ok(false) };
+            let failing_since = current.failing_since;
+            if current != (Endpoint { failing_since, ..before.clone() }) {
+                return Ok(false);
+            }
+            let enabled = before.status == EndpointStatus::Disabled && after.status == EndpointStatus::Enabled;
+            let failing_since = if enabled { None } else { failing_since };
+            put_endpoint(batch, realm, &Endpoint { failing_since, ..after.clone() })?;
+            if after.status == EndpointStatus::Disabled {
+                bury(journal, batch, realm, after.id, DeadReason::EndpointDisabled)?;
+            }
+        }
+        EndpointChange::Delete(id) => {
+            let Some(current) = endpoint(journal, realm, *id)? else { return Ok(false) };
+            let mut row = EndpointRow::of(&current);
+            row.deleted = true;
+            batch.put(key(realm, "endpoint", id), &row)?;
+            bury(journal, batch, realm, *id, DeadReason::EndpointDeleted)?;
+        }
+        EndpointChange::Ping(id, event) => {
+            let Some(endpoint) = endpoint(journal, realm, *id)? else { return Ok(false) };
+            batch.put(key(realm, "event", event.id), &EventRow::of(event)?)?;
+            deliver(batch, realm, event, &endpoint)?;
+        }
+    }
+    Ok(true)
+}
+
+pub(crate) fn put_endpoint(batch: &mut Batch, realm: &Realm, endpoint: &Endpoint) -> io::Result<()> {
+    batch.put(key(realm, "endpoint", endpoint.id), &EndpointRow::of(endpoint))
+}
+
+/// Makes the pending deliveries of an endpoint dead; if it is deleted, gives up its dead letters too.
+pub(crate) fn bury(
+    journal: &Journal,
+    batch: &mut Batch,
+    realm: &Realm,
+    endpoint: EndpointId,
+    reason: DeadReason,
+) -> io::Result<()> {
+    for row in journal.scan::<DeliveryRow>(&key(realm, "delivery", "")) {
+        let mut row = row?;
+        let given_up = reason == DeadReason::EndpointDeleted && row.delivery.is_dead_letter();
+        if row.delivery.endpoint_id == endpoint && (row.delivery.status == DeliveryStatus::Pending || given_up) {
+            row.bury(reason);
+            batch.put(key(realm, "delivery", row.delivery.id), &row)?;
+        }
+    }
+    Ok(())
+}
+
+fn change_delivery(
+    journal: &Journal,
+    batch: &mut Batch,
+    realm: &Realm,
+    change: &DeliveryChange,
+    at: Timestamp,
+) -> io::Result<bool> {
+    let (DeliveryChange::Replay(id) | DeliveryChange::Discard(id)) = change;
+    let row = journal.get::<DeliveryRow>(&key(realm, "delivery", id))?;
+    let Some(mut row) = row.filter(|row| row.delivery.is_dead_letter()) else { return Ok(false) };
+    match change {
+        DeliveryChange::Replay(_) => {
+            row.delivery.status = DeliveryStatus::Pending;
+            row.delivery.reason = None;
+            row.delivery.next_attempt_at = Some(at);
+            row.failures = 0;
+        }
+        DeliveryChange::Discard(_) => row.delivery.reason = Some(DeadReason::Discarded),
+    }
+    batch.put(key(realm, "delivery", id), &row)?;
+    Ok(true)
+}
