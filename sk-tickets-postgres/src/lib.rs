@@ -48,6 +48,8 @@ mod list;
 mod load;
 mod migrate;
 mod options;
+#[cfg(test)]
+mod plans;
 mod queue;
 mod reader;
 mod realms;
