@@ -432,7 +432,7 @@ EXCEPTION WHEN SQLSTATE 'SKT01' THEN
     RETURN false;
 END $$;
 
--- Skips what is locked: whoever holds it ends the lease too. Null stands for every worker.
+-- Skips what is locked: whoever holds it ends the lease too.
 CREATE FUNCTION sk_tickets.release_leases(p_worker bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -31,11 +31,11 @@ use sk_tickets_core::{
     },
     store::PageSpec,
 };
-use sqlx::PgPool;
 
 use crate::{
     columns::{Columns, number_of},
     error::Result,
+    pool::Pool,
     reader::{after_number, limit},
     realms::RealmNumber,
     row,
@@ -43,11 +43,11 @@ use crate::{
 
 /// A page of the feed, after all that is committed was numbered.
 pub(crate) async fn page(
-    pool: &PgPool,
+    pool: &Pool,
     realm: RealmNumber,
     page: PageSpec<FeedPosition>,
 ) -> Result<Vec<(FeedPosition, Event)>> {
-    let rows = sqlx::query(
+    let query = sqlx::query(
         "SELECT position, id, event_type, ticket_id, ticket_version, at, payload
          FROM sk_tickets.event_page($1, $2, $3, $4, $5)",
     )
@@ -55,9 +55,8 @@ pub(crate) async fn page(
     .bind(number_of(realm.environment))
     .bind(after_number(page.after.map(|position| position.0), page.order))
     .bind(page.order == Order::Asc)
-    .bind(limit(page.limit))
-    .fetch_all(pool)
-    .await?;
+    .bind(limit(page.limit));
+    let rows = pool.rows(query).await?;
     let read = |row| {
         let mut columns = Columns::of(row);
         let position = FeedPosition(columns.number()?);

@@ -17,8 +17,7 @@ use sk_tickets_core::{
 use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
 use crate::{
-    connect,
-    list,
+    connect, list,
     migrate::migrate,
     reader,
     realms::RealmNumber,
