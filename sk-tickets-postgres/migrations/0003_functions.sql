@@ -22,6 +22,48 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         'hex')::uuid
 $$;
 
+-- The feed -----------------------------------------------------------------------------------------------------------
+
+-- Gives the events that were committed their places. See feed.rs for why no place is ever filled late. Who need not do
+-- it does not wait for who does.
+CREATE FUNCTION sk_tickets.number_events(p_tenant bigint, p_environment smallint, p_wait boolean) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_last bigint;
+    v_count bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM sk_tickets.feed_pending WHERE tenant = p_tenant AND environment = p_environment) THEN
+        RETURN;
+    END IF;
+    IF p_wait THEN
+        SELECT last_position INTO v_last FROM sk_tickets.realms
+        WHERE tenant = p_tenant AND environment = p_environment FOR NO KEY UPDATE;
+    ELSE
+        SELECT last_position INTO v_last FROM sk_tickets.realms
+        WHERE tenant = p_tenant AND environment = p_environment FOR NO KEY UPDATE SKIP LOCKED;
+        IF NOT FOUND THEN RETURN; END IF;
+    END IF;
+    -- A statement of its own: it sees all that was committed before the row above was ours.
+    WITH taken AS (
+        DELETE FROM sk_tickets.feed_pending WHERE tenant = p_tenant AND environment = p_environment
+        RETURNING event_id, ticket_id, ticket_version, at
+    ), ranked AS (
+        -- In order of time, but no event before an earlier one of its ticket, however clocks differ.
+        SELECT event_id, ticket_id, ticket_version,
+               max(at) OVER (PARTITION BY ticket_id ORDER BY ticket_version, event_id) AS no_sooner
+        FROM taken
+    ), placed AS (
+        INSERT INTO sk_tickets.feed (tenant, environment, position, event_id)
+        SELECT p_tenant, p_environment,
+               v_last + row_number() OVER (ORDER BY no_sooner, ticket_id, ticket_version, event_id), event_id
+        FROM ranked
+        RETURNING position
+    )
+    SELECT count(*) INTO v_count FROM placed;
+    UPDATE sk_tickets.realms SET last_position = v_last + v_count
+    WHERE tenant = p_tenant AND environment = p_environment;
+END $$;
+
 -- Commits ------------------------------------------------------------------------------------------------------------
 --
 -- Locks are taken in one order, so that no two commits wait for each other: the key, the ticket, its contact, the
@@ -273,46 +315,16 @@ BEGIN
             WHEN 'endpoint' THEN due := sk_tickets.change_endpoint(p_tenant, p_environment, p_at, p_effect, p_payloads);
             WHEN 'delivery' THEN due := sk_tickets.change_delivery(p_tenant, p_environment, p_at, p_effect);
         END CASE;
+        -- One commit in 256 numbers what there is, so that there is never much for the first read after a long time.
+        IF right(p_effect #>> '{events,0,id}', 2) = '00' THEN
+            PERFORM sk_tickets.number_events(p_tenant, p_environment, false);
+        END IF;
     EXCEPTION WHEN SQLSTATE 'SKT01' THEN
         RETURN QUERY SELECT 'stale'::text, NULL::bytea, NULL::integer, NULL::text, NULL::text, NULL::text, NULL::bytea;
         RETURN;
     END;
     RETURN QUERY SELECT CASE WHEN due THEN 'due' ELSE 'done' END, NULL::bytea, NULL::integer, NULL::text, NULL::text,
                         NULL::text, NULL::bytea;
-END $$;
-
--- The feed -----------------------------------------------------------------------------------------------------------
-
--- Gives the events that were committed their places. See feed.rs for why no place is ever filled late.
-CREATE FUNCTION sk_tickets.number_events(p_tenant bigint, p_environment smallint) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    v_last bigint;
-    v_count bigint;
-BEGIN
-    IF NOT EXISTS (SELECT FROM sk_tickets.feed_pending WHERE tenant = p_tenant AND environment = p_environment) THEN
-        RETURN;
-    END IF;
-    SELECT last_position INTO v_last FROM sk_tickets.realms
-    WHERE tenant = p_tenant AND environment = p_environment FOR NO KEY UPDATE;
-    -- A statement of its own: it sees all that was committed before the row above was ours.
-    WITH taken AS (
-        DELETE FROM sk_tickets.feed_pending WHERE tenant = p_tenant AND environment = p_environment
-        RETURNING event_id, ticket_id, ticket_version, at
-    ), ranked AS (
-        -- In order of time, but no event before an earlier one of its ticket, however clocks differ.
-        SELECT event_id, ticket_id, ticket_version,
-               max(at) OVER (PARTITION BY ticket_id ORDER BY ticket_version, event_id) AS no_sooner
-        FROM taken
-    ), placed AS (
-        INSERT INTO sk_tickets.feed (tenant, environment, position, event_id)
-        SELECT p_tenant, p_environment,
-               v_last + row_number() OVER (ORDER BY no_sooner, ticket_id, ticket_version, event_id), event_id
-        FROM ranked
-        RETURNING position
-    )
-    SELECT count(*) INTO v_count FROM placed;
-    UPDATE sk_tickets.realms SET last_position = v_last + v_count
-    WHERE tenant = p_tenant AND environment = p_environment;
 END $$;
 
 CREATE FUNCTION sk_tickets.event_page(
@@ -323,7 +335,7 @@ CREATE FUNCTION sk_tickets.event_page(
 #variable_conflict use_column
 BEGIN
     PERFORM sk_tickets.enter(p_tenant, p_environment);
-    PERFORM sk_tickets.number_events(p_tenant, p_environment);
+    PERFORM sk_tickets.number_events(p_tenant, p_environment, true);
     IF p_ascending THEN
         RETURN QUERY
         SELECT f.position, e.id, e.event_type, e.ticket_id, e.ticket_version, e.at, e.payload
@@ -432,7 +444,7 @@ EXCEPTION WHEN SQLSTATE 'SKT01' THEN
     RETURN false;
 END $$;
 
--- Skips what is locked: whoever holds it ends the lease too. Null stands for every worker.
+-- Skips what is locked: whoever holds it ends the lease too.
 CREATE FUNCTION sk_tickets.release_leases(p_worker bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

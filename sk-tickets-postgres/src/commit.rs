@@ -19,11 +19,11 @@ use sk_tickets_core::{
     },
     store::{Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, TicketChange},
 };
-use sqlx::PgPool;
 
 use crate::{
     columns::{Columns, number_of, rank},
     error::{Fault, Result},
+    pool::Pool,
     realms::RealmNumber,
     row,
     statement::uuid,
@@ -36,14 +36,14 @@ pub(crate) struct Applied {
 }
 
 /// Stores a commit, in one round trip.
-pub(crate) async fn apply(pool: &PgPool, realm: RealmNumber, commit: &Commit) -> Result<Applied> {
+pub(crate) async fn apply(pool: &Pool, realm: RealmNumber, commit: &Commit) -> Result<Applied> {
     let (claim, response) = match commit.claim() {
         Some((claim, response)) => (Some(claim), Some(response)),
         None => (None, None),
     };
     let (effect, events) = effect(realm, commit.effect())?;
     let payloads: Vec<&[u8]> = events.iter().map(|event| event.payload.as_slice()).collect();
-    let row = sqlx::query(
+    let query = sqlx::query(
         "SELECT outcome, fingerprint, status, location, etag, content_type, body
          FROM sk_tickets.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12)",
     )
@@ -58,10 +58,9 @@ pub(crate) async fn apply(pool: &PgPool, realm: RealmNumber, commit: &Commit) ->
     .bind(response.and_then(|response| response.content_type.as_deref()))
     .bind(response.map(|response| response.body.as_slice()))
     .bind(serde_json::to_string(&effect)?)
-    .bind(payloads)
-    .fetch_optional(pool)
-    .await?
-    .ok_or(Fault::Broken("a key is recorded and cannot be found"))?;
+    .bind(payloads);
+    let row = pool.rows(query).await?.into_iter().next();
+    let row = row.ok_or(Fault::Broken("a key is recorded and cannot be found"))?;
 
     let mut columns = Columns::of(&row);
     let outcome: &str = columns.plain()?;

@@ -30,6 +30,12 @@
 //! - `sk_tickets_worker` and `sk_tickets_directory` own the functions that look across realms, and have just what those
 //!   need: the outbox; tenants, API keys and the cursor key. Nobody logs in as either.
 //!
+//! # Poolers
+//! Behind a pooler that gives out a connection by the transaction, open with the application role's own login, and give
+//! [`PostgresOptions::listen_url`] a way to the database itself. The pooler must follow prepared statements (`PgBouncer`:
+//! 1.21 or later, `max_prepared_statements` above 0).
+//!
+//! # Dumps
 //! A dump is made by a superuser or a role with `BYPASSRLS`: for anybody else row-level security would leave rows out,
 //! and `pg_dump` refuses that. In a new cluster the roles are made first, by [`migrate`] on any database or out of
 //! `pg_dumpall --roles-only`.
@@ -48,6 +54,9 @@ mod list;
 mod load;
 mod migrate;
 mod options;
+#[cfg(test)]
+mod plans;
+mod pool;
 mod queue;
 mod reader;
 mod realms;

@@ -24,10 +24,10 @@ use crate::store::PostgresStore;
 pub struct PostgresOptions {
     pub(crate) url: String,
     pub(crate) listen_url: Option<String>,
-    pub(crate) connections: u32,
+    pub(crate) connections: usize,
 }
 
-const CONNECTIONS: u32 = 10;
+const CONNECTIONS: usize = 10;
 
 impl PostgresOptions {
     /// The database at `url`: `postgres://user:password@host:port/name`.
@@ -38,7 +38,7 @@ impl PostgresOptions {
 
     /// How many connections serve reads and writes; 10 unless set, at least 1.
     #[must_use]
-    pub fn pool(mut self, connections: u32) -> Self {
+    pub fn pool(mut self, connections: usize) -> Self {
         self.connections = connections.max(1);
         self
     }

@@ -11,7 +11,11 @@ use sk_tickets_core::{
     platform::time::Timestamp,
     store::{self, DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, WorkerId},
 };
-use sqlx::postgres::PgRow;
+use sqlx::{
+    Postgres,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 
 use crate::{
     columns::{Columns, number_of},
@@ -51,18 +55,19 @@ impl DeliveryQueue for PostgresStore {
     }
 
     async fn release(&self, worker: WorkerId) -> store::Result<()> {
-        let released = sqlx::query("SELECT sk_tickets.release_leases($1)").bind(owner(worker));
-        let released = released.execute(&self.inner.pool).await;
+        let release = sqlx::query("SELECT sk_tickets.release_leases($1)").bind(owner(worker));
+        let released = self.inner.pool.rows(release).await;
         released.map_err(|error| Fault::from(error).during("release leases"))?;
         self.inner.wakeup.ring();
         Ok(())
     }
 
     async fn next_due(&self) -> store::Result<Option<Timestamp>> {
-        let next: sqlx::Result<Option<i64>> =
-            sqlx::query_scalar("SELECT sk_tickets.next_due()").fetch_one(&self.inner.pool).await;
-        let next = next.map_err(|error| Fault::from(error).during("look for the next delivery"))?;
-        Ok(next.map(Timestamp::from_millis))
+        let next = async {
+            let row = self.inner.pool.row(sqlx::query("SELECT sk_tickets.next_due()")).await?;
+            Columns::of(&row).maybe_time()
+        };
+        next.await.map_err(|error| Fault::from(error).during("look for the next delivery"))
     }
 
     async fn wait_for_work(&self) {
@@ -99,7 +104,7 @@ impl PostgresStore {
         until: Timestamp,
         most: usize,
     ) -> Result<Vec<LeasedDelivery>> {
-        let leased = sqlx::query(
+        let query = sqlx::query(
             "SELECT tenant, tenant_name, environment, id, token, endpoint_id, url, secret, event_id, payload, attempts,
                     failures
              FROM sk_tickets.claim_due($1, $2, $3, $4)",
@@ -107,9 +112,8 @@ impl PostgresStore {
         .bind(owner(worker))
         .bind(now.as_millis())
         .bind(until.as_millis())
-        .bind(limit(most))
-        .fetch_all(&self.inner.pool)
-        .await?;
+        .bind(limit(most));
+        let leased = self.inner.pool.rows(query).await?;
         let read = |row: &PgRow| {
             let mut columns = Columns::of(row);
             let (tenant, realm) = row::realm(&mut columns)?;
@@ -133,15 +137,13 @@ impl PostgresStore {
         let Some(realm) = self.inner.realms.find(&self.inner.pool, &lease.realm).await? else {
             return Ok(Settled::LeaseLost);
         };
-        let renewed: bool = sqlx::query_scalar("SELECT sk_tickets.renew_lease($1, $2, $3, $4, $5)")
+        let query = sqlx::query("SELECT sk_tickets.renew_lease($1, $2, $3, $4, $5)")
             .bind(realm.tenant)
             .bind(number_of(realm.environment))
             .bind(uuid(lease.delivery_id))
             .bind(i64::try_from(lease.token)?)
-            .bind(until.as_millis())
-            .fetch_one(&self.inner.pool)
-            .await?;
-        Ok(if renewed { Settled::Recorded } else { Settled::LeaseLost })
+            .bind(until.as_millis());
+        self.settled(query).await
     }
 
     async fn settle_lease(&self, lease: &Lease, attempt: &Attempt, next: NextStep) -> Result<Settled> {
@@ -150,27 +152,30 @@ impl PostgresStore {
         };
         let Standing { status, reason, due, failures } = next.into();
         let Attempt { number, at, status_code, error, latency_ms, response } = attempt;
-        let settled: bool = sqlx::query_scalar(
-            "SELECT sk_tickets.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        )
-        .bind(realm.tenant)
-        .bind(number_of(realm.environment))
-        .bind(uuid(lease.delivery_id))
-        .bind(i64::try_from(lease.token)?)
-        .bind(status.as_str())
-        .bind(reason.map(DeadReason::as_str))
-        .bind(due.map(Timestamp::as_millis))
-        .bind(failures)
-        .bind(next == NextStep::DisableEndpoint)
-        .bind(i64::from(*number))
-        .bind(at.as_millis())
-        .bind(status_code.map(i32::from))
-        .bind(error.as_deref().map(str::as_bytes))
-        .bind(i64::try_from(*latency_ms)?)
-        .bind(response.as_deref().map(str::as_bytes))
-        .fetch_one(&self.inner.pool)
-        .await?;
-        Ok(if settled { Settled::Recorded } else { Settled::LeaseLost })
+        let query =
+            sqlx::query("SELECT sk_tickets.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
+                .bind(realm.tenant)
+                .bind(number_of(realm.environment))
+                .bind(uuid(lease.delivery_id))
+                .bind(i64::try_from(lease.token)?)
+                .bind(status.as_str())
+                .bind(reason.map(DeadReason::as_str))
+                .bind(due.map(Timestamp::as_millis))
+                .bind(failures)
+                .bind(next == NextStep::DisableEndpoint)
+                .bind(i64::from(*number))
+                .bind(at.as_millis())
+                .bind(status_code.map(i32::from))
+                .bind(error.as_deref().map(str::as_bytes))
+                .bind(i64::try_from(*latency_ms)?)
+                .bind(response.as_deref().map(str::as_bytes));
+        self.settled(query).await
+    }
+
+    /// Asks what answers whether a lease held.
+    async fn settled(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Settled> {
+        let held = Columns::of(&self.inner.pool.row(query).await?).plain()?;
+        Ok(if held { Settled::Recorded } else { Settled::LeaseLost })
     }
 }
 

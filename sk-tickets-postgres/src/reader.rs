@@ -249,7 +249,7 @@ impl PostgresStore {
 
     /// Every row that a query gives.
     async fn all<T>(&self, query: Query, read: impl Fn(&mut Columns<'_>) -> Read<T>) -> Result<Vec<T>> {
-        let rows = query.bound().fetch_all(&self.inner.pool).await?;
+        let rows = self.inner.pool.rows(query.bound()).await?;
         Ok(rows.iter().map(|row: &PgRow| read(&mut Columns::of(row))).collect::<Read<_>>()?)
     }
 
@@ -259,8 +259,8 @@ impl PostgresStore {
         query: Query,
         read: impl FnOnce(&mut Columns<'_>) -> Read<T>,
     ) -> Result<Option<T>> {
-        let row = query.bound().fetch_optional(&self.inner.pool).await?;
-        Ok(row.map(|row| read(&mut Columns::of(&row))).transpose()?)
+        let rows = self.inner.pool.rows(query.bound()).await?;
+        Ok(rows.first().map(|row| read(&mut Columns::of(row))).transpose()?)
     }
 }
 

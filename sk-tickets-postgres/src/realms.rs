@@ -6,9 +6,9 @@ use std::{
 };
 
 use sk_tickets_core::platform::realm::{Environment, Realm, Tenant};
-use sqlx::PgPool;
+use sqlx::Row;
 
-use crate::error::Result;
+use crate::{error::Result, pool::Pool};
 
 /// A realm as keys have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,27 +25,22 @@ pub(crate) struct Realms {
 
 impl Realms {
     /// The number of a realm; none if nobody has written to its tenant.
-    pub(crate) async fn find(&self, pool: &PgPool, realm: &Realm) -> Result<Option<RealmNumber>> {
+    pub(crate) async fn find(&self, pool: &Pool, realm: &Realm) -> Result<Option<RealmNumber>> {
         if let Some(number) = self.known(realm) {
             return Ok(Some(number));
         }
-        let tenant: Option<i64> = sqlx::query_scalar("SELECT sk_tickets.tenant_find($1)")
-            .bind(realm.tenant().as_str())
-            .fetch_one(pool)
-            .await?;
+        let query = sqlx::query("SELECT sk_tickets.tenant_find($1)").bind(realm.tenant().as_str());
+        let tenant: Option<i64> = pool.row(query).await?.try_get(0)?;
         Ok(tenant.map(|tenant| self.remember(realm, tenant)))
     }
 
     /// The number of a realm, whose tenant is made if there is none.
-    pub(crate) async fn find_or_make(&self, pool: &PgPool, realm: &Realm) -> Result<RealmNumber> {
+    pub(crate) async fn find_or_make(&self, pool: &Pool, realm: &Realm) -> Result<RealmNumber> {
         if let Some(number) = self.known(realm) {
             return Ok(number);
         }
-        let tenant = sqlx::query_scalar("SELECT sk_tickets.tenant_ensure($1)")
-            .bind(realm.tenant().as_str())
-            .fetch_one(pool)
-            .await?;
-        Ok(self.remember(realm, tenant))
+        let query = sqlx::query("SELECT sk_tickets.tenant_ensure($1)").bind(realm.tenant().as_str());
+        Ok(self.remember(realm, pool.row(query).await?.try_get(0)?))
     }
 
     /// Notes a number that came along with something else.

@@ -4,13 +4,14 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use sk_tickets_core::store::{self, Commit, CommitOutcome, RealmWriter};
-use sqlx::{Connection, PgPool};
+use sqlx::Connection;
 
 use crate::{
     check, commit, connect,
     error::{Fault, Result},
     migrate,
     options::PostgresOptions,
+    pool::Pool,
     realms::Realms,
     wakeup::Wakeup,
 };
@@ -25,7 +26,7 @@ pub struct PostgresStore {
 }
 
 pub(crate) struct Inner {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Arc<Pool>,
     pub(crate) realms: Realms,
     pub(crate) wakeup: Wakeup,
 }
@@ -57,8 +58,8 @@ impl PostgresStore {
         if !findings.is_empty() {
             return Err(Fault::Unsafe(findings.join("; ")));
         }
-        let pool = connect::pool(&url, connections, owner)?;
-        let wakeup = Wakeup::start(pool.clone(), listen_url.unwrap_or(url));
+        let pool = Arc::new(Pool::new(&url, connections, owner)?);
+        let wakeup = Wakeup::start(Arc::clone(&pool), listen_url.unwrap_or(url));
         Ok(Self { inner: Arc::new(Inner { pool, realms: Realms::default(), wakeup }) })
     }
 }
@@ -81,6 +82,6 @@ impl RealmWriter for PostgresStore {
 impl fmt::Debug for PostgresStore {
     // Without the URL, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresStore").field("connections", &self.inner.pool.size()).finish_non_exhaustive()
+        f.debug_struct("PostgresStore").finish_non_exhaustive()
     }
 }

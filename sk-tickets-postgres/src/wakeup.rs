@@ -9,12 +9,14 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::postgres::PgListener;
 use tokio::{
     sync::{Notify, watch},
     task::JoinHandle,
     time::sleep,
 };
+
+use crate::pool::Pool;
 
 const CHANNEL: &str = "sk_tickets_work";
 /// How long news is gathered before other nodes are told of it.
@@ -36,7 +38,7 @@ pub(crate) struct Wakeup {
 }
 
 impl Wakeup {
-    pub(crate) fn start(pool: PgPool, listen_url: String) -> Self {
+    pub(crate) fn start(pool: Arc<Pool>, listen_url: String) -> Self {
         let news = Arc::new(Notify::new());
         let announcer = tokio::spawn(announce(pool, Arc::clone(&news)));
         Self { bell: Arc::new(Bell::new()), news, announcer, listener: OnceLock::new(), listen_url }
@@ -71,11 +73,11 @@ impl fmt::Debug for Wakeup {
 }
 
 /// Tells other nodes the news, many at once.
-async fn announce(pool: PgPool, news: Arc<Notify>) {
+async fn announce(pool: Arc<Pool>, news: Arc<Notify>) {
     loop {
         news.notified().await;
         sleep(GATHER).await;
-        let told = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&pool).await;
+        let told = pool.rows(sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL)).await;
         if let Err(error) = told {
             tracing::warn!(%error, "other nodes were not told of new work; they will find it by looking for it");
         }
@@ -85,11 +87,11 @@ async fn announce(pool: PgPool, news: Arc<Notify>) {
 /// Rings the bell for work of other nodes.
 async fn listen(url: String, bell: Arc<Bell>) {
     loop {
+        // Whatever was committed while nobody listened is looked for.
+        bell.ring();
         if let Err(error) = listen_once(&url, &bell).await {
             tracing::warn!(%error, "cannot listen for new work; it is found by looking for it");
         }
-        // Whatever was committed while nobody listened is looked for.
-        bell.ring();
         sleep(RECONNECT).await;
     }
 }

@@ -97,3 +97,22 @@ async fn what_is_committed_late_comes_late() {
     let expected: Vec<_> = (1..).map(FeedPosition).take(positions.len()).collect();
     assert_eq!(positions, expected);
 }
+
+/// Where nobody reads, commits number now and then what there is.
+#[tokio::test]
+async fn what_nobody_reads_is_numbered_all_the_same() {
+    let stage = Stage::set().await;
+    let mut superuser = raw(&stage.url).await;
+    for number in 0..3_000 {
+        let create = CreateTicket::new("one of many").unwrap();
+        stage.mine.create_ticket(&key(&format!("k{number}")), create).await.unwrap();
+        let numbered: i64 = sqlx::query_scalar("SELECT max(last_position) FROM sk_tickets.realms")
+            .fetch_one(&mut superuser)
+            .await
+            .unwrap();
+        if numbered > 10 {
+            return;
+        }
+    }
+    panic!("no commit of 3,000 has numbered any");
+}

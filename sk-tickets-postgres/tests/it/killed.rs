@@ -24,7 +24,7 @@ async fn a_retry_after_a_lost_connection_has_one_effect() {
                         WHERE datname = current_database() AND application_name = 'sk-tickets'";
             superuser.execute(kill).await.unwrap();
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(15)) => {}
+                () = tokio::time::sleep(Duration::from_millis(100)) => {}
                 () = stopped.notified() => return,
             }
         }

@@ -7,6 +7,7 @@ mod feed;
 mod isolation;
 mod killed;
 mod migration;
+mod nodes;
 mod roles;
 mod round_trips;
 mod stage;

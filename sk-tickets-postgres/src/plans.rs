@@ -1,0 +1,204 @@
+//! What the planner makes of our statements, with the application role and row-level security in force.
+
+use sk_tickets_core::{
+    model::{
+        delivery::{DeliveryFilter, DeliveryStatus},
+        id::{ContactId, TicketId, UserId},
+        page::Order,
+        ticket::{OwnerFilter, Priority, Source, Status, TicketFilter},
+    },
+    platform::{
+        id::{DeliveryId, EndpointId},
+        realm::Environment,
+        time::Timestamp,
+    },
+    store::PageSpec,
+};
+use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
+
+use crate::{
+    connect, list,
+    migrate::migrate,
+    reader,
+    realms::RealmNumber,
+    statement::{Query, id},
+    testing::Cluster,
+};
+
+const REALM: RealmNumber = RealmNumber { tenant: 1, environment: Environment::Test };
+const COUNT: i64 = 6_000;
+
+/// Two realms full of rows, among which those with what the filters below ask for are rare.
+const FILL: &str = "
+    INSERT INTO sk_tickets.tenants (name) SELECT 'tenant ' || n FROM generate_series(1, 1000) AS n;
+    INSERT INTO sk_tickets.realms (tenant, environment) SELECT id, 0 FROM sk_tickets.tenants;
+    INSERT INTO sk_tickets.tickets (tenant, environment, id, version, subject, status, priority, source, topic, queue,
+                                    queued_at, owner_id, contact_id, tags, metadata, reopen_count, created_at, updated_at)
+    SELECT tenant, 0, sk_tickets.id_floor(n), 1, 'Part delayed',
+           CASE n % 300 WHEN 0 THEN 'new' WHEN 1 THEN 'open' ELSE 'closed' END, CASE n % 300 WHEN 0 THEN 2 ELSE 1 END,
+           CASE n % 300 WHEN 0 THEN 'voice' ELSE 'api' END, 'topic ' || n % 300, 'queue ' || n % 300,
+           CASE WHEN n % 300 < 10 THEN n END, CASE WHEN n % 300 >= 10 THEN 'usr_' || n % 300 END,
+           sk_tickets.id_floor(n % 300), '{}', '{}', 0, n, n
+    FROM generate_series(1, 2) AS tenant, generate_series(1, 6000) AS n;
+    INSERT INTO sk_tickets.ticket_tags
+    SELECT tenant, 0, 'tag ' || n % 300, sk_tickets.id_floor(n)
+    FROM generate_series(1, 2) AS tenant, generate_series(1, 6000) AS n;
+    INSERT INTO sk_tickets.endpoints (tenant, environment, id, url, events, status, created_at, secret)
+    SELECT tenant, 0, sk_tickets.id_floor(n), 'http://127.0.0.1:9000/', '{*}', 'enabled', 0, ''
+    FROM generate_series(1, 2) AS tenant, generate_series(0, 49) AS n;
+    INSERT INTO sk_tickets.events (tenant, environment, id, event_type, ticket_id, ticket_version, at, payload)
+    SELECT tenant, environment, id, 'ticket.created', id, 1, created_at, '{}' FROM sk_tickets.tickets;
+    INSERT INTO sk_tickets.deliveries (tenant, environment, id, endpoint_id, event_id, event_type, ticket_id, status,
+                                       reason, next_attempt_at, claimable_at, created_at)
+    SELECT tenant, 0, sk_tickets.id_floor(n), sk_tickets.id_floor(n % 50), sk_tickets.id_floor(n), 'ticket.created', NULL,
+           CASE n % 300 WHEN 0 THEN 'pending' WHEN 1 THEN 'dead' ELSE 'delivered' END,
+           CASE n % 300 WHEN 1 THEN 'exhausted' END, CASE n % 300 WHEN 0 THEN n END, CASE n % 300 WHEN 0 THEN n END, n
+    FROM generate_series(1, 2) AS tenant, generate_series(1, 6000) AS n;
+    INSERT INTO sk_tickets.delivery_attempts (tenant, environment, delivery_id, number, at, status_code, latency_ms)
+    SELECT tenant, environment, id, 1, created_at, 200, 1 FROM sk_tickets.deliveries WHERE status <> 'pending';
+    ANALYZE";
+
+async fn filled() -> PgConnection {
+    let url = Cluster::shared().database().await;
+    migrate(&url).await.unwrap();
+    let mut connection = connect::connect(&url).await.unwrap();
+    sqlx::raw_sql(FILL).execute(&mut connection).await.unwrap();
+    connect::assume(&mut connection).await.unwrap();
+    connection
+}
+
+/// The plan as it was carried out, and how many blocks that took.
+async fn plan(connection: &mut PgConnection, mut query: Query) -> (String, i64) {
+    query.sql = format!("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) {}", query.sql);
+    let lines = query.bound().fetch_all(connection).await.unwrap();
+    let lines: Vec<String> = lines.iter().map(|row: &PgRow| row.get(0)).collect();
+    let blocks = lines.iter().find_map(|line| line.trim().strip_prefix("Buffers: shared hit="));
+    let blocks = blocks.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    (lines.join("\n"), blocks.unwrap_or(0))
+}
+
+/// It uses this index, and reads no table as a whole.
+fn assert_uses(plan: &str, index: &str) {
+    assert!(!plan.contains("Seq Scan"), "{plan}");
+    let used = [format!("using {index} on"), format!("Bitmap Index Scan on {index}")];
+    assert!(used.iter().any(|used| plan.contains(used)), "{index} is not in\n{plan}");
+}
+
+const FIRST: PageSpec<TicketId> = PageSpec { after: None, order: Order::Desc, limit: 26 };
+
+#[tokio::test]
+async fn each_filter_of_tickets_has_its_index() {
+    let mut connection = filled().await;
+    let all = TicketFilter::ALL;
+    let owner = UserId::from_bytes([1; 16]).into();
+    let contact = ContactId::floor(Timestamp::from_millis(7));
+    let cases: [(TicketFilter, &str); 13] = [
+        (all.clone(), "tickets_key"),
+        (TicketFilter { status: vec![Status::New], ..all.clone() }, "tickets_status"),
+        (TicketFilter { status: vec![Status::New, Status::Open], ..all.clone() }, "tickets_status"),
+        (TicketFilter { queue: Some("queue 7".to_owned()), ..all.clone() }, "tickets_queue"),
+        (TicketFilter { owner: Some(OwnerFilter::Owner(owner)), ..all.clone() }, "tickets_owner"),
+        (TicketFilter { owner: Some(OwnerFilter::Nobody), ..all.clone() }, "tickets_"),
+        (TicketFilter { contact_id: Some(contact), ..all.clone() }, "tickets_contact"),
+        (TicketFilter { topic: Some("topic 7".to_owned()), ..all.clone() }, "tickets_topic"),
+        (TicketFilter { priority: Some(Priority::High), ..all.clone() }, "tickets_priority"),
+        (TicketFilter { tag: Some("tag 7".to_owned()), ..all.clone() }, "ticket_tags_key"),
+        (TicketFilter { source: Some(Source::Voice), ..all.clone() }, "tickets_source"),
+        (TicketFilter { created_after: Some(Timestamp::from_millis(5_900)), ..all.clone() }, "tickets_key"),
+        (TicketFilter { created_before: Some(Timestamp::from_millis(100)), ..all }, "tickets_key"),
+    ];
+    let middle = TicketId::floor(Timestamp::from_millis(COUNT / 2));
+    for (filter, index) in cases {
+        for page in [
+            FIRST,
+            PageSpec { after: Some(middle), ..FIRST },
+            PageSpec { after: Some(middle), order: Order::Asc, ..FIRST },
+        ] {
+            let (plan, _) = plan(&mut connection, list::tickets(REALM, &filter, page)).await;
+            if index == "tickets_" {
+                // So many have no owner that to walk the ids may be as good.
+                assert!(plan.contains("using tickets_owner on") || plan.contains("using tickets_key on"), "{plan}");
+                assert!(!plan.contains("Seq Scan"), "{plan}");
+            } else {
+                assert_uses(&plan, index);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_at_depth_costs_as_the_first() {
+    let mut connection = filled().await;
+    for filter in [TicketFilter::ALL, TicketFilter { status: vec![Status::Closed], ..TicketFilter::ALL }] {
+        let (_, first) = plan(&mut connection, list::tickets(REALM, &filter, FIRST)).await;
+        let after = Some(TicketId::floor(Timestamp::from_millis(200)));
+        let (deep_plan, deep) = plan(&mut connection, list::tickets(REALM, &filter, PageSpec { after, ..FIRST })).await;
+        assert!(first > 0 && deep <= first + 8, "{first} blocks, then {deep}:\n{deep_plan}");
+    }
+}
+
+#[tokio::test]
+async fn each_filter_of_deliveries_has_its_index() {
+    let mut connection = filled().await;
+    let endpoint = Some(EndpointId::floor(Timestamp::from_millis(7)));
+    let dead = Some(DeliveryStatus::Dead);
+    for (status, endpoint_id, dead_letters, index) in [
+        (None, None, false, "deliveries_pkey"),
+        (dead, None, false, "deliveries_"),
+        (None, endpoint, false, "deliveries_endpoint"),
+        (dead, endpoint, false, "deliveries_endpoint"),
+        (None, None, true, "deliveries_dead_letters"),
+    ] {
+        let filter = DeliveryFilter { status, endpoint_id, dead_letters };
+        let after = Some(DeliveryId::floor(Timestamp::from_millis(COUNT / 2)));
+        let spec = PageSpec { after, order: Order::Desc, limit: 26 };
+        let (plan, _) = plan(&mut connection, list::deliveries(REALM, &filter, spec)).await;
+        assert!(!plan.contains("Seq Scan"), "{plan}");
+        assert!(plan.contains(&format!("using {index}")), "{index} is not in\n{plan}");
+    }
+}
+
+#[tokio::test]
+async fn the_place_in_a_queue_is_counted_in_an_index() {
+    let mut connection = filled().await;
+    let mut query = Query::on(REALM);
+    query.sql = reader::TICKET.to_owned();
+    query.values.push(id(TicketId::floor(Timestamp::from_millis(3_007))));
+    let (plan, _) = plan(&mut connection, query).await;
+    assert_uses(&plan, "tickets_key");
+    assert_uses(&plan, "tickets_waiting");
+}
+
+/// The statement inside of the function that claims, as the role that it runs as.
+#[tokio::test]
+async fn a_claim_reads_no_more_than_what_is_due() {
+    let mut connection = filled().await;
+    let source: String = sqlx::query_scalar("SELECT prosrc FROM pg_proc WHERE proname = 'claim_due'")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    let (_, rest) = source.split_once("-- due: begin").unwrap();
+    let (claim, _) = rest.split_once("-- due: end").unwrap();
+    let sql = format!("EXPLAIN (COSTS OFF) {}", claim.replace("p_now", "5000").replace("p_limit", "10"));
+    sqlx::raw_sql("RESET ROLE; SET ROLE sk_tickets_worker").execute(&mut connection).await.unwrap();
+    let lines = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
+    let plan: Vec<String> = lines.iter().map(|row| row.get(0)).collect();
+    let plan = plan.join("\n");
+    assert_uses(&plan, "deliveries_claimable");
+    assert!(!plan.contains("Sort"), "{plan}");
+}
+
+/// A delivery has the same id here as in the core.
+#[tokio::test]
+async fn delivery_ids_are_those_of_the_core() {
+    let mut connection = filled().await;
+    let event = sk_tickets_core::platform::id::EventId::from_bytes(*b"\x01\x9a\xbc\xde\xf0\x12events rul");
+    let endpoint = EndpointId::from_bytes(*b"\x01\x9a\xbc\xde\xf0\x34endpoints.");
+    let made: uuid::Uuid = sqlx::query_scalar("SELECT sk_tickets.delivery_id($1, $2)")
+        .bind(crate::statement::uuid(event))
+        .bind(crate::statement::uuid(endpoint))
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(made.into_bytes(), sk_tickets_core::model::delivery::delivery_id(event, endpoint).to_bytes());
+}
