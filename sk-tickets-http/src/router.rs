@@ -195,7 +195,9 @@ mod tests {
     use std::{collections::BTreeSet, sync::Arc};
 
     use http_body_util::BodyExt;
-    use sk_tickets_core::{Environment, MemoryStore, Realm, Scope};
+    use sk_tickets_core::{
+        CreateEndpoint, CreateTicket, DeliveryFilter, Environment, MemoryStore, PageRequest, Realm, Scope,
+    };
     use tower::ServiceExt;
 
     use super::*;
@@ -215,9 +217,27 @@ mod tests {
         }
 
         async fn key(&self, scopes: &[Scope]) -> String {
-            let realm = Realm::assume("acme".parse().unwrap(), Environment::Test);
+            self.key_of("acme", Environment::Test, scopes).await
+        }
+
+        async fn key_of(&self, tenant: &str, environment: Environment, scopes: &[Scope]) -> String {
+            let realm = Realm::assume(tenant.parse().unwrap(), environment);
             let made = self.tickets.create_api_key(realm, None, scopes.iter().copied(), None).await;
             format!("Bearer {}", made.unwrap().1.expose())
+        }
+
+        /// The status and the body that a route answers with, asked for something lawful.
+        async fn act(&self, route: &Route, path: &str, key: &str, idempotency_key: &str) -> (u16, serde_json::Value) {
+            let request = http::Request::builder()
+                .method(&route.method)
+                .uri(path)
+                .header(header::AUTHORIZATION, key)
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(IDEMPOTENCY_KEY, idempotency_key)
+                .body(Body::from(body(route)));
+            let (head, body) = self.router.clone().oneshot(request.unwrap()).await.unwrap().into_parts();
+            let body = body.collect().await.unwrap().to_bytes();
+            (head.status.as_u16(), serde_json::from_slice(&body).unwrap_or_default())
         }
 
         /// The status, the headers and the problem's code.
@@ -234,19 +254,104 @@ mod tests {
         }
     }
 
+    /// The ids that paths are made with.
+    struct Ids {
+        ticket: String,
+        entry: String,
+        event: String,
+        endpoint: String,
+        delivery: String,
+    }
+
+    impl Ids {
+        /// Of no things.
+        fn of_nothing() -> Self {
+            let id = |prefix: &str| format!("{prefix}_{ULID}");
+            Self { ticket: id("tkt"), entry: id("ent"), event: id("evt"), endpoint: id("whe"), delivery: id("dlv") }
+        }
+
+        /// Of a tenant's things, one of each kind; the delivery is a dead letter.
+        async fn of_acme(tickets: &Tickets) -> Self {
+            let desk = tickets.desk(Realm::assume("acme".parse().unwrap(), Environment::Test));
+            let key = |text: &str| IdempotencyKey::system(text);
+            let hook = CreateEndpoint::new("https://example.com/".parse().unwrap());
+            let endpoint = desk.create_endpoint(&key("hook"), hook).await.unwrap().value.id;
+            desk.disable_endpoint(&key("off"), endpoint).await.unwrap();
+            let ticket = desk.create_ticket(&key("ticket"), CreateTicket::new("Mine").unwrap()).await.unwrap().value.id;
+            desk.enable_endpoint(&key("on"), endpoint).await.unwrap();
+            let first = PageRequest::first();
+            let entry = desk.thread(ticket, &first).await.unwrap().unwrap().data[0].id;
+            let letter = desk.deliveries(&DeliveryFilter::default(), &first).await.unwrap().data.remove(0);
+            Self {
+                ticket: ticket.to_string(),
+                entry: entry.to_string(),
+                event: letter.event_id.to_string(),
+                endpoint: endpoint.to_string(),
+                delivery: letter.id.to_string(),
+            }
+        }
+
+        /// The path of a route with these ids in it.
+        fn path(&self, route: &Route) -> String {
+            let id = match route.path.split('/').nth(1).unwrap() {
+                "tickets" => &self.ticket,
+                "events" => &self.event,
+                "webhook_endpoints" => &self.endpoint,
+                "deliveries" | "dead_letters" => &self.delivery,
+                other => panic!("which ids do {other} have?"),
+            };
+            let path = route.path.replace("{id}", id).replace("{entry}", &self.entry);
+            assert!(!path.contains('{'), "{path}");
+            format!("{BASE_PATH}{path}")
+        }
+    }
+
     /// The path of a route, with ids of no things.
     fn concrete(route: &Route) -> String {
-        let noun = route.path.split('/').nth(1).unwrap();
-        let prefix = match noun {
-            "tickets" => "tkt",
-            "events" => "evt",
-            "webhook_endpoints" => "whe",
-            "deliveries" | "dead_letters" => "dlv",
-            other => panic!("which ids do {other} have?"),
-        };
-        let path = route.path.replace("{id}", &format!("{prefix}_{ULID}")).replace("{entry}", &format!("ent_{ULID}"));
-        assert!(!path.contains('{'), "{path}");
-        format!("{BASE_PATH}{path}")
+        Ids::of_nothing().path(route)
+    }
+
+    /// A body that a route takes.
+    fn body(route: &Route) -> &'static str {
+        match (route.method.as_str(), route.path.rsplit('/').next().unwrap()) {
+            ("POST", "assign") => r#"{"owner_id":null}"#,
+            ("POST", "transitions") => r#"{"to":"closed","reason":"spam"}"#,
+            ("POST", "thread") => r#"{"kind":"note","body":"x"}"#,
+            ("POST", "discard") => r#"{"reason":"x"}"#,
+            ("PATCH", "{id}") if route.path.starts_with("/tickets") => r#"{"subject":"x"}"#,
+            ("PATCH", "{id}") => r#"{"description":"x"}"#,
+            _ => "",
+        }
+    }
+
+    #[tokio::test]
+    async fn no_route_tells_another_tenants_thing_from_no_thing() {
+        let stage = Stage::new();
+        let theirs = Ids::of_acme(&stage.tickets).await;
+        let nothing = Ids::of_nothing();
+        let stranger = stage.key_of("stranger", Environment::Test, Scope::ALL).await;
+        let live = stage.key_of("acme", Environment::Live, Scope::ALL).await;
+        let with_id: Vec<_> = api::table().into_iter().filter(|route| route.path.contains('{')).collect();
+        for (number, route) in with_id.iter().enumerate() {
+            let mut told = Vec::new();
+            for (who, key) in [&stranger, &live].into_iter().enumerate() {
+                for (which, ids) in [&theirs, &nothing].into_iter().enumerate() {
+                    let idempotency_key = format!("{number}-{who}-{which}");
+                    let (status, mut problem) = stage.act(route, &ids.path(route), key, &idempotency_key).await;
+                    assert_eq!(status, 404, "{} {}", route.method, route.path);
+                    problem.as_object_mut().unwrap().remove("request_id").unwrap();
+                    told.push(problem);
+                }
+            }
+            assert!(told.iter().all(|problem| *problem == told[0]), "{} {}: {told:?}", route.method, route.path);
+        }
+        // To whom they belong they are there, or all of the above would say nothing.
+        let owner = stage.key_of("acme", Environment::Test, Scope::ALL).await;
+        for (number, route) in with_id.iter().enumerate() {
+            let (status, answer) = stage.act(route, &theirs.path(route), &owner, &format!("owner-{number}")).await;
+            let is_gone = route.path.starts_with("/dead_letters") || route.path.starts_with("/webhook_endpoints");
+            assert!(status != 404 || is_gone, "{} {}: {answer}", route.method, route.path);
+        }
     }
 
     #[tokio::test]
