@@ -168,7 +168,8 @@ CREATE TABLE sk_tickets.feed_pending (
     event_id uuid NOT NULL,
     ticket_id uuid NOT NULL,
     ticket_version bigint NOT NULL,
-    at bigint NOT NULL,
+    -- Says in which order they came, where one transaction did not wait for the other.
+    arrival bigint GENERATED ALWAYS AS IDENTITY,
     PRIMARY KEY (tenant, environment, event_id)
 );
 

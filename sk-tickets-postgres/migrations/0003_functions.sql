@@ -46,11 +46,11 @@ BEGIN
     -- A statement of its own: it sees all that was committed before the row above was ours.
     WITH taken AS (
         DELETE FROM sk_tickets.feed_pending WHERE tenant = p_tenant AND environment = p_environment
-        RETURNING event_id, ticket_id, ticket_version, at
+        RETURNING event_id, ticket_id, ticket_version, arrival
     ), ranked AS (
-        -- In order of time, but no event before an earlier one of its ticket, however clocks differ.
+        -- In order of arrival, but no event before an earlier one of its ticket, whatever the numbers say.
         SELECT event_id, ticket_id, ticket_version,
-               max(at) OVER (PARTITION BY ticket_id ORDER BY ticket_version, event_id) AS no_sooner
+               max(arrival) OVER (PARTITION BY ticket_id ORDER BY ticket_version, event_id) AS no_sooner
         FROM taken
     ), placed AS (
         INSERT INTO sk_tickets.feed (tenant, environment, position, event_id)
@@ -98,9 +98,9 @@ BEGIN
     FROM jsonb_to_recordset(p_events)
         AS e (number integer, id uuid, event_type text, ticket_id uuid, ticket_version bigint, at bigint);
 
-    INSERT INTO sk_tickets.feed_pending (tenant, environment, event_id, ticket_id, ticket_version, at)
-    SELECT p_tenant, p_environment, e.id, e.ticket_id, e.ticket_version, e.at
-    FROM jsonb_to_recordset(p_events) AS e (id uuid, ticket_id uuid, ticket_version bigint, at bigint)
+    INSERT INTO sk_tickets.feed_pending (tenant, environment, event_id, ticket_id, ticket_version)
+    SELECT p_tenant, p_environment, e.id, e.ticket_id, e.ticket_version
+    FROM jsonb_to_recordset(p_events) AS e (id uuid, ticket_id uuid, ticket_version bigint)
     WHERE e.ticket_id IS NOT NULL;
 
     WITH event AS MATERIALIZED (

@@ -19,7 +19,7 @@
 //!
 //! **The events of a ticket keep their order.** A later version is committed after the earlier one, because both write the
 //! ticket's row. So if a batch has the later one, it has the earlier one too, or an earlier batch had it; within a batch
-//! they are sorted.
+//! they are sorted. Events of different tickets follow each other as they came, unless their transactions overlapped.
 //!
 //! **Nobody needs to read.** One commit in 256 does the step too, if the realm is not locked just then. So what is pending
 //! stays little where nobody reads for months, and the first read after that costs as any other. The commit's own events

@@ -85,8 +85,21 @@ pub(crate) fn bury_dead_letters(
     Ok(())
 }
 
-/// Makes a dead letter pending; false if it is none.
+/// Makes a dead letter pending; false if it is none, or if its endpoint is not told anything.
 pub(crate) fn replay(connection: &Connection, realm: RealmNumber, delivery: DeliveryId, at: Timestamp) -> Result<bool> {
+    let is_told: bool = connection
+        .prepare_cached(
+            "SELECT EXISTS (
+                 SELECT 1 FROM my_deliveries AS delivery
+                 JOIN my_endpoints AS endpoint
+                   ON endpoint.realm = delivery.realm AND endpoint.id = delivery.endpoint_id
+                 WHERE delivery.realm = ?1 AND delivery.id = ?2
+                   AND endpoint.status = 'enabled' AND endpoint.deleted_at IS NULL)",
+        )?
+        .query_row(params![realm, delivery.to_bytes()], |row| row.get(0))?;
+    if !is_told {
+        return Ok(false);
+    }
     let changed = connection
         .prepare_cached(concat!(
             "UPDATE deliveries SET status = 'pending', reason = NULL, next_attempt_at = ?3, claimable_at = ?3,

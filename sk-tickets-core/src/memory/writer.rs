@@ -143,6 +143,10 @@ impl RealmData {
         let Some(row) = self.deliveries.get_mut(id).filter(|row| row.delivery.is_dead_letter()) else { return false };
         match change {
             DeliveryChange::Replay(_) => {
+                let told = self.endpoints.get(&row.delivery.endpoint_id);
+                if !told.is_some_and(|told| !told.deleted && told.endpoint.status == EndpointStatus::Enabled) {
+                    return false;
+                }
                 row.delivery.status = DeliveryStatus::Pending;
                 row.delivery.reason = None;
                 row.delivery.next_attempt_at = Some(at);

@@ -125,7 +125,8 @@ pub enum EndpointChange {
 #[derive(Debug, Clone)]
 #[expect(clippy::exhaustive_enums, reason = "a store must heed every case")]
 pub enum DeliveryChange {
-    /// Becomes pending, due at the commit's time, with the schedule from its start.
+    /// Becomes pending, due at the commit's time, with the schedule from its start. If its endpoint is not enabled, or was
+    /// deleted, stale: nothing is pending for one that is not told.
     Replay(DeliveryId),
     /// Becomes dead for [`Discarded`](crate::model::delivery::DeadReason::Discarded).
     Discard(DeliveryId),

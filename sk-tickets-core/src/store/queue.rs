@@ -85,6 +85,7 @@ pub trait DeliveryQueue: Debug + Send + Sync + 'static {
     /// Leases up to `limit` pending deliveries that are due at `now`, the longest due first, until `now + lease`.
     ///
     /// ### To ensure correctness
+    /// - those due at the same time come by id
     /// - no two claims give the same delivery, unless the first one's lease has run out
     /// - each lease of a delivery has a larger token than the one before
     async fn claim_due(

@@ -79,7 +79,7 @@ async fn what_is_committed_late_comes_late() {
          SELECT (jsonb_populate_record(e, '{\"id\": \"00000000-0000-0000-0000-000000000001\"}')).*
          FROM sk_tickets.events AS e LIMIT 1",
         "INSERT INTO sk_tickets.feed_pending
-         SELECT tenant, environment, id, ticket_id, ticket_version, at FROM sk_tickets.events
+         SELECT tenant, environment, id, ticket_id, ticket_version FROM sk_tickets.events
          WHERE id = '00000000-0000-0000-0000-000000000001'",
     ] {
         assert_eq!(sqlx::query(sql).execute(&mut *transaction).await.unwrap().rows_affected(), 1);
