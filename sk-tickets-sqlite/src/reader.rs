@@ -41,7 +41,7 @@ impl RealmReader for SqliteStore {
         self.read("read a ticket", realm, move |connection, realm| {
             snapshot(connection, || {
                 let Some(ticket) = find_ticket(connection, realm, environment, id)? else { return Ok(None) };
-                let queue_position = queue_position(connection, realm, &ticket)?;
+                let queue_position = queue_position(connection, &ticket)?;
                 Ok(Some(TicketView { ticket, queue_position }))
             })
         })
@@ -294,18 +294,20 @@ pub(crate) fn find_ticket(
 }
 
 /// The place of a ticket among those that wait in its queue.
-fn queue_position(connection: &Connection, realm: RealmNumber, ticket: &Ticket) -> Result<Option<u64>> {
+///
+/// Of the current realm, as the view has it: to ask for the realm once more would cost for each ticket that is counted.
+fn queue_position(connection: &Connection, ticket: &Ticket) -> Result<Option<u64>> {
     let Some(queued_at) = ticket.queued_at else { return Ok(None) };
     let priority = rank(ticket.priority);
     let ahead = connection
         .prepare_cached(
             "SELECT (SELECT count(*) FROM my_tickets
-                     WHERE realm = ?1 AND queue = ?2 AND priority > ?3 AND queued_at IS NOT NULL)
+                     WHERE queue = ?1 AND priority > ?2 AND queued_at IS NOT NULL)
                   + (SELECT count(*) FROM my_tickets
-                     WHERE realm = ?1 AND queue = ?2 AND priority = ?3 AND queued_at IS NOT NULL
-                       AND (queued_at, id) < (?4, ?5))",
+                     WHERE queue = ?1 AND priority = ?2 AND queued_at IS NOT NULL
+                       AND (queued_at, id) < (?3, ?4))",
         )?
-        .query_row(params![realm, ticket.queue, priority, queued_at.as_millis(), ticket.id.to_bytes()], |row| {
+        .query_row(params![ticket.queue, priority, queued_at.as_millis(), ticket.id.to_bytes()], |row| {
             Columns::of(row).number::<u64>()
         })?;
     Ok(Some(ahead + 1))
