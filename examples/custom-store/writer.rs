@@ -191,7 +191,7 @@ fn change_delivery(
     let Some(mut row) = row.filter(|row| row.delivery.is_dead_letter()) else { return Ok(false) };
     match change {
         DeliveryChange::Replay(_) => {
-            let told = reader::endpoint(journal, realm, row.delivery.endpoint_id)?;
+            let told = endpoint(journal, realm, row.delivery.endpoint_id)?;
             if told.is_none_or(|told| told.status != EndpointStatus::Enabled) {
                 return Ok(false);
             }
