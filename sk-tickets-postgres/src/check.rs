@@ -89,4 +89,9 @@ const QUESTIONS: &[&str] = &[
      WHERE schemaname = 'sk_tickets' AND roles && '{public, sk_tickets_app}'::name[]
        AND (policyname, tablename) <> ('version', 'schema_version') AND policyname <> 'realm'
      ORDER BY tablename, policyname",
+    "SELECT format('policy realm on table %s does not compare the realm', tablename) FROM pg_policies
+     WHERE schemaname = 'sk_tickets' AND policyname = 'realm'
+       AND NOT (coalesce(qual, '') ~ 'sk_tickets\\.tenant.*sk_tickets\\.environment'
+                AND coalesce(with_check, '') ~ 'sk_tickets\\.tenant.*sk_tickets\\.environment')
+     ORDER BY tablename",
 ];

@@ -114,12 +114,16 @@ fn record(number: u32, at: Timestamp, ended: Timestamp, outcome: Result<WebhookR
                 300..400 => Some(format!("answered {status_code}: redirects are not followed")),
                 _ => Some(format!("answered {status_code}")),
             };
-            // Not every database can keep U+0000 in a text.
-            let response = String::from_utf8_lossy(&body).replace('\0', "\u{FFFD}");
-            Attempt { number, at, status_code: Some(status_code), error, latency_ms, response: Some(response) }
+            let response = Some(keepable(&String::from_utf8_lossy(&body)));
+            Attempt { number, at, status_code: Some(status_code), error, latency_ms, response }
         }
         Err(SendError(error)) => {
-            Attempt { number, at, status_code: None, error: Some(error), latency_ms, response: None }
+            Attempt { number, at, status_code: None, error: Some(keepable(&error)), latency_ms, response: None }
         }
     }
+}
+
+/// A text without U+0000, which not every database can keep.
+fn keepable(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
 }

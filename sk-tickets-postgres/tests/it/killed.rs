@@ -1,12 +1,13 @@
-//! Connections that are cut while they work.
+//! Connections that are cut while they work, or that wait too long.
 
 use std::{sync::Arc, time::Duration};
 
-use sk_tickets_core::{CreateTicket, PageRequest, TicketFilter};
-use sqlx::Executor;
+use sk_tickets_core::{CreateTicket, PageRequest, TicketFilter, TicketId};
+use sk_tickets_postgres::PostgresOptions;
+use sqlx::{Connection, Executor};
 use tokio::sync::Notify;
 
-use crate::stage::{Stage, key, raw};
+use crate::stage::{Stage, engine, key, raw};
 
 const CALLERS: usize = 8;
 const EACH: usize = 20;
@@ -64,4 +65,23 @@ async fn a_retry_after_a_lost_connection_has_one_effect() {
         request = request.after(cursor);
     }
     assert_eq!(made, CALLERS * EACH);
+}
+
+/// Whoever waits for a lock or for a connection is told to try again, and then finds all as it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_takes_too_long_is_unavailable() {
+    let stage = Stage::set().await;
+    let store = PostgresOptions::new(&stage.url).pool(1).open().await.unwrap();
+    let desk = engine(&store).desk(stage.mine.realm().clone());
+    let mut superuser = raw(&stage.url).await;
+    let mut transaction = superuser.begin().await.unwrap();
+    transaction.execute("LOCK TABLE sk_tickets.tickets").await.unwrap();
+    let id = TicketId::from_bytes([1; 16]);
+    let (left, right) = tokio::join!(desk.ticket(id), desk.ticket(id));
+    for error in [left.unwrap_err(), right.unwrap_err()] {
+        assert!(error.is_unavailable(), "{error:?}");
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(1)));
+    }
+    transaction.rollback().await.unwrap();
+    assert_eq!(desk.ticket(id).await.unwrap(), None);
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use sk_tickets_core::{CreateTicket, PageRequest, store::Directory};
 use sk_tickets_postgres::{PostgresOptions, PostgresStore, check, migrate, testing::Cluster};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::AssertSqlSafe;
 
 use crate::stage::{Stage, app_url, engine, key, raw, realm, run};
 
@@ -101,6 +101,8 @@ async fn a_table_without_its_guard_is_refused() {
     run(&url, "ALTER TABLE sk_tickets.claims FORCE ROW LEVEL SECURITY").await;
     run(&url, "CREATE POLICY all_of_it ON sk_tickets.claims USING (true)").await;
     assert_refused(&url, "policy all_of_it on table claims is not ours").await;
+    run(&url, "DROP POLICY all_of_it ON sk_tickets.claims; ALTER POLICY realm ON sk_tickets.claims USING (true)").await;
+    assert_refused(&url, "policy realm on table claims does not compare the realm").await;
 }
 
 #[tokio::test]
@@ -134,7 +136,18 @@ async fn ten_databases_of_a_new_cluster_can_be_migrated_at_once() {
     for url in urls {
         assert_eq!(check(&url).await.unwrap(), [""; 0]);
     }
-    tokio::task::spawn_blocking(move || drop(cluster)).await.unwrap();
+}
+
+/// In a cluster of its own, since there is one application role in each.
+#[tokio::test]
+async fn a_superuser_is_refused() {
+    let cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap().unwrap();
+    let url = cluster.database().await;
+    migrate(&url).await.unwrap();
+    run(&url, "ALTER ROLE sk_tickets_worker SUPERUSER").await;
+    assert_refused(&url, "role sk_tickets_worker is a superuser").await;
+    run(&url, "ALTER ROLE sk_tickets_app SUPERUSER").await;
+    assert_refused(&url, "role sk_tickets_app is a superuser").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -189,6 +202,4 @@ async fn what_is_known_before_a_realm_is_behind_doors() {
         sqlx::query_scalar("SELECT k::text FROM sk_tickets.api_keys(NULL) AS k").fetch_all(&mut app).await.unwrap();
     assert_eq!(shown.len(), 2);
     assert!(shown.iter().all(|key| !key.contains("\\x")), "{shown:?}");
-    let closed: PgConnection = app;
-    closed.close().await.unwrap();
 }
