@@ -14,7 +14,7 @@ use sk_tickets_core::{
     },
     store::PageSpec,
 };
-use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, postgres::PgRow};
 
 use crate::{
     connect, list,
@@ -48,6 +48,8 @@ const FILL: &str = "
     FROM generate_series(1, 2) AS tenant, generate_series(0, 49) AS n;
     INSERT INTO sk_tickets.events (tenant, environment, id, event_type, ticket_id, ticket_version, at, payload)
     SELECT tenant, environment, id, 'ticket.created', id, 1, created_at, '{}' FROM sk_tickets.tickets;
+    INSERT INTO sk_tickets.feed (tenant, environment, position, event_id)
+    SELECT tenant, environment, at, id FROM sk_tickets.events;
     INSERT INTO sk_tickets.deliveries (tenant, environment, id, endpoint_id, event_id, event_type, ticket_id, status,
                                        reason, next_attempt_at, claimable_at, created_at)
     SELECT tenant, 0, sk_tickets.id_floor(n), sk_tickets.id_floor(n % 50), sk_tickets.id_floor(n), 'ticket.created', NULL,
@@ -147,7 +149,11 @@ async fn each_filter_of_deliveries_has_its_index() {
         (dead, None, false, "deliveries_"),
         (None, endpoint, false, "deliveries_endpoint"),
         (dead, endpoint, false, "deliveries_endpoint"),
+        (Some(DeliveryStatus::Pending), None, false, "deliveries_"),
+        (Some(DeliveryStatus::Delivered), None, false, "deliveries_"),
+        (Some(DeliveryStatus::Pending), endpoint, false, "deliveries_"),
         (None, None, true, "deliveries_dead_letters"),
+        (None, endpoint, true, "deliveries_"),
     ] {
         let filter = DeliveryFilter { status, endpoint_id, dead_letters };
         let after = Some(DeliveryId::floor(Timestamp::from_millis(COUNT / 2)));
@@ -155,6 +161,35 @@ async fn each_filter_of_deliveries_has_its_index() {
         let (plan, _) = plan(&mut connection, list::deliveries(REALM, &filter, spec)).await;
         assert!(!plan.contains("Seq Scan"), "{plan}");
         assert!(plan.contains(&format!("using {index}")), "{index} is not in\n{plan}");
+    }
+}
+
+/// The statements inside of the function that reads it, in both orders.
+#[tokio::test]
+async fn a_page_of_the_feed_reads_no_more_than_its_rows() {
+    let mut connection = filled().await;
+    let source: String = sqlx::query_scalar("SELECT prosrc FROM pg_proc WHERE proname = 'event_page'")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    let statements: Vec<_> = source.split("RETURN QUERY").skip(1).filter_map(|rest| rest.split(';').next()).collect();
+    assert_eq!(statements.len(), 2);
+    for statement in statements {
+        let statement = statement
+            .replace("p_tenant", "1")
+            .replace("p_environment", "0::smallint")
+            .replace("p_after", "3000")
+            .replace("p_limit", "26");
+        let mut transaction = connection.begin().await.unwrap();
+        sqlx::query("SELECT sk_tickets.enter(1, 0::smallint)").execute(&mut *transaction).await.unwrap();
+        let sql = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {statement}");
+        let lines = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *transaction).await.unwrap();
+        let plan: Vec<String> = lines.iter().map(|row| row.get(0)).collect();
+        let plan = plan.join("\n");
+        assert!(plan.contains("rows=26"), "{plan}");
+        assert_uses(&plan, "feed_pkey");
+        assert_uses(&plan, "events_pkey");
+        assert!(!plan.contains("Sort"), "{plan}");
     }
 }
 
