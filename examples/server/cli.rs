@@ -73,6 +73,10 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) webhooks: Webhooks,
 
+    /// How many requests a second each API key may make, with a burst of twice as many; 0 for any number
+    #[arg(long, env = "SK_TICKETS_RATE_LIMIT", default_value_t = 100, value_name = "N")]
+    pub(crate) rate_limit: u32,
+
     /// The URL that clients reach this server at; links in answers begin with it [default: that of ADDRESS]
     #[arg(long, env = "SK_TICKETS_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,

@@ -4,6 +4,7 @@ use std::{
     env,
     future::IntoFuture,
     io::{Write, stdout},
+    num::NonZeroU32,
     sync::Arc,
     time::Duration,
 };
@@ -12,7 +13,7 @@ use sk_tickets_core::{
     ApiKeySecret, BASE_PATH, CallId, ContactId, Environment, Realm, Scope, Tickets,
     platform::{id::IdGenerator, system::SystemEntropy},
 };
-use sk_tickets_http::WebhookClient;
+use sk_tickets_http::{RateLimit, RouterOptions, WebhookClient};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -28,7 +29,7 @@ const DEMO_TENANT: &str = "demo";
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failure> {
-    let Serve { listen, webhooks, public_url } = options;
+    let Serve { listen, webhooks, rate_limit, public_url } = options;
     let opened = Database::parse(location)?.open().await?;
     if let Opened::Sqlite(store) = &opened {
         // To a file there is one server: what a dead predecessor held is free.
@@ -52,7 +53,9 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
     let dispatcher = tickets.dispatcher(Arc::new(WebhookClient::new(webhooks.targets())?));
     let stopped = stop.clone().wait();
     let worker = tokio::spawn(async move { dispatcher.run(stopped).await });
-    let serving = axum::serve(listener, sk_tickets_http::router(tickets)).with_graceful_shutdown(stop.clone().wait());
+    let rate_limit = NonZeroU32::new(rate_limit).map(RateLimit::per_second);
+    let router = RouterOptions::new(tickets).rate_limit(rate_limit).build();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().wait());
     let out_of_patience = async {
         stop.wait().await;
         tokio::time::sleep(GRACE).await;

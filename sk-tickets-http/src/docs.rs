@@ -30,6 +30,7 @@ const PAGES: &[(&str, &str)] = pages! {
     "owner_required"
     "payload_too_large"
     "precondition_failed"
+    "rate_limited"
     "reason_required"
     "resolution_note_required"
     "ticket_closed"

@@ -13,7 +13,7 @@
 //! `/readyz`; it can be merged into another router.
 //!
 //! # The map
-//! - `platform`: bearer keys, entity tags, query strings, problems: what every product of the suite shares.
+//! - `platform`: bearer keys, rate limits, entity tags, query strings, problems: what every product of the suite shares.
 //! - `api`: the table of routes, and a file of handlers for each noun.
 //! - `router`: the order in which a request is judged.
 //! - `webhook`: the client that deliveries are sent with.
@@ -24,5 +24,6 @@ mod platform;
 mod router;
 mod webhook;
 
-pub use router::router;
+pub use platform::rate_limit::RateLimit;
+pub use router::{RouterOptions, router};
 pub use webhook::WebhookClient;

@@ -1,7 +1,7 @@
-//! The order in which a request is judged, once for all routes: size; route, method and media type; API key; scope;
+//! The order in which a request is judged, once for all routes: size; route, method and media type; API key; rate; scope;
 //! idempotency key; then the handler, which reads path, query and body and asks the desk.
 
-use std::{collections::HashMap, error::Error as _, panic::AssertUnwindSafe};
+use std::{collections::HashMap, error::Error as _, panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     Extension, Router,
@@ -14,7 +14,7 @@ use axum::{
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use sk_tickets_core::{
-    Actor, BASE_PATH, Error, IdempotencyKey, RequestId, Tickets,
+    Actor, ApiKeyId, BASE_PATH, Error, IdempotencyKey, RequestId, Tickets,
     limits::REQUEST_BYTES_MAX,
     platform::{
         idempotency::IdempotencyKeyError,
@@ -25,7 +25,10 @@ use sk_tickets_core::{
 use crate::{
     api::{self, Call, KeyRing, Route},
     docs,
-    platform::{body, fault},
+    platform::{
+        body, fault,
+        rate_limit::{Buckets, RateLimit, Standing},
+    },
 };
 
 /// Names the request in every answer and in the logs.
@@ -36,6 +39,34 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 struct Api {
     tickets: Tickets,
     keys: KeyRing,
+    buckets: Option<Arc<Buckets<ApiKeyId>>>,
+}
+
+/// Choices for a router.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct RouterOptions {
+    tickets: Tickets,
+    rate_limit: Option<RateLimit>,
+}
+
+impl RouterOptions {
+    /// The API of an engine, without a rate limit.
+    pub const fn new(tickets: Tickets) -> Self {
+        Self { tickets, rate_limit: None }
+    }
+
+    /// Lets each key make no more requests than this, on this node; what is over is answered 429.
+    pub const fn rate_limit(mut self, limit: Option<RateLimit>) -> Self {
+        self.rate_limit = limit;
+        self
+    }
+
+    /// The router; see [`router()`].
+    pub fn build(self) -> Router {
+        let Self { tickets, rate_limit } = self;
+        build(Api { tickets, keys: KeyRing::default(), buckets: rate_limit.map(|limit| Arc::new(Buckets::new(limit))) })
+    }
 }
 
 /// The REST API of an engine, under `/tickets/v1`, with `/healthz` and `/readyz` beside it.
@@ -43,7 +74,10 @@ struct Api {
 /// What has no route is answered with a problem. A router that has a fallback of its own merges this one after
 /// [`Router::reset_fallback`]; what is under `/tickets/v1` is then still answered here.
 pub fn router(tickets: Tickets) -> Router {
-    let api = Api { tickets, keys: KeyRing::default() };
+    RouterOptions::new(tickets).build()
+}
+
+fn build(api: Api) -> Router {
     let mut by_path: Vec<(&str, Vec<Route>)> = Vec::new();
     for route in api::table() {
         match by_path.iter_mut().find(|(path, _)| *path == route.path) {
@@ -128,14 +162,23 @@ async fn answer(
 ) -> Response {
     let request_id = request.extensions().get::<RequestId>().copied().unwrap_or_else(|| api.tickets.request_id());
     // Nothing of ours panics; should it, the client still gets an answer, and its request is not lost in the logs.
-    let judged = AssertUnwindSafe(judge(&route, &api, params, request, request_id)).catch_unwind().await;
-    match judged.unwrap_or_else(|_| Err(Problem::new(problem::INTERNAL, "the request could not be handled").into())) {
+    let mut standing = None;
+    let judging = judge(&route, &api, params, request, request_id, &mut standing);
+    let judged = AssertUnwindSafe(judging).catch_unwind().await;
+    let mut response = match judged
+        .unwrap_or_else(|_| Err(Problem::new(problem::INTERNAL, "the request could not be handled").into()))
+    {
         Ok(response) => response,
         Err(error) => {
             log(&error, &route, request_id);
-            fault::response(error.problem(), error.retry_after(), api.tickets.error_docs(), request_id)
+            let retry_after = standing.and_then(|standing| standing.refused_for).or(error.retry_after());
+            fault::response(error.problem(), retry_after, api.tickets.error_docs(), request_id)
         }
+    };
+    if let Some(standing) = standing {
+        standing.tell(response.headers_mut());
     }
+    response
 }
 
 async fn judge(
@@ -144,6 +187,7 @@ async fn judge(
     params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     request_id: RequestId,
+    standing: &mut Option<Standing>,
 ) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     // The frame has read the whole body; this only takes it out.
@@ -152,6 +196,10 @@ async fn judge(
         return Err(Problem::new(problem::UNSUPPORTED_MEDIA_TYPE, "send the body as application/json").into());
     }
     let key = api.keys.authenticate(&api.tickets, &parts.headers).await?;
+    *standing = api.buckets.as_ref().map(|buckets| buckets.take(key.id, api.tickets.now()));
+    if standing.is_some_and(|standing| standing.refused_for.is_some()) {
+        return Err(Problem::new(problem::RATE_LIMITED, "wait as Retry-After says, then send it again").into());
+    }
     api::require(&key, route.scope)?;
     let idempotency_key = if is_mutation(&route.method) { Some(idempotency_key(&parts.headers)?) } else { None };
     let desk = api.tickets.desk(key.realm.clone()).acting_as(Actor::ApiKey(key.id)).for_request(request_id);
@@ -192,11 +240,12 @@ fn log(error: &Error, route: &Route, request_id: RequestId) {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, sync::Arc};
+    use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc, time::Duration};
 
     use http_body_util::BodyExt;
     use sk_tickets_core::{
-        CreateEndpoint, CreateTicket, DeliveryFilter, Environment, MemoryStore, PageRequest, Realm, Scope,
+        Clock, CreateEndpoint, CreateTicket, DeliveryFilter, Environment, MemoryStore, PageRequest, Realm, Scope,
+        Timestamp, testing::ManualClock,
     };
     use tower::ServiceExt;
 
@@ -352,6 +401,34 @@ mod tests {
             let is_gone = route.path.starts_with("/dead_letters") || route.path.starts_with("/webhook_endpoints");
             assert!(status != 404 || is_gone, "{} {}: {answer}", route.method, route.path);
         }
+    }
+
+    #[tokio::test]
+    async fn the_rate_is_judged_after_the_key_and_before_the_scope() {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_000_000)));
+        let tickets =
+            Tickets::builder(Arc::new(MemoryStore::new())).clock(Arc::clone(&clock) as Arc<dyn Clock>).build();
+        let limit = RateLimit::per_second(NonZeroU32::MIN);
+        let router = RouterOptions::new(tickets.clone()).rate_limit(Some(limit)).build();
+        let stage = Stage { tickets, router };
+        let powerless = stage.key(&[]).await;
+        let path = format!("{BASE_PATH}/tickets");
+        let ask = async |key: &str| stage.ask(&Method::GET, &path, &[(header::AUTHORIZATION, key)]).await;
+
+        let (status, headers, _) = ask("Bearer junk").await;
+        assert_eq!(status, 401);
+        assert!(!headers.contains_key("ratelimit"), "nobody's requests are not counted");
+        for remaining in [1, 0] {
+            let (status, headers, _) = ask(&powerless).await;
+            assert_eq!(status, 403);
+            assert!(headers["ratelimit"].to_str().unwrap().contains(&format!("r={remaining};")), "{headers:?}");
+        }
+        let (status, headers, code) = ask(&powerless).await;
+        assert_eq!((status, code.as_str()), (429, "rate_limited"));
+        assert_eq!(headers[header::RETRY_AFTER], "1");
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(ask(&powerless).await.0, 403);
+        assert_eq!(ask(&powerless).await.0, 429);
     }
 
     #[tokio::test]

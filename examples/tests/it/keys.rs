@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::process::{Server, command, create_key};
+use crate::{
+    client::send,
+    process::{Process, Server, command, create_key},
+};
 
 #[test]
 fn a_key_works_at_once_and_until_it_is_revoked() {
@@ -28,6 +31,28 @@ fn a_key_works_at_once_and_until_it_is_revoked() {
         thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(server.get("/tickets").json()["code"], "unauthorized");
+}
+
+#[test]
+fn each_key_has_its_rate_and_is_told_how_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Process::start(command(folder.path(), &["--listen", "127.0.0.1:0", "--rate-limit", "2"]));
+    let stdout = server.wait_for("listening on http://");
+    let authority = stdout.split("listening on http://").nth(1).unwrap().lines().next().unwrap().to_owned();
+    let key = |name: &str| create_key(folder.path(), &["--tenant", name, "--environment", "test"]);
+    let get = |key: &str| {
+        let authorization = format!("Bearer {key}");
+        send(&authority, "GET", "/tickets/v1/tickets", &[("authorization", &authorization)], b"").unwrap()
+    };
+    let (busy, other) = (key("busy"), key("other"));
+    let first = get(&busy);
+    assert_eq!((first.status, first.header("ratelimit-policy")), (200, Some("\"default\";q=4;w=2")));
+    let refused =
+        (0..50).map(|_| get(&busy)).find(|answer| answer.status != 200).expect("at some point it is too much");
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (429, Some("rate_limited")));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(refused.header("ratelimit").unwrap().starts_with("\"default\";r=0;"));
+    assert_eq!(get(&other).status, 200, "another key is not held up");
 }
 
 #[test]

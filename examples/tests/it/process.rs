@@ -127,7 +127,8 @@ impl Server {
 
     /// Starts a server at an address, on any database, and makes a key for it.
     pub(crate) fn start_on(database: &str, folder: &Path, listen: &str, arguments: &[&str]) -> Self {
-        let arguments = [&["--listen", listen], arguments].concat();
+        // Load is what some of these tests are about.
+        let arguments = [&["--listen", listen, "--rate-limit", "0"], arguments].concat();
         let mut process = Process::start(command_on(database, folder, &arguments));
         let stdout = process.wait_for("listening on http://");
         let authority =

@@ -67,6 +67,8 @@ problem_kinds! { PLATFORM_PROBLEMS:
     UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "The media type is not supported";
     /// One or more fields are not lawful.
     VALIDATION_FAILED = 422 "validation_failed" "The request is not valid";
+    /// More requests than the key may make.
+    RATE_LIMITED = 429 "rate_limited" "Too many requests";
     /// A fault on our side.
     INTERNAL = 500 "internal" "Something went wrong on our side";
     /// Too many others changed the resource at the same time.

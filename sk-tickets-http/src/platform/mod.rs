@@ -7,3 +7,4 @@ pub(crate) mod body;
 pub(crate) mod etag;
 pub(crate) mod fault;
 pub(crate) mod query;
+pub(crate) mod rate_limit;
