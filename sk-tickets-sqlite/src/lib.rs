@@ -67,7 +67,7 @@ pub use check::check;
 pub use options::{SqliteOptions, Synchronous};
 pub use store::SqliteStore;
 
-/// The code in the project's README is compiled and run.
+/// The code in the project's README is compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

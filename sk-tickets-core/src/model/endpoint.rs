@@ -38,9 +38,8 @@ words! {
     }
 }
 
-/// A webhook endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "object", rename = "webhook_endpoint")]
+/// A webhook endpoint as a store keeps it, with its secret; it is never written to an answer as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
 pub struct Endpoint {
     /// Its id.
@@ -60,7 +59,6 @@ pub struct Endpoint {
     /// When it was made.
     pub created_at: Timestamp,
     /// What its deliveries are signed with. Told once, in the answer that makes the endpoint.
-    #[serde(skip)]
     pub secret: WebhookSecret,
 }
 
