@@ -42,13 +42,23 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = error.source();
-            while let Some(inner) = cause {
-                eprintln!("  because: {inner}");
-                cause = inner.source();
-            }
+            complain(&*error);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Says what went wrong, and why as far as each cause has something to add.
+fn complain(error: &(dyn std::error::Error + 'static)) {
+    let mut said = error.to_string();
+    eprintln!("error: {said}");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if !said.contains(&text) {
+            eprintln!("  because: {text}");
+            said = text;
+        }
+        cause = inner.source();
     }
 }
