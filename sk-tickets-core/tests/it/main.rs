@@ -3,6 +3,7 @@
 mod architecture;
 mod decide;
 mod diagram;
+mod dispatcher;
 mod documents;
 mod golden;
 mod properties;

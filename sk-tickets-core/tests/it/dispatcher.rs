@@ -1,0 +1,154 @@
+//! The worker at its limits: receivers that hang, leases that are lost, a stop in the middle of an attempt.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use sk_tickets_core::{
+    Clock, CreateEndpoint, CreateTicket, Delivery, DeliveryFilter, DeliveryStatus, Desk, Environment, IdempotencyKey,
+    MemoryStore, PageRequest, Realm, SendError, Store, TargetPolicy, Tickets, Timestamp, WebhookReply, WebhookRequest,
+    WebhookSender,
+    store::{DeliveryQueue, WorkerId},
+    testing::ManualClock,
+};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+const LEASE: Duration = Duration::from_secs(10);
+
+/// Never answers.
+#[derive(Debug, Default)]
+struct Hanging {
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl WebhookSender for Hanging {
+    async fn send(&self, _: WebhookRequest) -> Result<WebhookReply, SendError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        std::future::pending().await
+    }
+}
+
+struct Stage {
+    store: Arc<MemoryStore>,
+    clock: Arc<ManualClock>,
+    sender: Arc<Hanging>,
+    desk: Desk,
+    stop: oneshot::Sender<()>,
+    worker: JoinHandle<()>,
+}
+
+impl Stage {
+    /// A worker in the middle of an attempt that hangs.
+    async fn set() -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_800_000_000_000)));
+        let tickets = Tickets::builder(Arc::clone(&store) as Arc<dyn Store>)
+            .clock(Arc::clone(&clock) as Arc<dyn Clock>)
+            .targets(TargetPolicy::LoopbackInTest)
+            .build();
+        let desk = tickets.desk(Realm::assume("acme".parse().expect("lawful"), Environment::Test));
+        let hook = CreateEndpoint::new("http://127.0.0.1:9000/".parse().expect("lawful"));
+        desk.create_endpoint(&IdempotencyKey::system("hook"), hook).await.expect("made");
+        let ticket = CreateTicket::new("Part delayed").expect("lawful");
+        desk.create_ticket(&IdempotencyKey::system("ticket"), ticket).await.expect("made");
+
+        let sender = Arc::new(Hanging::default());
+        let dispatcher = tickets.dispatcher(Arc::clone(&sender) as Arc<dyn WebhookSender>);
+        let (stop, stopped) = oneshot::channel();
+        let worker = tokio::spawn(async move {
+            dispatcher
+                .run(async {
+                    // Whether it was told or the stage is gone: either is the end.
+                    let _ = stopped.await;
+                })
+                .await;
+        });
+        let stage = Self { store, clock, sender, desk, stop, worker };
+        stage.until(async || stage.sender.asked.load(Ordering::SeqCst) == 1).await;
+        stage
+    }
+
+    async fn until(&self, condition: impl AsyncFn() -> bool) {
+        while !condition().await {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Moves the clock on, second by second, and lets the worker do what it does meanwhile.
+    async fn pass(&self, secs: u64) {
+        for _ in 0..secs {
+            self.clock.advance(Duration::from_secs(1));
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    async fn delivery(&self) -> Delivery {
+        let all = self.desk.deliveries(&DeliveryFilter::default(), &PageRequest::first()).await.expect("read");
+        all.data.into_iter().next().expect("there is one")
+    }
+
+    async fn claimed_by_another(&self) -> usize {
+        self.store.claim_due(WorkerId(7), self.clock.now(), LEASE, 10).await.expect("claimed").len()
+    }
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_for_as_long_as_the_attempt_runs() {
+    let stage = Stage::set().await;
+    stage.pass(12).await;
+    assert_eq!(stage.claimed_by_another().await, 0, "the first lease would have ended after ten seconds");
+    assert_eq!(stage.delivery().await.attempts, []);
+}
+
+#[tokio::test]
+async fn a_receiver_that_does_not_answer_in_fifteen_seconds_has_failed() {
+    let stage = Stage::set().await;
+    stage.pass(14).await;
+    assert_eq!(stage.delivery().await.attempts, []);
+    stage.clock.advance(Duration::from_secs(1));
+    stage.until(async || !stage.delivery().await.attempts.is_empty()).await;
+    let delivery = stage.delivery().await;
+    let attempt = &delivery.attempts[0];
+    assert_eq!((attempt.status_code, attempt.latency_ms), (None, 15_000));
+    assert_eq!(attempt.error.as_deref(), Some("no answer within 15 s"));
+    assert_eq!(delivery.status, DeliveryStatus::Pending);
+    assert_eq!(delivery.next_attempt_at, Some(stage.clock.now() + Duration::from_secs(1)));
+}
+
+#[tokio::test]
+async fn an_attempt_whose_lease_was_lost_is_given_up() {
+    let stage = Stage::set().await;
+    // The machine slept for longer than the lease; meanwhile another worker has the delivery.
+    stage.clock.advance(LEASE + Duration::from_millis(1));
+    assert_eq!(stage.claimed_by_another().await, 1);
+    stage.pass(20).await;
+    assert_eq!(stage.delivery().await.attempts, [], "what came of it is for the other to say");
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_stop_hands_its_leases_back() {
+    let stage = Stage::set().await;
+    let Stage { store, clock, sender: _, desk, stop, worker } = stage;
+    stop.send(()).expect("the worker is there");
+    // It waits two seconds for the attempt, which does not end.
+    for _ in 0..3 {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(Duration::from_secs(1));
+    }
+    worker.await.expect("it stops");
+    let again = store.claim_due(WorkerId(7), clock.now(), LEASE, 10).await.expect("claimed");
+    assert_eq!(again.len(), 1, "another goes on at once");
+    assert_eq!((again[0].attempts_before, again[0].failures), (0, 0), "no attempt of the schedule was used up");
+    let all = desk.deliveries(&DeliveryFilter::default(), &PageRequest::first()).await.expect("read");
+    assert_eq!(all.data[0].attempts, []);
+}
