@@ -57,7 +57,7 @@ pub mod testing;
 pub mod transition;
 
 pub use decide::{Command, DeadLetterCommand, EndpointCommand, TicketCommand};
-pub use desk::{Answer, BASE_PATH, Desk, Error, Receipt, Request, Tickets, TicketsBuilder};
+pub use desk::{Answer, BASE_PATH, Desk, Error, Receipt, Request, Secrets, Tickets, TicketsBuilder};
 pub use dispatch::{Dispatcher, SendError, WebhookReply, WebhookRequest, WebhookSender};
 pub use memory::MemoryStore;
 pub use model::{
@@ -65,11 +65,12 @@ pub use model::{
     api_key::{ApiKey, Scope},
     contact::{Contact, InlineContact},
     delivery::{Delivery, DeliveryFilter, DeliveryStatus, DiscardDeadLetter},
-    endpoint::{CreateEndpoint, EndpointView, EventFilter, UpdateEndpoint},
+    endpoint::{CreateEndpoint, EndpointView, EventFilter, RotateSecret, UpdateEndpoint},
     event::{Event, EventType},
     evidence::{Evidence, EvidenceKind},
     id::{ActorId, AgentId, CallId, ContactId, EntryId, OwnerId, TicketId, UserId},
     page::{Order, Page, PageRequest},
+    replay_job::{ReplayDeadLetters, ReplayJob},
     thread::{PostEntry, PostKind, ThreadEntry, Visibility},
     ticket::{
         AssignTicket, CreateTicket, OwnerFilter, Priority, Source, Status, Ticket, TicketFilter, TicketView,
@@ -78,9 +79,10 @@ pub use model::{
 };
 pub use platform::{
     api_key::ApiKeySecret,
-    id::{ApiKeyId, DeliveryId, EndpointId, EventId, RequestId},
+    id::{ApiKeyId, DeliveryId, EndpointId, EventId, JobId, RequestId},
     idempotency::IdempotencyKey,
     realm::{Environment, Realm, Tenant},
+    seal::{Keyring, KeyringError},
     system::{Entropy, SystemClock, SystemEntropy},
     time::{Clock, Timestamp},
     webhook::{Schedule, SignatureHeaders, TargetPolicy, VerifyError, WebhookSecret, verify},

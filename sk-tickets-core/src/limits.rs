@@ -40,6 +40,20 @@ pub const ENDPOINT_URL_MAX: usize = 2_048;
 pub const ENDPOINT_DESCRIPTION_MAX: usize = 500;
 /// The most event types that an endpoint can name.
 pub const ENDPOINT_EVENTS_MAX: usize = 20;
+/// The most event types that a replay of dead letters can name.
+pub const EVENT_TYPES_MAX: usize = 20;
+/// How long a secret goes on signing after it was replaced unless told otherwise, in seconds: a day.
+pub const SECRET_OVERLAP_DEFAULT_SECS: u64 = 24 * 3_600;
+/// How long at most, in seconds: a week.
+pub const SECRET_OVERLAP_MAX_SECS: u64 = 7 * 24 * 3_600;
+/// How many replaced secrets of an endpoint go on signing beside the new one.
+pub const OLD_SECRETS_MAX: usize = 4;
+/// How many first attempts to one endpoint are made at a time, by all workers together.
+pub const FIRST_IN_FLIGHT_MAX: usize = 8;
+/// How many retries.
+pub const RETRIES_IN_FLIGHT_MAX: usize = 2;
+/// How many attempts of whatever kind to an endpoint that is failing.
+pub const FAILING_IN_FLIGHT_MAX: usize = 1;
 /// The longest name of an API key, in characters.
 pub const API_KEY_NAME_MAX: usize = 100;
 /// The largest request body, in bytes.

@@ -4,8 +4,9 @@ use crate::{
     model::{
         contact::{ContactHandle, InlineContact},
         delivery::DiscardDeadLetter,
-        endpoint::{CreateEndpoint, UpdateEndpoint},
+        endpoint::{CreateEndpoint, RotateSecret, UpdateEndpoint},
         id::TicketId,
+        replay_job::ReplayDeadLetters,
         thread::PostEntry,
         ticket::{AssignTicket, CreateTicket, TransitionTicket, UpdateTicket},
     },
@@ -29,6 +30,8 @@ pub enum Command {
     Endpoint(EndpointCommand),
     /// About a dead letter.
     DeadLetter(DeadLetterCommand),
+    /// Replay every dead letter that matches.
+    ReplayDeadLetters(ReplayDeadLetters),
 }
 
 /// What can be asked about a ticket.
@@ -59,6 +62,8 @@ pub enum EndpointCommand {
     Enable(EndpointId),
     /// Let what it would be told wait in dead letters.
     Disable(EndpointId),
+    /// Give it a new secret.
+    RotateSecret(EndpointId, RotateSecret),
     /// Delete it.
     Delete(EndpointId),
     /// Send it a signed event to try it.
@@ -92,6 +97,7 @@ impl Command {
                 EndpointCommand::Update(..) => "endpoint_update",
                 EndpointCommand::Enable(_) => "endpoint_enable",
                 EndpointCommand::Disable(_) => "endpoint_disable",
+                EndpointCommand::RotateSecret(..) => "endpoint_rotate_secret",
                 EndpointCommand::Delete(_) => "endpoint_delete",
                 EndpointCommand::Ping(_) => "endpoint_ping",
             },
@@ -99,6 +105,7 @@ impl Command {
                 DeadLetterCommand::Replay(_) => "dead_letter_replay",
                 DeadLetterCommand::Discard(..) => "dead_letter_discard",
             },
+            Self::ReplayDeadLetters(_) => "dead_letters_replay",
         }
     }
 
@@ -118,10 +125,12 @@ impl Command {
                 EndpointCommand::Update(id, _)
                 | EndpointCommand::Enable(id)
                 | EndpointCommand::Disable(id)
+                | EndpointCommand::RotateSecret(id, _)
                 | EndpointCommand::Delete(id)
                 | EndpointCommand::Ping(id) => Some(id.to_string()),
             },
             Self::DeadLetter(DeadLetterCommand::Replay(id) | DeadLetterCommand::Discard(id, _)) => Some(id.to_string()),
+            Self::ReplayDeadLetters(_) => None,
         }
     }
 
@@ -144,6 +153,7 @@ impl Command {
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(body) => json(body),
                 EndpointCommand::Update(_, body) => json(body),
+                EndpointCommand::RotateSecret(_, body) => json(body),
                 EndpointCommand::Enable(_)
                 | EndpointCommand::Disable(_)
                 | EndpointCommand::Delete(_)
@@ -153,6 +163,7 @@ impl Command {
                 DeadLetterCommand::Replay(_) => Json::parse(b""),
                 DeadLetterCommand::Discard(_, body) => json(body),
             },
+            Self::ReplayDeadLetters(body) => json(body),
         }
     }
 
@@ -171,6 +182,7 @@ impl Command {
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
                 EndpointCommand::Update(_, body) => body.check(Pointer::ROOT, &mut faults),
+                EndpointCommand::RotateSecret(_, body) => body.check(Pointer::ROOT, &mut faults),
                 EndpointCommand::Enable(_)
                 | EndpointCommand::Disable(_)
                 | EndpointCommand::Delete(_)
@@ -180,6 +192,7 @@ impl Command {
                 DeadLetterCommand::Replay(_) => {}
                 DeadLetterCommand::Discard(_, body) => body.check(Pointer::ROOT, &mut faults),
             },
+            Self::ReplayDeadLetters(body) => body.check(Pointer::ROOT, &mut faults),
         }
         faults.into_vec()
     }
@@ -190,7 +203,7 @@ impl Command {
         let url = match self {
             Self::Endpoint(EndpointCommand::Create(create)) => Some(&create.url),
             Self::Endpoint(EndpointCommand::Update(_, update)) => update.url.0.as_ref(),
-            Self::Endpoint(_) | Self::Ticket(_) | Self::DeadLetter(_) => None,
+            Self::Endpoint(_) | Self::Ticket(_) | Self::DeadLetter(_) | Self::ReplayDeadLetters(_) => None,
         };
         let mut faults = Faults::default();
         if let Some(Err(error)) = url.map(|url| policy.judge(url.as_str(), environment)) {
@@ -203,12 +216,12 @@ impl Command {
     pub(crate) fn contact_handle(&self) -> Option<ContactHandle> {
         match self {
             Self::Ticket(TicketCommand::Create(create)) => create.contact.as_ref().and_then(InlineContact::handle),
-            Self::Ticket(_) | Self::Endpoint(_) | Self::DeadLetter(_) => None,
+            Self::Ticket(_) | Self::Endpoint(_) | Self::DeadLetter(_) | Self::ReplayDeadLetters(_) => None,
         }
     }
 
     /// What the store is asked for before this is decided.
-    pub(crate) const fn subject<'a>(&self, contact: Option<&'a ContactHandle>) -> Subject<'a> {
+    pub(crate) fn subject<'a>(&'a self, contact: Option<&'a ContactHandle>) -> Subject<'a> {
         match self {
             Self::Ticket(command) => match command {
                 TicketCommand::Create(create) => Subject::NewTicket { contact, follow_up_of: create.follow_up_of },
@@ -219,15 +232,25 @@ impl Command {
             },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => Subject::NewEndpoint,
+                // To offer a replay of what came while it was disabled.
+                EndpointCommand::Enable(id) => {
+                    Subject::DeadLetters { endpoint_id: Some(*id), types: &[], from: None, to: None }
+                }
                 EndpointCommand::Update(id, _)
-                | EndpointCommand::Enable(id)
                 | EndpointCommand::Disable(id)
+                | EndpointCommand::RotateSecret(id, _)
                 | EndpointCommand::Delete(id)
                 | EndpointCommand::Ping(id) => Subject::Endpoint(*id),
             },
             Self::DeadLetter(DeadLetterCommand::Replay(id) | DeadLetterCommand::Discard(id, _)) => {
                 Subject::Delivery(*id)
             }
+            Self::ReplayDeadLetters(ReplayDeadLetters { endpoint_id, types, from, to }) => Subject::DeadLetters {
+                endpoint_id: *endpoint_id,
+                types: types.as_deref().unwrap_or_default(),
+                from: *from,
+                to: *to,
+            },
         }
     }
 }

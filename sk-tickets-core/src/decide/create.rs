@@ -55,7 +55,7 @@ pub(super) fn decide(known: &Loaded, command: &CreateTicket, cx: &Context<'_>) -
 
     let ticket = Ticket {
         id: cx.ids.generate(cx.now),
-        environment: cx.environment,
+        environment: cx.realm.environment(),
         version: Version::FIRST,
         subject: subject.to_string(),
         status: Status::New,

@@ -144,7 +144,7 @@ impl<'a> Draft<'a> {
                     .iter()
                     .map(|detail| {
                         let id = self.cx.ids.generate(self.cx.now);
-                        freeze(id, self.cx.environment, self.ticket.updated_at, Some(frozen), detail)
+                        freeze(id, self.cx.realm.environment(), self.ticket.updated_at, Some(frozen), detail)
                     })
                     .collect()
             }

@@ -3,9 +3,11 @@ use super::{
     event_detail::{EventDetail, freeze},
 };
 use crate::{
-    limits::ENDPOINTS_MAX,
-    model::endpoint::{CreateEndpoint, DisabledReason, Endpoint, EndpointStatus, EventFilter, UpdateEndpoint},
-    platform::{input::Patch, text::Text, webhook::WebhookSecret},
+    limits::{ENDPOINTS_MAX, OLD_SECRETS_MAX},
+    model::endpoint::{
+        CreateEndpoint, DisabledReason, Endpoint, EndpointStatus, EventFilter, OldSecret, RotateSecret, UpdateEndpoint,
+    },
+    platform::{input::Patch, seal::Sealed, text::Text, webhook::WebhookSecret},
     store::{Effect, EndpointChange, Loaded},
 };
 
@@ -47,12 +49,16 @@ pub fn decide_endpoint(
             let before = existing()?;
             Ok((changes(EndpointChange::Delete(*id)), before.clone()))
         }
+        EndpointCommand::RotateSecret(_, rotate) => {
+            let before = existing()?;
+            Ok(replace(before, with_new_secret(before, rotate, cx)))
+        }
         EndpointCommand::Ping(id) => {
             let before = existing()?;
             if before.status == EndpointStatus::Disabled {
                 return Err(Rejection::EndpointDisabled);
             }
-            let event = freeze(cx.ids.generate(cx.now), cx.environment, cx.now, None, &EventDetail::Ping {});
+            let event = freeze(cx.ids.generate(cx.now), cx.realm.environment(), cx.now, None, &EventDetail::Ping {});
             Ok((changes(EndpointChange::Ping(*id, event)), before.clone()))
         }
     }
@@ -60,7 +66,7 @@ pub fn decide_endpoint(
 
 fn make(known: &Loaded, command: &CreateEndpoint, cx: &Context<'_>) -> Result<Endpoint, Rejection> {
     let CreateEndpoint { url, events, description } = command;
-    let url = cx.targets.judge(url.as_str(), cx.environment).map_err(Rejection::target)?;
+    let url = cx.targets.judge(url.as_str(), cx.realm.environment()).map_err(Rejection::target)?;
     if known.endpoint_count >= ENDPOINTS_MAX {
         return Err(Rejection::EndpointLimit);
     }
@@ -73,15 +79,31 @@ fn make(known: &Loaded, command: &CreateEndpoint, cx: &Context<'_>) -> Result<En
         disabled_reason: None,
         failing_since: None,
         created_at: cx.now,
-        secret: WebhookSecret::generate(cx.entropy),
+        secret: new_secret(cx),
+        old_secrets: Vec::new(),
     })
+}
+
+fn new_secret(cx: &Context<'_>) -> Sealed {
+    cx.keyring.seal(WebhookSecret::generate(cx.entropy).as_bytes(), cx.realm, cx.entropy)
+}
+
+/// Every secret that has not run out goes on signing, also after several replacements in a row.
+fn with_new_secret(before: &Endpoint, command: &RotateSecret, cx: &Context<'_>) -> Endpoint {
+    let replaced = OldSecret { secret: before.secret.clone(), until: cx.now + command.overlap() };
+    let old_secrets = std::iter::once(replaced)
+        .chain(before.old_secrets.iter().cloned())
+        .filter(|old| old.until > cx.now)
+        .take(OLD_SECRETS_MAX)
+        .collect();
+    Endpoint { secret: new_secret(cx), old_secrets, ..before.clone() }
 }
 
 fn change(before: &Endpoint, command: &UpdateEndpoint, cx: &Context<'_>) -> Result<Endpoint, Rejection> {
     let UpdateEndpoint { url, events, description } = command;
     let mut after = before.clone();
     if let Some(url) = &url.0 {
-        after.url = cx.targets.judge(url.as_str(), cx.environment).map_err(Rejection::target)?.into();
+        after.url = cx.targets.judge(url.as_str(), cx.realm.environment()).map_err(Rejection::target)?.into();
     }
     if let Some(events) = &events.0 {
         after.events = events.to_vec();

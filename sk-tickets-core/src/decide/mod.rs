@@ -9,6 +9,7 @@ mod endpoint;
 mod event_detail;
 mod post;
 mod rejection;
+mod replay_job;
 mod transition;
 mod update;
 
@@ -19,13 +20,15 @@ pub use rejection::{
     ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, OWNER_REQUIRED, REASON_REQUIRED,
     RESOLUTION_NOTE_REQUIRED, Rejection, TICKET_CLOSED, TICKET_PROBLEMS,
 };
+pub use replay_job::decide_replay;
 
 use crate::{
     model::{actor::Actor, queue::DEFAULT_QUEUE, ticket::Ticket},
     platform::{
         id::IdGenerator,
         input::{Faults, Pointer},
-        realm::Environment,
+        realm::Realm,
+        seal::Keyring,
         system::Entropy,
         time::Timestamp,
         webhook::TargetPolicy,
@@ -37,8 +40,8 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "a test builds one by naming its fields")]
 pub struct Context<'a> {
-    /// Test or live.
-    pub environment: Environment,
+    /// Where it happens.
+    pub realm: &'a Realm,
     /// The time of the decision.
     pub now: Timestamp,
     /// Who acts, unless the command names another.
@@ -47,6 +50,8 @@ pub struct Context<'a> {
     pub ids: &'a IdGenerator,
     /// Where new secrets come from.
     pub entropy: &'a dyn Entropy,
+    /// What new secrets are sealed with.
+    pub keyring: &'a Keyring,
     /// Where webhooks may be sent to.
     pub targets: TargetPolicy,
 }

@@ -7,13 +7,14 @@ use crate::{
     decide::{EndpointCommand, TicketCommand},
     model::{
         delivery::Delivery,
-        endpoint::{Endpoint, EndpointView},
+        endpoint::{Endpoint, EndpointView, ReplayOffer, ReplayOfferBody, Secret},
+        replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::Ticket,
     },
     platform::{
         id::RequestId,
-        idempotency::StoredResponse,
+        idempotency::{SecretSlot, StoredResponse},
         problem::{PROBLEM_JSON, Problem},
     },
 };
@@ -28,6 +29,7 @@ fn answer(status: u16, body: &impl Serialize) -> StoredResponse {
         content_type: Some(JSON.to_owned()),
         // Plain data with text for names: no resource of ours can fail to be written.
         body: serde_json::to_vec(body).unwrap_or_default(),
+        secret: None,
     }
 }
 
@@ -50,20 +52,54 @@ pub(super) fn ticket(command: &TicketCommand, ticket: &Ticket, entry: Option<&Th
     }
 }
 
-pub(super) fn endpoint(command: &EndpointCommand, endpoint: Endpoint) -> StoredResponse {
+pub(super) fn endpoint(command: &EndpointCommand, endpoint: Endpoint, dead_letters: u64) -> StoredResponse {
     match command {
         EndpointCommand::Create(_) => {
             let location = Some(format!("{BASE_PATH}/webhook_endpoints/{}", endpoint.id));
-            StoredResponse { location, ..answer(201, &EndpointView::with_secret(endpoint)) }
+            StoredResponse { location, ..with_secret(201, endpoint) }
         }
-        EndpointCommand::Delete(_) => {
-            StoredResponse { status: 204, location: None, etag: None, content_type: None, body: Vec::new() }
+        EndpointCommand::RotateSecret(..) => with_secret(200, endpoint),
+        EndpointCommand::Delete(_) => StoredResponse {
+            status: 204,
+            location: None,
+            etag: None,
+            content_type: None,
+            body: Vec::new(),
+            secret: None,
+        },
+        EndpointCommand::Enable(_) => {
+            let replay = (dead_letters > 0).then(|| offer(&endpoint, dead_letters));
+            answer(200, &EndpointView { replay, ..EndpointView::public(endpoint) })
         }
-        EndpointCommand::Update(..)
-        | EndpointCommand::Enable(_)
-        | EndpointCommand::Disable(_)
-        | EndpointCommand::Ping(_) => answer(200, &EndpointView::public(endpoint)),
+        EndpointCommand::Update(..) | EndpointCommand::Disable(_) | EndpointCommand::Ping(_) => {
+            answer(200, &EndpointView::public(endpoint))
+        }
     }
+}
+
+/// The endpoint with a slot for its secret: the last text of the last field.
+fn with_secret(status: u16, endpoint: Endpoint) -> StoredResponse {
+    const AFTER: &[u8] = br#""}"#;
+    let secret = endpoint.secret.clone();
+    let view = EndpointView { secret: Some(Secret::slot()), ..EndpointView::public(endpoint) };
+    let answer = answer(status, &view);
+    debug_assert!(answer.body.ends_with(AFTER), "the secret is the last field");
+    let at = answer.body.len().saturating_sub(AFTER.len());
+    StoredResponse { secret: Some(SecretSlot { at, secret }), ..answer }
+}
+
+fn offer(endpoint: &Endpoint, dead_letters: u64) -> ReplayOffer {
+    ReplayOffer {
+        dead_letters,
+        method: "POST".to_owned(),
+        path: format!("{BASE_PATH}/dead_letters/replay"),
+        body: ReplayOfferBody { endpoint_id: endpoint.id },
+    }
+}
+
+pub(super) fn replay_job(job: &ReplayJob) -> StoredResponse {
+    let location = Some(format!("{BASE_PATH}/dead_letters/jobs/{}", job.id));
+    StoredResponse { location, ..answer(202, job) }
 }
 
 pub(super) fn delivery(delivery: &Delivery) -> StoredResponse {
@@ -77,5 +113,6 @@ pub(super) fn problem(problem: &Problem, docs: &str, request_id: RequestId) -> S
         etag: None,
         content_type: Some(PROBLEM_JSON.to_owned()),
         body: problem.to_json(docs, request_id),
+        secret: None,
     }
 }

@@ -6,6 +6,7 @@ use super::{Inner, Tickets};
 use crate::{
     platform::{
         id::IdGenerator,
+        seal::Keyring,
         system::{Entropy, SystemClock, SystemEntropy},
         time::Clock,
         webhook::{Schedule, TargetPolicy},
@@ -26,6 +27,7 @@ pub struct TicketsBuilder {
     error_docs: String,
     targets: TargetPolicy,
     schedule: Schedule,
+    keyring: Keyring,
 }
 
 impl TicketsBuilder {
@@ -37,6 +39,7 @@ impl TicketsBuilder {
             error_docs: ERROR_DOCS.to_owned(),
             targets: TargetPolicy::default(),
             schedule: Schedule::default(),
+            keyring: Keyring::default(),
         }
     }
 
@@ -70,12 +73,20 @@ impl TicketsBuilder {
         self
     }
 
+    /// The master keys that webhook secrets are sealed with in the store. By default there is none, and they are plain.
+    pub fn keyring(mut self, keyring: Keyring) -> Self {
+        self.keyring = keyring;
+        self
+    }
+
     /// The engine.
     #[must_use]
     pub fn build(self) -> Tickets {
-        let Self { store, clock, entropy, error_docs, targets, schedule } = self;
+        let Self { store, clock, entropy, error_docs, targets, schedule, keyring } = self;
         let ids = IdGenerator::new(Arc::clone(&entropy));
+        let keyring = Arc::new(keyring);
         let cursor_key = OnceCell::new();
-        Tickets { inner: Arc::new(Inner { store, clock, entropy, ids, error_docs, targets, schedule, cursor_key }) }
+        let inner = Inner { store, clock, entropy, ids, error_docs, targets, schedule, keyring, cursor_key };
+        Tickets { inner: Arc::new(inner) }
     }
 }

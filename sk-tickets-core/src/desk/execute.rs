@@ -1,10 +1,13 @@
 use super::{Desk, Error, answer};
 use crate::{
-    decide::{Command, Context, Decision, Rejection, TicketCommand, decide, decide_dead_letter, decide_endpoint},
+    decide::{
+        Command, Context, Decision, Rejection, TicketCommand, decide, decide_dead_letter, decide_endpoint,
+        decide_replay,
+    },
     limits::CONTENTION_RETRIES_MAX,
     model::{thread::ThreadEntry, ticket::Version},
     platform::{
-        idempotency::{Claim, Fingerprint, IdempotencyKey, Recorded, StoredResponse},
+        idempotency::{Claim, Fingerprint, IdempotencyKey, Recorded, SecretSlot, StoredResponse},
         json::Json,
         problem::{self, Problem},
         time::Timestamp,
@@ -74,7 +77,7 @@ impl Desk {
             let known = self.inner.store.load(&self.realm, lookup).await?;
             // Before anything is decided: a repetition must not be judged by what has happened since.
             if let Some(recorded) = known.recorded {
-                return replay(recorded, &claim);
+                return self.replay(recorded, &claim);
             }
             if let (Some(wanted), Subject::Ticket(_)) = (&if_match, lookup.subject) {
                 check_version(wanted, &known)?;
@@ -90,8 +93,8 @@ impl Desk {
             let (effect, response) = self.decide(&known, &command, now);
             let commit = Commit::new(self.realm.clone(), now, Some((claim.clone(), response.clone())), effect);
             match self.inner.store.commit(commit).await? {
-                CommitOutcome::Applied => return Ok(Answer { response, replayed: false }),
-                CommitOutcome::Replayed(response) => return Ok(Answer { response, replayed: true }),
+                CommitOutcome::Applied => return self.answer(response, false),
+                CommitOutcome::Replayed(response) => return self.answer(response, true),
                 CommitOutcome::KeyReused => return Err(key_reused()),
                 CommitOutcome::Stale => tokio::task::yield_now().await,
             }
@@ -101,20 +104,25 @@ impl Desk {
 
     fn decide(&self, known: &Loaded, command: &Command, now: Timestamp) -> (Effect, StoredResponse) {
         let cx = Context {
-            environment: self.realm.environment(),
+            realm: &self.realm,
             now,
             actor: self.actor,
             ids: &self.inner.ids,
             entropy: &*self.inner.entropy,
+            keyring: &self.inner.keyring,
             targets: self.inner.targets,
         };
         let decided = match command {
             Command::Ticket(command) => decide(known, command, &cx).map(|decision| of_ticket(command, decision)),
             Command::Endpoint(command) => decide_endpoint(known, command, &cx)
-                .map(|(effect, endpoint)| (effect, answer::endpoint(command, endpoint))),
+                .map(|(effect, endpoint)| (effect, answer::endpoint(command, endpoint, known.dead_letters))),
             Command::DeadLetter(command) => {
                 decide_dead_letter(known, command, &cx).map(|(effect, delivery)| (effect, answer::delivery(&delivery)))
             }
+            Command::ReplayDeadLetters(command) => decide_replay(known, command, &cx).map(|job| {
+                let response = answer::replay_job(&job);
+                (Effect::Replay(Box::new(job)), response)
+            }),
         };
         decided.unwrap_or_else(|rejection| (Effect::None, self.reject(&rejection)))
     }
@@ -122,6 +130,25 @@ impl Desk {
     fn reject(&self, rejection: &Rejection) -> StoredResponse {
         let request_id = self.request_id.unwrap_or_else(|| self.inner.ids.generate(self.inner.clock.now()));
         answer::problem(&rejection.problem(), &self.inner.error_docs, request_id)
+    }
+
+    fn replay(&self, recorded: Recorded, claim: &Claim) -> Result<Answer, Error> {
+        if recorded.fingerprint == claim.fingerprint { self.answer(recorded.response, true) } else { Err(key_reused()) }
+    }
+
+    /// What is given to who asked: with the secret, if the answer tells one.
+    fn answer(&self, response: StoredResponse, replayed: bool) -> Result<Answer, Error> {
+        let response = match response.secret {
+            None => response,
+            Some(SecretSlot { at, secret }) => {
+                let mut body = response.body;
+                let secret = self.open(&secret)?.expose();
+                let at = at.min(body.len());
+                body.splice(at..at, secret.into_bytes());
+                StoredResponse { body, secret: None, ..response }
+            }
+        };
+        Ok(Answer { response, replayed })
     }
 }
 
@@ -133,14 +160,6 @@ fn of_ticket(command: &TicketCommand, decision: Decision) -> (Effect, StoredResp
             let response = answer::ticket(command, &change.ticket, entry);
             (Effect::Ticket(change), response)
         }
-    }
-}
-
-fn replay(recorded: Recorded, claim: &Claim) -> Result<Answer, Error> {
-    if recorded.fingerprint == claim.fingerprint {
-        Ok(Answer { response: recorded.response, replayed: true })
-    } else {
-        Err(key_reused())
     }
 }
 

@@ -7,6 +7,7 @@ mod execute;
 mod paging;
 mod read;
 mod receipt;
+mod secrets;
 mod write;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use builder::TicketsBuilder;
 pub use error::Error;
 pub use execute::{Answer, Request};
 pub use receipt::Receipt;
+pub use secrets::Secrets;
 
 use crate::{
     dispatch::{Dispatcher, WebhookSender},
@@ -29,6 +31,7 @@ use crate::{
         cursor::CursorKey,
         id::{ApiKeyId, IdGenerator, RequestId},
         realm::Realm,
+        seal::Keyring,
         system::Entropy,
         time::{Clock, Timestamp},
         webhook::{Schedule, TargetPolicy},
@@ -68,6 +71,7 @@ struct Inner {
     error_docs: String,
     targets: TargetPolicy,
     schedule: Schedule,
+    keyring: Arc<Keyring>,
     cursor_key: OnceCell<CursorKey>,
 }
 
@@ -92,8 +96,9 @@ impl Tickets {
     /// A worker that delivers webhooks through `sender`. Any number may run, on any number of nodes.
     #[must_use]
     pub fn dispatcher(&self, sender: Arc<dyn WebhookSender>) -> Dispatcher {
-        let Inner { store, clock, entropy, schedule, .. } = &*self.inner;
-        Dispatcher::new(Arc::clone(store), sender, Arc::clone(clock), &**entropy, schedule.clone())
+        let Inner { store, clock, entropy, schedule, keyring, .. } = &*self.inner;
+        let (store, clock, keyring) = (Arc::clone(store), Arc::clone(clock), Arc::clone(keyring));
+        Dispatcher::new(store, sender, clock, &**entropy, schedule.clone(), keyring)
     }
 
     /// Makes an API key, and its tenant if there is none of that name. The secret is in the answer and nowhere else.

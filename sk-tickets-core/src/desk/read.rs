@@ -8,10 +8,11 @@ use crate::{
         event::{Event, FEED_ORDER, FeedPosition},
         id::{EntryId, TicketId},
         page::{Order, Page, PageRequest},
+        replay_job::ReplayJob,
         thread::{THREAD_ORDER, ThreadEntry},
         ticket::{TICKET_ORDER, Ticket, TicketFilter, TicketView},
     },
-    platform::id::{DeliveryId, EndpointId, EventId},
+    platform::id::{DeliveryId, EndpointId, EventId, JobId},
 };
 
 impl Desk {
@@ -156,5 +157,13 @@ impl Desk {
     /// [`Error`] if the store fails.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, Error> {
         Ok(self.inner.store.delivery(&self.realm, id).await?)
+    }
+
+    /// A job that replays dead letters.
+    ///
+    /// # Errors
+    /// [`Error`] if the store fails.
+    pub async fn replay_job(&self, id: JobId) -> Result<Option<ReplayJob>, Error> {
+        Ok(self.inner.store.replay_job(&self.realm, id).await?)
     }
 }

@@ -7,8 +7,9 @@ use crate::{
     decide::{Command, DeadLetterCommand, EndpointCommand, TicketCommand},
     model::{
         delivery::{Delivery, DiscardDeadLetter},
-        endpoint::{CreateEndpoint, EndpointView, UpdateEndpoint},
+        endpoint::{CreateEndpoint, EndpointView, RotateSecret, UpdateEndpoint},
         id::TicketId,
+        replay_job::{ReplayDeadLetters, ReplayJob},
         thread::{PostEntry, ThreadEntry},
         ticket::{AssignTicket, CreateTicket, Ticket, TransitionTicket, UpdateTicket},
     },
@@ -106,7 +107,8 @@ impl Desk {
         self.endpoint_command(key, EndpointCommand::Update(id, change)).await
     }
 
-    /// Tells an endpoint again what happens. What came meanwhile waits in dead letters.
+    /// Tells an endpoint again what happens. What came meanwhile waits in dead letters, and the answer says how to replay
+    /// it.
     ///
     /// # Errors
     /// As [`Desk::create_ticket`]; `not_found`.
@@ -120,6 +122,19 @@ impl Desk {
     /// As [`Desk::create_ticket`]; `not_found`.
     pub async fn disable_endpoint(&self, key: &IdempotencyKey, id: EndpointId) -> Result<Receipt<EndpointView>, Error> {
         self.endpoint_command(key, EndpointCommand::Disable(id)).await
+    }
+
+    /// Gives an endpoint a new secret, which the answer tells. The old one goes on signing beside it for a while.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`.
+    pub async fn rotate_secret(
+        &self,
+        key: &IdempotencyKey,
+        id: EndpointId,
+        rotate: RotateSecret,
+    ) -> Result<Receipt<EndpointView>, Error> {
+        self.endpoint_command(key, EndpointCommand::RotateSecret(id, rotate)).await
     }
 
     /// Sends an endpoint a signed event of type `ping`.
@@ -147,6 +162,18 @@ impl Desk {
     /// As [`Desk::create_ticket`]; `not_found`, `not_a_dead_letter`, `endpoint_disabled`.
     pub async fn replay_dead_letter(&self, key: &IdempotencyKey, id: DeliveryId) -> Result<Receipt<Delivery>, Error> {
         self.typed(key, Command::DeadLetter(DeadLetterCommand::Replay(id))).await
+    }
+
+    /// Delivers every dead letter that matches again: workers do it, bit by bit, and the job says how far they are.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found` or `endpoint_disabled` if an endpoint is named.
+    pub async fn replay_dead_letters(
+        &self,
+        key: &IdempotencyKey,
+        replay: ReplayDeadLetters,
+    ) -> Result<Receipt<ReplayJob>, Error> {
+        self.typed(key, Command::ReplayDeadLetters(replay)).await
     }
 
     /// Gives up a dead letter.

@@ -6,7 +6,10 @@ use super::{Dispatcher, LEASE, SendError, WebhookReply, WebhookRequest};
 use crate::{
     limits::ATTEMPT_RESPONSE_BYTES_MAX,
     model::delivery::Attempt,
-    platform::{time::Timestamp, webhook::signature_header},
+    platform::{
+        time::Timestamp,
+        webhook::{WebhookSecret, signature_header},
+    },
     store::{LeasedDelivery, NextStep, Settled},
 };
 
@@ -55,9 +58,13 @@ async fn send(
     delivery: &LeasedDelivery,
     at: Timestamp,
 ) -> Option<Result<WebhookReply, SendError>> {
+    let secrets = match secrets(dispatcher, delivery, at) {
+        Ok(secrets) => secrets,
+        Err(error) => return Some(Err(error)),
+    };
     let id = delivery.event_id.to_string();
     // Signed anew for each attempt: receivers refuse a timestamp that is more than five minutes old.
-    let signature = signature_header(&delivery.secrets, &id, at.as_secs(), &delivery.payload);
+    let signature = signature_header(&secrets, &id, at.as_secs(), &delivery.payload);
     let mut sending = pin!(dispatcher.sender.send(WebhookRequest {
         url: delivery.url.clone(),
         environment: delivery.lease.realm.environment(),
@@ -84,6 +91,19 @@ async fn send(
             }
         }
     }
+}
+
+/// What the attempt is signed with: the secret, then those that were replaced and go on signing for now.
+fn secrets(dispatcher: &Dispatcher, delivery: &LeasedDelivery, at: Timestamp) -> Result<Vec<WebhookSecret>, SendError> {
+    let old = delivery.old_secrets.iter().filter(|old| old.until > at).map(|old| &old.secret);
+    std::iter::once(&delivery.secret)
+        .chain(old)
+        .map(|sealed| {
+            let opened = dispatcher.keyring.open(sealed, &delivery.lease.realm).map_err(|error| error.to_string());
+            opened.and_then(|plain| WebhookSecret::from_bytes(plain).map_err(|error| error.to_string()))
+        })
+        .collect::<Result<_, _>>()
+        .map_err(|error| SendError(format!("the webhook secret cannot be opened: {error}")))
 }
 
 fn next_step(

@@ -5,27 +5,35 @@ mod sender;
 
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
-use tokio::{select, task::JoinSet};
+use tokio::{
+    select,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+};
 
 pub use sender::{SendError, WebhookReply, WebhookRequest, WebhookSender};
 
 use crate::{
     platform::{
+        seal::Keyring,
         system::Entropy,
         time::{Clock, Timestamp},
         webhook::Schedule,
     },
-    store::{Store, StoreError, WorkerId},
+    store::{Claimed, Lane, Slots, Store, StoreError, WorkerId},
 };
 
 /// How long a worker holds a delivery before it must renew: after a crash another starts within this.
 const LEASE: Duration = Duration::from_secs(10);
-/// How many deliveries a worker attempts at a time.
-const CONCURRENCY: usize = 32;
+/// How many deliveries a worker attempts at a time: this bounds its memory, whatever waits.
+const SLOTS: Slots = Slots { first: 96, retry: 32 };
 /// How often a worker looks, even if nobody wakes it: another process may have written.
 const POLL: Duration = Duration::from_secs(1);
-/// How long a worker that is told to stop lets attempts finish before it hands their leases back.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long a worker that is told to stop lets attempts finish before it hands their leases back: short, since
+/// another worker is to go on within a second.
+const GRACE: Duration = Duration::from_millis(500);
+/// How many dead letters a job replays at a time, between two looks for what is due.
+const REPLAYED_AT_A_TIME: usize = 100;
 
 /// A worker that delivers webhooks. Made by [`Tickets::dispatcher`](crate::Tickets::dispatcher).
 #[derive(Debug, Clone)]
@@ -34,6 +42,7 @@ pub struct Dispatcher {
     sender: Arc<dyn WebhookSender>,
     clock: Arc<dyn Clock>,
     schedule: Arc<Schedule>,
+    keyring: Arc<Keyring>,
     worker: WorkerId,
 }
 
@@ -44,20 +53,21 @@ impl Dispatcher {
         clock: Arc<dyn Clock>,
         entropy: &dyn Entropy,
         schedule: Schedule,
+        keyring: Arc<Keyring>,
     ) -> Self {
         let mut worker = [0; 8];
         entropy.fill(&mut worker);
         let worker = WorkerId(u64::from_be_bytes(worker));
-        Self { store, sender, clock, schedule: Arc::new(schedule), worker }
+        Self { store, sender, clock, schedule: Arc::new(schedule), keyring, worker }
     }
 
-    /// Works until `shutdown` is ready. Then attempts under way get two seconds to finish, and the leases of the rest
+    /// Works until `shutdown` is ready. Then attempts under way get half a second to finish, and the leases of the rest
     /// are handed back, so that another worker goes on at once.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown);
-        let mut attempts = JoinSet::new();
+        let mut under_way = UnderWay::new();
         loop {
-            let next = match self.start_due(&mut attempts).await {
+            let next = match self.start_due(&mut under_way).await {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::warn!(%error, "due deliveries could not be claimed; trying again");
@@ -65,15 +75,18 @@ impl Dispatcher {
                 }
             };
             // With as many attempts under way as there may be, there is nothing to look for.
-            let free = attempts.len() < CONCURRENCY;
+            let free = under_way.free() != Slots::NONE;
             select! {
                 () = &mut shutdown => break,
-                Some(_) = attempts.join_next(), if !attempts.is_empty() => {}
+                Some(_) = under_way.attempts.join_next(), if !under_way.attempts.is_empty() => {}
                 () = self.store.wait_for_work(), if free && next.or_when_woken => {}
                 () = self.clock.sleep_until(next.at), if free => {}
             }
+            // Whatever else has ended meanwhile makes room for the same look.
+            while under_way.attempts.try_join_next().is_some() {}
         }
         let deadline = self.clock.now() + GRACE;
+        let attempts = &mut under_way.attempts;
         select! {
             () = async { while attempts.join_next().await.is_some() {} } => {}
             () = self.clock.sleep_until(deadline) => {}
@@ -84,18 +97,25 @@ impl Dispatcher {
         }
     }
 
-    /// Starts an attempt of each due delivery for which there is room, and says when to look again.
-    async fn start_due(&self, attempts: &mut JoinSet<()>) -> Result<Look, StoreError> {
-        let free = CONCURRENCY.saturating_sub(attempts.len());
-        if free > 0 {
-            for delivery in self.store.claim_due(self.worker, self.clock.now(), LEASE, free).await? {
-                let dispatcher = self.clone();
-                attempts.spawn(async move { attempt::run(&dispatcher, delivery).await });
-            }
+    /// Starts an attempt of each due delivery for which there is room, goes on with a replay of dead letters if there is
+    /// one, and says when to look again.
+    async fn start_due(&self, under_way: &mut UnderWay) -> Result<Look, StoreError> {
+        let now = self.clock.now();
+        let Claimed { deliveries, next, replaying } =
+            self.store.claim_due(self.worker, now, LEASE, under_way.free()).await?;
+        for delivery in deliveries {
+            let slot = under_way.slot(delivery.lane);
+            let dispatcher = self.clone();
+            under_way.attempts.spawn(async move {
+                attempt::run(&dispatcher, delivery).await;
+                drop(slot);
+            });
         }
-        let poll = self.clock.now() + POLL;
-        let at = self.store.next_due().await?.map_or(poll, |due| due.min(poll));
-        Ok(Look { at, or_when_woken: true })
+        if replaying && self.store.replay_some(now, REPLAYED_AT_A_TIME).await? {
+            return Ok(Look { at: now, or_when_woken: true });
+        }
+        let poll = now + POLL;
+        Ok(Look { at: next.map_or(poll, |due| due.min(poll)), or_when_woken: true })
     }
 }
 
@@ -103,4 +123,32 @@ impl Dispatcher {
 struct Look {
     at: Timestamp,
     or_when_woken: bool,
+}
+
+/// The attempts that are being made. Each holds a slot of its lane, which is free again however it ends.
+struct UnderWay {
+    attempts: JoinSet<()>,
+    slots: [Arc<Semaphore>; 2],
+}
+
+impl UnderWay {
+    fn new() -> Self {
+        let slots = Lane::ALL.map(|lane| Arc::new(Semaphore::new(SLOTS.of(lane))));
+        Self { attempts: JoinSet::new(), slots }
+    }
+
+    fn free(&self) -> Slots {
+        let [first, retry] = &self.slots;
+        Slots { first: first.available_permits(), retry: retry.available_permits() }
+    }
+
+    /// A slot of this lane; none if a store gives more than was asked for.
+    fn slot(&self, lane: Lane) -> Option<OwnedSemaphorePermit> {
+        let [first, retry] = &self.slots;
+        let slots = match lane {
+            Lane::First => first,
+            Lane::Retry => retry,
+        };
+        Arc::clone(slots).try_acquire_owned().ok()
+    }
 }

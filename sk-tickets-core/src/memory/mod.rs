@@ -21,13 +21,14 @@ use crate::{
         endpoint::Endpoint,
         event::{Event, FeedPosition},
         id::{ContactId, TicketId},
+        replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::Ticket,
     },
     platform::{
         api_key::ApiKeyHash,
         cursor::CursorKey,
-        id::{ApiKeyId, DeliveryId, EndpointId, EventId},
+        id::{ApiKeyId, DeliveryId, EndpointId, EventId, JobId},
         idempotency::{IdempotencyKey, Recorded},
         realm::Realm,
         time::Timestamp,
@@ -61,12 +62,20 @@ struct RealmData {
     endpoints: BTreeMap<EndpointId, EndpointRow>,
     deliveries: BTreeMap<DeliveryId, DeliveryRow>,
     claims: BTreeMap<IdempotencyKey, Recorded>,
+    jobs: BTreeMap<JobId, JobRow>,
 }
 
 #[derive(Debug)]
 struct EndpointRow {
     endpoint: Endpoint,
     deleted: bool,
+}
+
+#[derive(Debug)]
+struct JobRow {
+    job: ReplayJob,
+    /// The last letter that was looked at.
+    cursor: Option<DeliveryId>,
 }
 
 #[derive(Debug)]
@@ -128,6 +137,10 @@ impl Directory for MemoryStore {
 
     async fn cursor_key(&self, candidate: CursorKey) -> Result<CursorKey> {
         Ok(self.world().cursor_key.get_or_insert(candidate).clone())
+    }
+
+    async fn realms(&self) -> Result<Vec<Realm>> {
+        Ok(self.world().realms.keys().cloned().collect())
     }
 
     async fn ping(&self) -> Result<()> {

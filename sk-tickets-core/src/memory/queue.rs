@@ -1,54 +1,53 @@
-use std::time::Duration;
+use std::{collections::BTreeMap, ops::Bound, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{DeliveryRow, MemoryStore, RealmData};
+use super::{DeliveryRow, EndpointRow, JobRow, MemoryStore, RealmData};
 use crate::{
     model::{
         delivery::{Attempt, DeadReason, DeliveryStatus},
         endpoint::{DisabledReason, EndpointStatus},
+        replay_job::JobStatus,
     },
-    platform::{realm::Realm, time::Timestamp},
-    store::{DeliveryQueue, Lease, LeasedDelivery, NextStep, Result, Settled, WorkerId},
+    platform::{id::DeliveryId, realm::Realm, time::Timestamp},
+    store::{
+        Backlog, Claimed, DeliveryQueue, DueQueue, Lane, Lease, LeasedDelivery, NextStep, Result, Settled, Slots,
+        WorkerId, choose,
+    },
 };
 
 #[async_trait]
 impl DeliveryQueue for MemoryStore {
-    async fn claim_due(
-        &self,
-        worker: WorkerId,
-        now: Timestamp,
-        lease: Duration,
-        limit: usize,
-    ) -> Result<Vec<LeasedDelivery>> {
+    async fn claim_due(&self, worker: WorkerId, now: Timestamp, lease: Duration, slots: Slots) -> Result<Claimed> {
         let mut world = self.world();
-        let mut due: Vec<_> = world
-            .realms
-            .iter()
-            .flat_map(|(realm, data)| data.deliveries.iter().map(move |(id, row)| (row.claimable_at(), *id, realm)))
-            .filter_map(|(at, id, realm)| Some((at?, id, realm.clone())).filter(|(at, ..)| *at <= now))
-            .collect();
-        due.sort();
-        due.truncate(limit);
-        let lease_one = |(_, id, realm): (Timestamp, _, Realm)| {
-            let data = world.realms.get_mut(&realm)?;
-            let row = data.deliveries.get_mut(&id)?;
-            let endpoint = &data.endpoints.get(&row.delivery.endpoint_id)?.endpoint;
-            let event = data.events.get(&row.delivery.event_id)?;
-            row.token += 1;
-            row.lease = Some((worker, now + lease));
-            Some(LeasedDelivery {
-                lease: Lease { realm, delivery_id: id, token: row.token },
-                endpoint_id: endpoint.id,
-                url: endpoint.url.clone(),
-                secrets: vec![endpoint.secret.clone()],
-                event_id: event.id,
-                payload: event.payload.clone(),
-                attempts_before: u32::try_from(row.delivery.attempts.len()).unwrap_or(u32::MAX),
-                failures: row.failures,
-            })
-        };
-        Ok(due.into_iter().filter_map(lease_one).collect())
+        let queues: Vec<_> = world.realms.iter().flat_map(|(realm, data)| data.queues(realm, now)).collect();
+        let mut deliveries = Vec::new();
+        for (lane, (realm, id)) in choose(queues, slots) {
+            let leased = world.realms.get_mut(&realm).and_then(|data| {
+                let row = data.deliveries.get_mut(&id)?;
+                row.token += 1;
+                row.lease = Some((worker, now + lease));
+                let endpoint = &data.endpoints.get(&row.delivery.endpoint_id)?.endpoint;
+                let event = data.events.get(&row.delivery.event_id)?;
+                Some(LeasedDelivery {
+                    lease: Lease { realm, delivery_id: id, token: row.token },
+                    endpoint_id: endpoint.id,
+                    url: endpoint.url.clone(),
+                    secret: endpoint.secret.clone(),
+                    old_secrets: endpoint.old_secrets.clone(),
+                    event_id: event.id,
+                    payload: event.payload.clone(),
+                    attempts_before: u32::try_from(row.delivery.attempts.len()).unwrap_or(u32::MAX),
+                    failures: row.failures,
+                    lane,
+                })
+            });
+            deliveries.extend(leased);
+        }
+        let rows = world.realms.values().flat_map(|data| data.deliveries.values());
+        let next = rows.filter_map(DeliveryRow::claimable_at).filter(|at| *at > now).min();
+        let replaying = world.realms.values().flat_map(|data| data.jobs.values()).any(JobRow::is_unfinished);
+        Ok(Claimed { deliveries, next, replaying })
     }
 
     async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<Settled> {
@@ -111,10 +110,48 @@ impl DeliveryQueue for MemoryStore {
         Ok(())
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
+    async fn replay_some(&self, now: Timestamp, limit: usize) -> Result<bool> {
+        let mut world = self.world();
+        let jobs = world.realms.values_mut().filter_map(|data| {
+            let id = *data.jobs.iter().find(|(_, row)| row.is_unfinished())?.0;
+            Some((id, data))
+        });
+        let Some((id, data)) = jobs.min_by_key(|(id, _)| *id) else { return Ok(false) };
+        let RealmData { jobs, deliveries, endpoints, .. } = data;
+        let Some(JobRow { job, cursor }) = jobs.get_mut(&id) else { return Ok(false) };
+        let (filter, beyond) = (job.filter(), cursor.map_or(Bound::Unbounded, Bound::Excluded));
+        let (mut done, mut failed) = (0, 0);
+        let letters = deliveries.range_mut((beyond, Bound::Unbounded));
+        for (id, row) in letters.filter(|(_, row)| filter.matches(&row.delivery)).take(limit) {
+            *cursor = Some(*id);
+            if endpoints.get(&row.delivery.endpoint_id).is_some_and(EndpointRow::is_told) {
+                row.revive(now);
+                done += 1;
+            } else {
+                failed += 1;
+            }
+        }
+        job.advance(done, failed, done + failed < limit as u64, now);
+        drop(world);
+        self.work.notify_one();
+        Ok(true)
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
         let world = self.world();
-        let rows = world.realms.values().flat_map(|data| data.deliveries.values());
-        Ok(rows.filter_map(DeliveryRow::claimable_at).min())
+        let mut backlog = Backlog::default();
+        for DeliveryRow { delivery, .. } in world.realms.values().flat_map(|data| data.deliveries.values()) {
+            if let Some(due) = delivery.next_attempt_at {
+                backlog.pending += 1;
+                backlog.oldest_due = Some(backlog.oldest_due.map_or(due, |oldest| oldest.min(due)));
+            }
+            if delivery.is_dead_letter() {
+                backlog.dead_letters += 1;
+                let at = delivery.created_at;
+                backlog.oldest_dead_letter = Some(backlog.oldest_dead_letter.map_or(at, |oldest| oldest.min(at)));
+            }
+        }
+        Ok(backlog)
     }
 
     async fn wait_for_work(&self) {
@@ -122,7 +159,31 @@ impl DeliveryQueue for MemoryStore {
     }
 }
 
+impl JobRow {
+    fn is_unfinished(&self) -> bool {
+        self.job.status != JobStatus::Completed
+    }
+}
+
 impl RealmData {
+    /// What is due for each endpoint, lane by lane.
+    fn queues(&self, realm: &Realm, now: Timestamp) -> impl Iterator<Item = DueQueue<(Realm, DeliveryId)>> {
+        let mut queues = BTreeMap::new();
+        for (id, row) in &self.deliveries {
+            let (endpoint_id, Some(claimable_at)) = (row.delivery.endpoint_id, row.claimable_at()) else { continue };
+            let failing = self.endpoints.get(&endpoint_id).is_some_and(|row| row.endpoint.failing_since.is_some());
+            let lane = Lane::of(failing, row.failures);
+            let empty = DueQueue { lane, failing, in_flight: 0, due: Vec::new() };
+            let queue = queues.entry((endpoint_id, lane)).or_insert(empty);
+            if claimable_at <= now {
+                queue.due.push((claimable_at, *id, (realm.clone(), *id)));
+            } else if row.lease.is_some() {
+                queue.in_flight += 1;
+            }
+        }
+        queues.into_values()
+    }
+
     /// The delivery of a lease that still holds.
     fn held(&mut self, lease: &Lease) -> Option<&mut DeliveryRow> {
         let row = self.deliveries.get_mut(&lease.delivery_id)?;

@@ -11,12 +11,15 @@ use crate::{
         event::{Event, FeedPosition},
         id::{EntryId, TicketId},
         page::Order,
+        replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::{OwnerFilter, Ticket, TicketFilter, TicketView},
     },
     platform::{
-        id::{DeliveryId, EndpointId, EventId},
+        id::{DeliveryId, EndpointId, EventId, JobId},
+        idempotency::IdempotencyKey,
         realm::Realm,
+        seal::Sealed,
     },
     store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject},
 };
@@ -82,14 +85,28 @@ impl RealmReader for MemoryStore {
         filter: &DeliveryFilter,
         page: PageSpec<DeliveryId>,
     ) -> Result<Vec<Delivery>> {
-        let DeliveryFilter { status, endpoint_id, dead_letters } = *filter;
-        let wanted = |delivery: &Delivery| {
-            status.is_none_or(|status| delivery.status == status)
-                && endpoint_id.is_none_or(|id| delivery.endpoint_id == id)
-                && (!dead_letters || delivery.is_dead_letter())
-        };
         Ok(self.in_realm(realm, |data| {
-            rows(&data.deliveries, page, |row| wanted(&row.delivery).then(|| row.delivery.clone()))
+            rows(&data.deliveries, page, |row| filter.matches(&row.delivery).then(|| row.delivery.clone()))
+        }))
+    }
+
+    async fn replay_job(&self, realm: &Realm, id: JobId) -> Result<Option<ReplayJob>> {
+        Ok(self.in_realm(realm, |data| data.jobs.get(&id).map(|row| row.job.clone())))
+    }
+
+    async fn recorded_secrets(
+        &self,
+        realm: &Realm,
+        after: Option<&IdempotencyKey>,
+        limit: usize,
+    ) -> Result<Vec<(IdempotencyKey, Sealed)>> {
+        let beyond = after.map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(self.in_realm(realm, |data| {
+            data.claims
+                .range::<IdempotencyKey, _>((beyond, Bound::Unbounded))
+                .filter_map(|(key, recorded)| Some((key.clone(), recorded.response.secret.as_ref()?.secret.clone())))
+                .take(limit)
+                .collect()
         }))
     }
 
@@ -112,6 +129,13 @@ impl RealmReader for MemoryStore {
                     loaded.delivery = data.deliveries.get(&id).map(|row| row.delivery.clone());
                     let endpoint_id = loaded.delivery.as_ref().map(|delivery| delivery.endpoint_id);
                     loaded.endpoint = endpoint_id.and_then(|id| data.endpoint(id)).cloned();
+                }
+                Subject::DeadLetters { endpoint_id, types, from, to } => {
+                    let types = types.to_vec();
+                    let filter = DeliveryFilter { status: None, endpoint_id, types, from, to, dead_letters: true };
+                    loaded.endpoint = endpoint_id.and_then(|id| data.endpoint(id)).cloned();
+                    loaded.dead_letters =
+                        data.deliveries.values().filter(|row| filter.matches(&row.delivery)).count() as u64;
                 }
             }
             loaded

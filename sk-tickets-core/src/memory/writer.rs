@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{DeliveryRow, EndpointRow, MemoryStore, RealmData};
+use super::{DeliveryRow, EndpointRow, JobRow, MemoryStore, RealmData};
 use crate::{
     limits::ENDPOINTS_MAX,
     model::{
@@ -8,10 +8,12 @@ use crate::{
         delivery::{DeadReason, Delivery, DeliveryStatus, delivery_id},
         endpoint::{Endpoint, EndpointStatus},
         event::{Event, FeedPosition},
+        replay_job::ReplayJob,
     },
-    platform::{id::EndpointId, idempotency::Recorded, time::Timestamp},
+    platform::{id::EndpointId, idempotency::Recorded, seal::Sealed, time::Timestamp},
     store::{
-        Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, RealmWriter, Result, TicketChange,
+        Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, RealmWriter, Result, SecretChange,
+        TicketChange,
     },
 };
 
@@ -34,6 +36,8 @@ impl RealmWriter for MemoryStore {
             Effect::Ticket(change) => data.change_ticket(change),
             Effect::Endpoint(change) => data.change_endpoint(change),
             Effect::Delivery(change) => data.change_delivery(change, commit.at()),
+            Effect::Replay(job) => data.add_job(job),
+            Effect::Secret(change) => data.change_secret(change),
         };
         if !applied {
             return Ok(CommitOutcome::Stale);
@@ -114,6 +118,8 @@ impl RealmData {
             EndpointChange::Delete(id) => {
                 let Some(row) = self.endpoints.get_mut(id).filter(|row| !row.deleted) else { return false };
                 row.deleted = true;
+                row.endpoint.secret = Sealed::default();
+                row.endpoint.old_secrets.clear();
                 self.bury_pending(*id, DeadReason::EndpointDeleted);
                 let letters = self.deliveries.values_mut().map(|row| &mut row.delivery);
                 for letter in letters.filter(|delivery| delivery.endpoint_id == *id && delivery.is_dead_letter()) {
@@ -138,19 +144,32 @@ impl RealmData {
         }
     }
 
+    fn add_job(&mut self, job: &ReplayJob) -> bool {
+        if self.jobs.contains_key(&job.id) {
+            return false;
+        }
+        self.jobs.insert(job.id, JobRow { job: job.clone(), cursor: None });
+        true
+    }
+
+    fn change_secret(&mut self, change: &SecretChange) -> bool {
+        let SecretChange { key, before, after } = change;
+        let slot = self.claims.get_mut(key).and_then(|recorded| recorded.response.secret.as_mut());
+        let Some(slot) = slot.filter(|slot| slot.secret == *before) else { return false };
+        slot.secret = after.clone();
+        true
+    }
+
     fn change_delivery(&mut self, change: &DeliveryChange, at: Timestamp) -> bool {
         let (DeliveryChange::Replay(id) | DeliveryChange::Discard(id)) = change;
         let Some(row) = self.deliveries.get_mut(id).filter(|row| row.delivery.is_dead_letter()) else { return false };
         match change {
             DeliveryChange::Replay(_) => {
                 let told = self.endpoints.get(&row.delivery.endpoint_id);
-                if !told.is_some_and(|told| !told.deleted && told.endpoint.status == EndpointStatus::Enabled) {
+                if !told.is_some_and(EndpointRow::is_told) {
                     return false;
                 }
-                row.delivery.status = DeliveryStatus::Pending;
-                row.delivery.reason = None;
-                row.delivery.next_attempt_at = Some(at);
-                row.failures = 0;
+                row.revive(at);
             }
             DeliveryChange::Discard(_) => row.delivery.reason = Some(DeadReason::Discarded),
         }
@@ -158,7 +177,22 @@ impl RealmData {
     }
 }
 
+impl EndpointRow {
+    /// Whether it is told what happens.
+    pub(super) fn is_told(&self) -> bool {
+        !self.deleted && self.endpoint.status == EndpointStatus::Enabled
+    }
+}
+
 impl DeliveryRow {
+    /// Makes a dead letter pending, with the schedule from its start.
+    pub(super) fn revive(&mut self, at: Timestamp) {
+        self.delivery.status = DeliveryStatus::Pending;
+        self.delivery.reason = None;
+        self.delivery.next_attempt_at = Some(at);
+        self.failures = 0;
+    }
+
     /// Makes the delivery dead, and any lease on it void.
     pub(super) fn bury(&mut self, reason: DeadReason) {
         self.delivery.status = DeliveryStatus::Dead;

@@ -123,8 +123,28 @@ pub struct DeliveryFilter {
     pub status: Option<DeliveryStatus>,
     /// Those for this endpoint.
     pub endpoint_id: Option<EndpointId>,
+    /// Those of these types; of any, if there is none.
+    pub types: Vec<EventType>,
+    /// Those of events since then.
+    pub from: Option<Timestamp>,
+    /// Those of events before then.
+    pub to: Option<Timestamp>,
     /// Only dead letters.
     pub dead_letters: bool,
+}
+
+impl DeliveryFilter {
+    /// Whether a delivery is shown.
+    #[must_use]
+    pub fn matches(&self, delivery: &Delivery) -> bool {
+        let Self { status, endpoint_id, types, from, to, dead_letters } = self;
+        status.is_none_or(|status| delivery.status == status)
+            && endpoint_id.is_none_or(|id| delivery.endpoint_id == id)
+            && (types.is_empty() || types.contains(&delivery.event_type))
+            && from.is_none_or(|from| delivery.created_at >= from)
+            && to.is_none_or(|to| delivery.created_at < to)
+            && (!dead_letters || delivery.is_dead_letter())
+    }
 }
 
 request! {

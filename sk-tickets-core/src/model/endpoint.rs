@@ -1,19 +1,23 @@
 //! Webhook endpoints: who is told what.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{event::EventType, page::Order};
 use crate::{
-    limits::{ENDPOINT_DESCRIPTION_MAX, ENDPOINT_EVENTS_MAX, ENDPOINT_URL_MAX},
+    limits::{
+        ENDPOINT_DESCRIPTION_MAX, ENDPOINT_EVENTS_MAX, ENDPOINT_URL_MAX, SECRET_OVERLAP_DEFAULT_SECS,
+        SECRET_OVERLAP_MAX_SECS,
+    },
     platform::{
         id::EndpointId,
         input::{Change, Faults, Input, Patch, Pointer, read_parsed},
         json::Json,
+        number::Whole,
+        seal::Sealed,
         text::{List, Text},
         time::Timestamp,
-        webhook::WebhookSecret,
     },
     request, words,
 };
@@ -38,6 +42,28 @@ words! {
     }
 }
 
+words! {
+    /// How deliveries to an endpoint fare.
+    pub enum EndpointHealth {
+        /// The last attempt succeeded, or none was made yet.
+        Healthy = "healthy",
+        /// Every attempt has failed since `failing_since`.
+        Failing = "failing",
+        /// None is made, for the reason that `disabled_reason` has.
+        Disabled = "disabled",
+    }
+}
+
+/// A secret that was replaced and goes on signing for a while, so that its receiver has time to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
+pub struct OldSecret {
+    /// The secret.
+    pub secret: Sealed,
+    /// Until when it signs.
+    pub until: Timestamp,
+}
+
 /// A webhook endpoint as a store keeps it, with its secret; it is never written to an answer as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
@@ -58,8 +84,10 @@ pub struct Endpoint {
     pub failing_since: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// What its deliveries are signed with. Told once, in the answer that makes the endpoint.
-    pub secret: WebhookSecret,
+    /// What its deliveries are signed with. Told once, in the answer that makes the endpoint or the secret.
+    pub secret: Sealed,
+    /// What they are signed with besides, the newest first.
+    pub old_secrets: Vec<OldSecret>,
 }
 
 impl Endpoint {
@@ -67,6 +95,16 @@ impl Endpoint {
     #[must_use]
     pub fn wants(&self, event_type: EventType) -> bool {
         self.events.iter().any(|filter| filter.matches(event_type))
+    }
+
+    /// How deliveries to it fare.
+    #[must_use]
+    pub const fn health(&self) -> EndpointHealth {
+        match (self.status, self.failing_since) {
+            (EndpointStatus::Disabled, _) => EndpointHealth::Disabled,
+            (EndpointStatus::Enabled, Some(_)) => EndpointHealth::Failing,
+            (EndpointStatus::Enabled, None) => EndpointHealth::Healthy,
+        }
     }
 }
 
@@ -85,15 +123,42 @@ pub struct EndpointView {
     pub events: Vec<EventFilter>,
     /// Whether it is told anything.
     pub status: EndpointStatus,
+    /// How deliveries to it fare.
+    pub health: EndpointHealth,
     /// Why it is disabled.
     pub disabled_reason: Option<DisabledReason>,
     /// Since when every attempt has failed.
     pub failing_since: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// The secret: `whsec_…`. Only in the answer that made the endpoint.
+    /// What waits in dead letters and can be replayed. Only in the answer that enables the endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayOffer>,
+    /// The secret: `whsec_…`. Only in the answer that made it. The last field, since answers are recorded without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
+}
+
+/// What waits in dead letters for an endpoint, and the request that replays it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "the shape on the wire")]
+pub struct ReplayOffer {
+    /// How many dead letters there are.
+    pub dead_letters: u64,
+    /// The method of the request.
+    pub method: String,
+    /// Its path.
+    pub path: String,
+    /// Its body.
+    pub body: ReplayOfferBody,
+}
+
+/// The body of the request that replays what waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "the shape on the wire")]
+pub struct ReplayOfferBody {
+    /// The endpoint.
+    pub endpoint_id: EndpointId,
 }
 
 /// The text of a secret on its way to its owner; `Debug` does not show it.
@@ -102,6 +167,11 @@ pub struct EndpointView {
 pub struct Secret(String);
 
 impl Secret {
+    /// Where the secret is put when an answer is given.
+    pub(crate) const fn slot() -> Self {
+        Self(String::new())
+    }
+
     /// The secret.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -119,16 +189,32 @@ impl EndpointView {
     /// The endpoint without its secret.
     #[must_use]
     pub fn public(endpoint: Endpoint) -> Self {
-        let Endpoint { id, url, description, events, status, disabled_reason, failing_since, created_at, secret: _ } =
-            endpoint;
-        Self { id, url, description, events, status, disabled_reason, failing_since, created_at, secret: None }
-    }
-
-    /// The endpoint with its secret.
-    #[must_use]
-    pub fn with_secret(endpoint: Endpoint) -> Self {
-        let secret = Secret(endpoint.secret.expose());
-        Self { secret: Some(secret), ..Self::public(endpoint) }
+        let health = endpoint.health();
+        let Endpoint {
+            id,
+            url,
+            description,
+            events,
+            status,
+            disabled_reason,
+            failing_since,
+            created_at,
+            secret: _,
+            old_secrets: _,
+        } = endpoint;
+        Self {
+            id,
+            url,
+            description,
+            events,
+            status,
+            health,
+            disabled_reason,
+            failing_since,
+            created_at,
+            replay: None,
+            secret: None,
+        }
     }
 }
 
@@ -250,6 +336,25 @@ impl UpdateEndpoint {
         if self.events.0.as_ref().is_some_and(|events| events.is_empty()) {
             faults.push(at.name("events"), "too_few", "must have at least 1 item");
         }
+    }
+}
+
+/// How long a replaced secret goes on signing, in seconds.
+pub type OverlapSeconds = Whole<0, SECRET_OVERLAP_MAX_SECS>;
+
+request! {
+    /// Replaces the secret of a webhook endpoint.
+    pub struct RotateSecret {
+        /// How long the old one goes on signing beside the new one, in seconds; a day unless told otherwise.
+        pub overlap_seconds: Option<OverlapSeconds>,
+    }
+}
+
+impl RotateSecret {
+    /// How long the old secret goes on signing.
+    #[must_use]
+    pub fn overlap(&self) -> Duration {
+        Duration::from_secs(self.overlap_seconds.map_or(SECRET_OVERLAP_DEFAULT_SECS, Whole::get))
     }
 }
 

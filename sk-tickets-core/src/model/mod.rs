@@ -11,6 +11,7 @@ pub mod id;
 pub mod metadata;
 pub mod page;
 pub mod queue;
+pub mod replay_job;
 pub mod sla;
 pub mod thread;
 pub mod ticket;

@@ -235,6 +235,8 @@ define_ids! { PLATFORM_PREFIXES:
     DeliveryId = DeliveryKind("dlv");
     /// Of a request (`req_`).
     RequestId = RequestKind("req");
+    /// Of a job: work that is done bit by bit (`job_`).
+    JobId = JobKind("job");
 }
 
 #[cfg(test)]

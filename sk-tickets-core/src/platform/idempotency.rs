@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::json::Json;
+use super::{json::Json, seal::Sealed};
 
 /// The longest key a client may send, in characters.
 pub const KEY_MAX: usize = 255;
@@ -53,6 +53,12 @@ impl IdempotencyKey {
     #[must_use]
     pub fn system(text: &str) -> Self {
         Self(format!("system:{text}"))
+    }
+
+    /// A key as a store has kept it, with its namespace.
+    #[must_use]
+    pub const fn from_kept(text: String) -> Self {
+        Self(text)
     }
 
     /// The key with its namespace, as a store keeps it.
@@ -133,20 +139,33 @@ pub struct StoredResponse {
     pub etag: Option<String>,
     /// The media type of the body; none where there is no body.
     pub content_type: Option<String>,
-    /// The body.
+    /// The body; where it tells a secret, without it.
     pub body: Vec<u8>,
+    /// The secret that belongs into the body.
+    pub secret: Option<SecretSlot>,
+}
+
+/// A secret that an answer tells: kept apart, sealed, and put in its place each time the answer is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
+pub struct SecretSlot {
+    /// At which byte of the body the secret's text is put in.
+    pub at: usize,
+    /// The secret.
+    pub secret: Sealed,
 }
 
 impl fmt::Debug for StoredResponse {
-    // Without the body, which may hold a webhook secret.
+    // Without the body, which may be long, and holds the secret once it is put in.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { status, location, etag, content_type, body } = self;
+        let Self { status, location, etag, content_type, body, secret } = self;
         f.debug_struct("StoredResponse")
             .field("status", status)
             .field("location", location)
             .field("etag", etag)
             .field("content_type", content_type)
             .field("body", &format_args!("{} bytes", body.len()))
+            .field("secret", secret)
             .finish()
     }
 }

@@ -5,6 +5,11 @@ use std::{fmt, ops::Add, str::FromStr, time::Duration};
 use async_trait::async_trait;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::{
+    input::{Faults, Input, Pointer, read_parsed},
+    json::Json,
+};
+
 /// A point in time, in milliseconds since 1970-01-01T00:00:00Z; years 1970 to 9999.
 ///
 /// Written as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC with three digits of a second.
@@ -116,6 +121,12 @@ fn is_rfc3339(text: &str) -> bool {
         None => rest,
     };
     fits(head, SHAPE) && [&b"Z"[..], b"+00:00", b"-00:00"].into_iter().any(|shape| fits(zone, shape))
+}
+
+impl Input for Timestamp {
+    fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {
+        read_parsed(json, "invalid_time", at, faults)
+    }
 }
 
 impl Serialize for Timestamp {

@@ -3,13 +3,15 @@ use crate::{
         contact::Contact,
         endpoint::Endpoint,
         event::Event,
+        replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
     platform::{
         id::{DeliveryId, EndpointId},
-        idempotency::{Claim, StoredResponse},
+        idempotency::{Claim, IdempotencyKey, StoredResponse},
         realm::Realm,
+        seal::Sealed,
         time::Timestamp,
     },
 };
@@ -70,6 +72,23 @@ pub enum Effect {
     Endpoint(Box<EndpointChange>),
     /// A delivery.
     Delivery(DeliveryChange),
+    /// A job that replays dead letters; if there is one with its id, stale.
+    Replay(Box<ReplayJob>),
+    /// The secret in a recorded answer.
+    Secret(Box<SecretChange>),
+}
+
+/// Replaces the secret in the recorded answer of a key; if it is not `before`, stale. Nothing else of a recorded answer
+/// ever changes.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_structs, reason = "a store must heed every field")]
+pub struct SecretChange {
+    /// The key.
+    pub key: IdempotencyKey,
+    /// What the decision was made on.
+    pub before: Sealed,
+    /// The same secret, sealed anew.
+    pub after: Sealed,
 }
 
 /// A ticket as it is to be, and what is added around it.
@@ -114,7 +133,7 @@ pub enum EndpointChange {
         /// What is to be.
         after: Endpoint,
     },
-    /// Deletes one that was not deleted; else stale. Its pending deliveries become dead for
+    /// Deletes one that was not deleted, and its secrets; else stale. Its pending deliveries become dead for
     /// [`EndpointDeleted`](crate::model::delivery::DeadReason::EndpointDeleted), its dead letters too.
     Delete(EndpointId),
     /// Adds an event outside of the feed, and one delivery to this endpoint alone, whatever it wants.

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::Result;
 use crate::{
     model::api_key::ApiKey,
-    platform::{api_key::ApiKeyHash, cursor::CursorKey, id::ApiKeyId, time::Timestamp},
+    platform::{api_key::ApiKeyHash, cursor::CursorKey, id::ApiKeyId, realm::Realm, time::Timestamp},
 };
 
 /// What is known before a realm is: API keys, and the secret that cursors are authenticated with.
@@ -31,6 +31,9 @@ pub trait Directory: Debug + Send + Sync + 'static {
     /// ### To ensure correctness
     /// - the first call keeps `candidate`; every later call, on whatever node, answers what was kept
     async fn cursor_key(&self, candidate: CursorKey) -> Result<CursorKey>;
+
+    /// Every realm, for what is done to all of them in turn.
+    async fn realms(&self) -> Result<Vec<Realm>>;
 
     /// Answers if the store can be read and written.
     async fn ping(&self) -> Result<()>;

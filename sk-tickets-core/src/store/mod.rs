@@ -11,16 +11,20 @@
 mod commit;
 mod directory;
 mod error;
+mod fairness;
 mod queue;
 mod reader;
 mod writer;
 
 use std::fmt::Debug;
 
-pub use commit::{Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, TicketChange};
+pub use commit::{
+    Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, SecretChange, TicketChange,
+};
 pub use directory::Directory;
 pub use error::{Result, StoreError};
-pub use queue::{DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, WorkerId};
+pub use fairness::{DueQueue, Lane, Slots, choose};
+pub use queue::{Backlog, Claimed, DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, WorkerId};
 pub use reader::{Loaded, Lookup, PageSpec, RealmReader, Subject};
 pub use writer::RealmWriter;
 

@@ -2,14 +2,14 @@ use std::{fmt::Debug, time::Duration};
 
 use async_trait::async_trait;
 
-use super::Result;
+use super::{Lane, Result, Slots};
 use crate::{
-    model::delivery::Attempt,
+    model::{delivery::Attempt, endpoint::OldSecret},
     platform::{
         id::{DeliveryId, EndpointId, EventId},
         realm::Realm,
+        seal::Sealed,
         time::Timestamp,
-        webhook::WebhookSecret,
     },
 };
 
@@ -40,8 +40,10 @@ pub struct LeasedDelivery {
     pub endpoint_id: EndpointId,
     /// Where it is posted to.
     pub url: String,
-    /// What it is signed with, the newest first.
-    pub secrets: Vec<WebhookSecret>,
+    /// What it is signed with.
+    pub secret: Sealed,
+    /// What it is signed with besides, the newest first; some may have run out.
+    pub old_secrets: Vec<OldSecret>,
     /// The id of the event: the `webhook-id`.
     pub event_id: EventId,
     /// The bytes to sign and send.
@@ -50,6 +52,34 @@ pub struct LeasedDelivery {
     pub attempts_before: u32,
     /// How many attempts have failed since the schedule began.
     pub failures: u32,
+    /// The lane that it was claimed in.
+    pub lane: Lane,
+}
+
+/// What a worker is to do.
+#[derive(Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a store must fill every field")]
+pub struct Claimed {
+    /// What it holds from now on.
+    pub deliveries: Vec<LeasedDelivery>,
+    /// When something else can be due: the first time after now at which a pending delivery is due or a lease runs out.
+    pub next: Option<Timestamp>,
+    /// Whether a job that replays dead letters is not completed.
+    pub replaying: bool,
+}
+
+/// What waits, in all realms together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a store must fill every field")]
+pub struct Backlog {
+    /// How many deliveries are pending.
+    pub pending: u64,
+    /// When the one of them that is due first is, or was, due.
+    pub oldest_due: Option<Timestamp>,
+    /// How many dead letters there are.
+    pub dead_letters: u64,
+    /// When the event of the oldest of them happened.
+    pub oldest_dead_letter: Option<Timestamp>,
 }
 
 /// What follows an attempt.
@@ -82,19 +112,19 @@ pub enum Settled {
 /// The outbox as workers see it, across all realms. Time is a parameter: the store has no clock.
 #[async_trait]
 pub trait DeliveryQueue: Debug + Send + Sync + 'static {
-    /// Leases up to `limit` pending deliveries that are due at `now`, the longest due first, until `now + lease`.
+    /// Leases pending deliveries that are due at `now` until `now + lease`: in each lane as many as there are slots.
     ///
     /// ### To ensure correctness
-    /// - those due at the same time come by id
     /// - no two claims give the same delivery, unless the first one's lease has run out
     /// - each lease of a delivery has a larger token than the one before
-    async fn claim_due(
-        &self,
-        worker: WorkerId,
-        now: Timestamp,
-        lease: Duration,
-        limit: usize,
-    ) -> Result<Vec<LeasedDelivery>>;
+    /// - a delivery is in the lane that [`Lane::of`] says
+    /// - never are more deliveries of an endpoint leased than [`Lane::in_flight_max`] says: of a failing one at all, of
+    ///   another one in each lane. A lease that ran out does not count
+    /// - the deliveries of an endpoint in a lane come by when they were due, then by id
+    /// - of several endpoints the one with fewer deliveries leased in the lane comes first, be it by this very claim; of
+    ///   those with as many, the one whose next delivery was due first, then by its id
+    /// - the cost depends neither on how many deliveries of an endpoint wait, nor on how many were delivered
+    async fn claim_due(&self, worker: WorkerId, now: Timestamp, lease: Duration, slots: Slots) -> Result<Claimed>;
 
     /// Extends a lease until `until`.
     ///
@@ -112,8 +142,21 @@ pub trait DeliveryQueue: Debug + Send + Sync + 'static {
     /// Ends the leases that `worker` holds; what it held is due as it was before.
     async fn release(&self, worker: WorkerId) -> Result<()>;
 
-    /// When the next pending delivery can be claimed: when it is due or, if it is leased, when its lease runs out.
-    async fn next_due(&self) -> Result<Option<Timestamp>>;
+    /// Goes on with the job that was made first of those that are not completed: looks at up to `limit` of the dead
+    /// letters that match and come after those it has looked at, by id. A letter whose endpoint is enabled becomes pending,
+    /// due at `now`, with the schedule from its start; any other has failed.
+    ///
+    /// Answers whether there was such a job.
+    ///
+    /// ### To ensure correctness
+    /// - the letters and the job's progress ([`ReplayJob::advance`](crate::model::replay_job::ReplayJob::advance)) change
+    ///   in one transaction
+    /// - the job is at its end when there were fewer letters than `limit`
+    /// - no two workers do the same part of a job
+    async fn replay_some(&self, now: Timestamp, limit: usize) -> Result<bool>;
+
+    /// What waits.
+    async fn backlog(&self) -> Result<Backlog>;
 
     /// Returns when there may be new work since the last call, or whenever it likes. May be dropped at any point.
     ///

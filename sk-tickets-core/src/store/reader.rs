@@ -8,16 +8,19 @@ use crate::{
         contact::{Contact, ContactHandle},
         delivery::{Delivery, DeliveryFilter},
         endpoint::Endpoint,
-        event::{Event, FeedPosition},
+        event::{Event, EventType, FeedPosition},
         id::{EntryId, TicketId},
         page::Order,
+        replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::{Ticket, TicketFilter, TicketView},
     },
     platform::{
-        id::{DeliveryId, EndpointId, EventId},
+        id::{DeliveryId, EndpointId, EventId, JobId},
         idempotency::{IdempotencyKey, Recorded},
         realm::Realm,
+        seal::Sealed,
+        time::Timestamp,
     },
 };
 
@@ -62,6 +65,17 @@ pub enum Subject<'a> {
     Endpoint(EndpointId),
     /// A delivery, and the endpoint it is for.
     Delivery(DeliveryId),
+    /// How many dead letters match, and the endpoint that is named, if one is: as a [`DeliveryFilter`] has it.
+    DeadLetters {
+        /// Those for this endpoint.
+        endpoint_id: Option<EndpointId>,
+        /// Those of these types; of any, if there is none.
+        types: &'a [EventType],
+        /// Those of events since then.
+        from: Option<Timestamp>,
+        /// Those of events before then.
+        to: Option<Timestamp>,
+    },
 }
 
 /// What a store knows of a [`Lookup`]. What was not asked for, or is not there, is none.
@@ -82,6 +96,8 @@ pub struct Loaded {
     pub endpoint_count: usize,
     /// The delivery.
     pub delivery: Option<Delivery>,
+    /// How many dead letters match; asked for with [`Subject::DeadLetters`].
+    pub dead_letters: u64,
 }
 
 /// Reads within a realm.
@@ -140,12 +156,26 @@ pub trait RealmReader: Debug + Send + Sync + 'static {
     async fn delivery(&self, realm: &Realm, id: DeliveryId) -> Result<Option<Delivery>>;
 
     /// Deliveries that match, with all their attempts, by id.
+    ///
+    /// ### To ensure correctness
+    /// - every filter that is set holds for every row
     async fn delivery_page(
         &self,
         realm: &Realm,
         filter: &DeliveryFilter,
         page: PageSpec<DeliveryId>,
     ) -> Result<Vec<Delivery>>;
+
+    /// A job that replays dead letters.
+    async fn replay_job(&self, realm: &Realm, id: JobId) -> Result<Option<ReplayJob>>;
+
+    /// The secrets in recorded answers, by their keys: those after a key, at most so many.
+    async fn recorded_secrets(
+        &self,
+        realm: &Realm,
+        after: Option<&IdempotencyKey>,
+        limit: usize,
+    ) -> Result<Vec<(IdempotencyKey, Sealed)>>;
 
     /// All that a mutation needs to know, in one read.
     async fn load(&self, realm: &Realm, lookup: Lookup<'_>) -> Result<Loaded>;
