@@ -84,7 +84,9 @@ END $$;
 -- before have leased. An endpoint that another claim holds is left to that one: a claim never waits for another one, but
 -- is told to look again soon, after 50 ms.
 --
--- Without sequential scans however old the statistics are: the table grows from nothing to many rows in a moment.
+-- The outbox grows from nothing to many rows in a moment, so statistics of it are of no use. The settings leave the planner
+-- no other way than through the indexes, in their order; the costs that it reckons are of no use then, and must not make
+-- it compile.
 CREATE FUNCTION sk_tickets.claim_due(
     p_worker bigint, p_now bigint, p_until bigint, p_first_slots bigint, p_retry_slots bigint, p_first_max bigint,
     p_retries_max bigint, p_failing_max bigint
@@ -92,7 +94,9 @@ CREATE FUNCTION sk_tickets.claim_due(
     tenant bigint, tenant_name text, environment smallint, id uuid, token bigint, endpoint_id uuid, url text,
     secret bytea, old_secrets bytea[], old_secrets_until bigint[], event_id uuid, payload bytea, attempts bigint,
     failures bigint, retry boolean, next bigint, replaying boolean
-) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     v_held sk_tickets.endpoint_key[];

@@ -3,12 +3,14 @@
 use sk_tickets_core::{
     model::{
         delivery::{DeliveryFilter, DeliveryStatus},
+        event::EventType,
         id::{ContactId, TicketId, UserId},
         page::Order,
         ticket::{OwnerFilter, Priority, Source, Status, TicketFilter},
     },
     platform::{
         id::{DeliveryId, EndpointId},
+        idempotency::IdempotencyKey,
         realm::Environment,
         time::Timestamp,
     },
@@ -42,6 +44,10 @@ const FILL: &str = "
     FROM generate_series(1, 2) AS tenant, generate_series(1, 6000) AS n;
     INSERT INTO sk_tickets.ticket_tags
     SELECT tenant, 0, 'tag ' || n % 300, sk_tickets.id_floor(n)
+    FROM generate_series(1, 2) AS tenant, generate_series(1, 6000) AS n;
+    INSERT INTO sk_tickets.claims (tenant, environment, key, fingerprint, status, body, secret_at, secret, created_at)
+    SELECT tenant, 0, 'key ' || n, sha256(''), 201, '', CASE n % 300 WHEN 0 THEN 1 END, CASE n % 300 WHEN 0 THEN ''::bytea END,
+           n
     FROM generate_series(1, 2) AS tenant, generate_series(1, 6000) AS n;
     INSERT INTO sk_tickets.endpoints (tenant, environment, id, url, events, status, created_at, secret)
     SELECT tenant, 0, sk_tickets.id_floor(n), 'http://127.0.0.1:9000/', '{*}', 'enabled', 0, ''
@@ -164,6 +170,45 @@ async fn each_filter_of_deliveries_has_its_index() {
     }
 }
 
+#[tokio::test]
+async fn dead_letters_by_type_and_time_have_their_index() {
+    let mut connection = filled().await;
+    let letters = DeliveryFilter { dead_letters: true, ..DeliveryFilter::default() };
+    let created = vec![EventType::TicketCreated];
+    let (old, new) = (Some(Timestamp::from_millis(200)), Some(Timestamp::from_millis(COUNT - 200)));
+    for (filter, index) in [
+        (DeliveryFilter { types: created.clone(), ..letters.clone() }, "deliveries_dead_letters"),
+        (DeliveryFilter { types: vec![EventType::Ping], ..letters.clone() }, "deliveries_dead_letters_type"),
+        (DeliveryFilter { to: old, ..letters.clone() }, "deliveries_dead_letters"),
+        (DeliveryFilter { from: new, ..letters.clone() }, "deliveries_dead_letters"),
+        (DeliveryFilter { types: created, from: new, to: new, ..letters }, "deliveries_dead_letters"),
+    ] {
+        let spec = PageSpec { after: None, order: Order::Desc, limit: 26 };
+        let (plan, _) = plan(&mut connection, list::deliveries(REALM, &filter, spec)).await;
+        assert!(!plan.contains("Seq Scan"), "{plan}");
+        assert!(plan.contains(&format!("using {index}")), "{index} is not in\n{plan}");
+    }
+}
+
+#[tokio::test]
+async fn a_bound_of_time_is_a_range_of_ids() {
+    let mut connection = filled().await;
+    let newest = DeliveryFilter { from: Some(Timestamp::from_millis(COUNT - 10)), ..DeliveryFilter::default() };
+    let spec = PageSpec { after: None, order: Order::Asc, limit: 26 };
+    let (plan, _) = plan(&mut connection, list::deliveries(REALM, &newest, spec)).await;
+    assert_uses(&plan, "deliveries_pkey");
+    assert!(plan.contains("id >= "), "{plan}");
+    assert!(!plan.contains("Rows Removed by Filter"), "{plan}");
+}
+
+#[tokio::test]
+async fn recorded_secrets_have_their_index() {
+    let mut connection = filled().await;
+    let after = IdempotencyKey::from_kept("key 3000".to_owned());
+    let (plan, _) = plan(&mut connection, list::recorded_secrets(REALM, Some(&after), 100)).await;
+    assert_uses(&plan, "claims_secrets");
+}
+
 /// The statements inside of the function that reads it, in both orders.
 #[tokio::test]
 async fn a_page_of_the_feed_reads_no_more_than_its_rows() {
@@ -237,4 +282,53 @@ async fn delivery_ids_are_those_of_the_core() {
         .await
         .unwrap();
     assert_eq!(made.into_bytes(), sk_tickets_core::model::delivery::delivery_id(event, endpoint).to_bytes());
+}
+
+/// A database in which one endpoint has so many deliveries, of which nothing is known to the planner.
+async fn outbox(pending: i64, delivered: i64) -> PgConnection {
+    let url = Cluster::shared().database().await;
+    migrate(&url).await.unwrap();
+    let mut connection = connect::connect(&url).await.unwrap();
+    let sql = format!(
+        "INSERT INTO sk_tickets.tenants (name) VALUES ('acme');
+         INSERT INTO sk_tickets.realms (tenant, environment) VALUES (1, 0);
+         INSERT INTO sk_tickets.endpoints (tenant, environment, id, url, events, status, created_at, secret)
+         VALUES (1, 0, sk_tickets.id_floor(0), 'http://127.0.0.1:9000/', '{{*}}', 'enabled', 0, '');
+         INSERT INTO sk_tickets.events (tenant, environment, id, event_type, at, payload)
+         SELECT 1, 0, sk_tickets.id_floor(n), 'ping', n, '{{}}' FROM generate_series(1, {pending} + {delivered}) AS n;
+         INSERT INTO sk_tickets.deliveries (tenant, environment, id, endpoint_id, event_id, event_type, status,
+                                            next_attempt_at, claimable_at, created_at)
+         SELECT 1, 0, sk_tickets.id_floor(n), sk_tickets.id_floor(0), sk_tickets.id_floor(n), 'ping',
+                CASE WHEN n > {delivered} THEN 'pending' ELSE 'delivered' END, CASE WHEN n > {delivered} THEN n END,
+                CASE WHEN n > {delivered} THEN n END, n
+         FROM generate_series(1, {pending} + {delivered}) AS n"
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    connection
+}
+
+/// How many blocks a claim of eight deliveries takes, once the session has its plans.
+async fn blocks_of_a_claim(connection: &mut PgConnection) -> i64 {
+    let mut blocks = 0;
+    for _ in 0..8 {
+        let mut transaction = connection.begin().await.unwrap();
+        let sql = "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF)
+                   SELECT * FROM sk_tickets.claim_due(1, 1000000, 1010000, 16, 8, 8, 2, 1)";
+        let lines = sqlx::query(sql).fetch_all(&mut *transaction).await.unwrap();
+        transaction.rollback().await.unwrap();
+        let lines: Vec<String> = lines.iter().map(|row| row.get(0)).collect();
+        assert!(lines[0].contains("rows=9"), "eight, and what else there is to know: {lines:?}");
+        blocks = lines[1].split(['=', ' ']).filter_map(|word| word.parse::<i64>().ok()).sum();
+    }
+    blocks
+}
+
+/// The depth of an index apart.
+#[tokio::test]
+async fn a_claim_costs_the_same_however_many_wait_or_were_delivered() {
+    let few = blocks_of_a_claim(&mut outbox(100, 10_000).await).await;
+    for (pending, delivered) in [(25_000, 10_000), (100, 35_000)] {
+        let many = blocks_of_a_claim(&mut outbox(pending, delivered).await).await;
+        assert!(few > 0 && many <= few + few / 10, "{few} blocks, then {many}");
+    }
 }

@@ -308,6 +308,30 @@ async fn workers_and_the_directory_see_no_more_than_they_need() {
     assert_eq!(tables(&directory), ["api_keys", "realms", "settings", "tenants"].map(str::to_owned).into());
 }
 
+/// Of a recorded answer the application role can replace the secret, and nothing else; nor put one where there is none.
+#[tokio::test]
+async fn a_recorded_answer_stays_but_for_how_its_secret_is_sealed() {
+    let stage = Stage::set().await;
+    let mut attacker = Attacker::on(&stage).await;
+    let own = Setting::Own(stage.tenant(&stage.mine).await);
+    let tables = tables(&stage).await;
+    let (_, columns) = tables.iter().find(|(table, _)| table == "claims").unwrap();
+    for column in columns.iter().filter(|column| *column != "secret") {
+        let update = format!("UPDATE sk_tickets.claims SET {column} = {column}");
+        assert_eq!(attacker.try_out(own, &update).await, denied(), "{column}");
+    }
+    let told = "UPDATE sk_tickets.claims SET secret = 'anew' WHERE key = 'client:endpoint'";
+    assert_eq!(attacker.try_out(own, told).await, Outcome::Rows(1));
+    let broken = Outcome::Refused("23514".to_owned());
+    for sql in [
+        "UPDATE sk_tickets.claims SET secret = 'one' WHERE secret IS NULL",
+        "UPDATE sk_tickets.claims SET secret = NULL WHERE secret IS NOT NULL",
+    ] {
+        assert_eq!(attacker.try_out(own, sql).await, broken, "{sql}");
+    }
+    assert_eq!(attacker.try_out(own, "DELETE FROM sk_tickets.claims").await, denied());
+}
+
 /// Threads and events stay as they are, whoever asks.
 #[tokio::test]
 async fn what_is_append_only_stays() {

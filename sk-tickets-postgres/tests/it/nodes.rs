@@ -1,18 +1,24 @@
 //! Several nodes on one database.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use sk_tickets_core::{
-    CreateTicket, DeliveryFilter, DeliveryStatus, PageRequest,
-    store::{DeliveryQueue, WorkerId},
+    CreateEndpoint, CreateTicket, DeliveryFilter, DeliveryStatus, PageRequest, Timestamp,
+    limits::{FAILING_IN_FLIGHT_MAX, FIRST_IN_FLIGHT_MAX, RETRIES_IN_FLIGHT_MAX},
+    model::delivery::Attempt,
+    store::{DeliveryQueue, NextStep, Settled, Slots, WorkerId},
 };
 use sk_tickets_postgres::{PostgresOptions, PostgresStore};
+use sqlx::{Connection, Row};
 use tokio::time::timeout;
 
-use crate::stage::{SLOTS, Stage, engine, key, raw};
+use crate::stage::{SLOTS, Stage, engine, key, raw, run};
 
 /// A worker hears of work that another node has committed, sooner than by looking once a second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -81,4 +87,116 @@ async fn nothing_stays_pending_for_an_endpoint_that_is_disabled_meanwhile() {
     .await
     .unwrap();
     assert_eq!(missing, 0);
+}
+
+/// How many nodes claim at the same time, how often each looks, and how many slots it has in each lane.
+const CLAIMERS: u64 = 12;
+const LOOKS: usize = 40;
+const EACH_LOOK: Slots = Slots { first: 6, retry: 3 };
+
+/// Deliveries of some endpoints of the stage's own realm, more than there may be under way: of the first one first
+/// attempts, of the second one retries, and the third one is failing.
+async fn crowd(stage: &Stage) {
+    for port in [9_001, 9_002] {
+        let create = CreateEndpoint::new(format!("http://127.0.0.1:{port}/").parse().unwrap());
+        stage.mine.create_endpoint(&key(&format!("{port}")), create).await.unwrap();
+    }
+    for number in 0..60 {
+        let create = CreateTicket::new("one of many").unwrap();
+        stage.mine.create_ticket(&key(&format!("{number}")), create).await.unwrap();
+    }
+    let change = "UPDATE sk_tickets.deliveries AS d SET failures = 1 FROM sk_tickets.endpoints AS e
+                  WHERE e.tenant = d.tenant AND e.id = d.endpoint_id AND d.status = 'pending' AND e.url LIKE '%:9001/';
+                  UPDATE sk_tickets.endpoints SET failing_since = 1 WHERE url LIKE '%:9002/'";
+    run(&stage.url, change).await;
+}
+
+/// The most that were ever leased at a time: first attempts, retries, and of the failing endpoint.
+async fn most_leased(url: String, stop: Arc<AtomicBool>) -> [i64; 3] {
+    let mut superuser = raw(&url).await;
+    let mut most = [0; 3];
+    while !stop.load(Ordering::Relaxed) {
+        let row = sqlx::query(
+            "SELECT max(count) FILTER (WHERE url LIKE '%:9000/'), max(count) FILTER (WHERE url LIKE '%:9001/'),
+                    max(count) FILTER (WHERE url LIKE '%:9002/')
+             FROM (SELECT e.url, count(*) FROM sk_tickets.deliveries AS d
+                   JOIN sk_tickets.endpoints AS e ON e.tenant = d.tenant AND e.id = d.endpoint_id
+                   WHERE d.lease_owner IS NOT NULL GROUP BY e.url, e.tenant, e.id) AS leased",
+        );
+        let row = row.fetch_one(&mut superuser).await.unwrap();
+        for (index, most) in most.iter_mut().enumerate() {
+            *most = row.get::<Option<i64>, _>(index).unwrap_or(0).max(*most);
+        }
+    }
+    most
+}
+
+/// Looks again and again; settles what it gets, now and then with a failure where that changes nothing for the others.
+async fn claim_and_settle(store: PostgresStore, worker: WorkerId, now: Timestamp) -> usize {
+    let mut settled = 0;
+    for look in 0..LOOKS {
+        let claimed = store.claim_due(worker, now, Duration::from_secs(10), EACH_LOOK).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        for due in claimed.deliveries {
+            let fails = due.url.ends_with(":9002/");
+            let next = if fails { NextStep::RetryAt(now) } else { NextStep::Delivered };
+            let number = due.attempts_before + 1;
+            let attempt = Attempt { number, at: now, status_code: None, error: None, latency_ms: 1, response: None };
+            if look % 8 == 7 {
+                // A worker that stops hands back what it has.
+                store.release(worker).await.unwrap();
+                break;
+            }
+            assert_eq!(store.settle(&due.lease, attempt, next).await.unwrap(), Settled::Recorded);
+            settled += 1;
+        }
+    }
+    settled
+}
+
+/// However many nodes look at the same moment: no endpoint has more under way than it may, nobody waits for another in
+/// a circle, and no work is forgotten.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_claim_at_the_same_time_keep_to_what_an_endpoint_may_have() {
+    let stage = Stage::set().await;
+    crowd(&stage).await;
+    let (now, stop) = (engine(&stage.store).now(), Arc::new(AtomicBool::new(false)));
+    let watching = tokio::spawn(most_leased(stage.url.clone(), Arc::clone(&stop)));
+    let mut claiming = Vec::new();
+    for number in 0..CLAIMERS {
+        let store = PostgresOptions::new(&stage.url).pool(1).open().await.unwrap();
+        claiming.push(tokio::spawn(claim_and_settle(store, WorkerId(number), now)));
+    }
+    let mut settled = 0;
+    for one in claiming {
+        settled += one.await.unwrap();
+    }
+    stop.store(true, Ordering::Relaxed);
+    let most = watching.await.unwrap();
+    let may = [FIRST_IN_FLIGHT_MAX, RETRIES_IN_FLIGHT_MAX, FAILING_IN_FLIGHT_MAX].map(|most| most as i64);
+    assert!(most.iter().zip(may).all(|(most, may)| (1..=may).contains(most)), "{most:?}");
+    assert!(settled > 60, "{settled}");
+
+    // What nobody held last is found at once.
+    let left = stage.store.claim_due(WorkerId(99), now, Duration::from_secs(10), SLOTS).await.unwrap();
+    assert!(left.deliveries.iter().any(|due| due.url.ends_with(":9002/")));
+}
+
+/// An endpoint that another claim holds just then is not waited for; it is looked at again soon.
+#[tokio::test]
+async fn what_another_node_holds_is_looked_at_again_soon() {
+    let stage = Stage::set().await;
+    let mut other = raw(&stage.url).await;
+    let mut transaction = other.begin().await.unwrap();
+    let hold = "SELECT FROM sk_tickets.endpoints FOR NO KEY UPDATE";
+    sqlx::query(hold).execute(&mut *transaction).await.unwrap();
+    let (now, lease) = (engine(&stage.store).now(), Duration::from_secs(10));
+    let look = async || stage.store.claim_due(WorkerId(7), now, lease, SLOTS).await.unwrap();
+    let claimed = look().await;
+    assert!(claimed.deliveries.is_empty());
+    assert_eq!(claimed.next, Some(now + Duration::from_millis(50)));
+    transaction.rollback().await.unwrap();
+    let claimed = look().await;
+    assert!(!claimed.deliveries.is_empty());
+    assert_eq!(claimed.next, Some(now + lease));
 }

@@ -1,11 +1,16 @@
 //! How often the database is asked.
 
+use std::time::Duration;
+
 use sk_tickets_core::{
-    AssignTicket, CreateTicket, OwnerFilter, PageRequest, Priority, Status, TicketFilter, UserId, store::Directory,
+    AssignTicket, CreateTicket, DeliveryFilter, EventType, OwnerFilter, PageRequest, Priority, ReplayDeadLetters,
+    RotateSecret, Status, TicketFilter, Timestamp, UserId,
+    model::delivery::Attempt,
+    store::{DeliveryQueue, Directory, NextStep, RealmReader, WorkerId},
 };
 use sqlx::PgConnection;
 
-use crate::stage::{Stage, key, raw, run};
+use crate::stage::{SLOTS, Stage, engine, key, raw, run};
 
 /// How many statements were run in this database since this was last asked, but for the news that other nodes are told.
 async fn statements(superuser: &mut PgConnection) -> i64 {
@@ -37,7 +42,7 @@ async fn a_read_is_one_statement_and_a_mutation_two() {
 
     macro_rules! assert_statements {
         ($count:literal, $what:expr) => {
-            $what.await.unwrap();
+            let _ = $what.await.unwrap();
             assert_eq!(statements(&mut superuser).await, $count, "{}", stringify!($what));
         };
     }
@@ -53,11 +58,34 @@ async fn a_read_is_one_statement_and_a_mutation_two() {
     assert_statements!(1, desk.thread(ticket.id, &PageRequest::first()));
     assert_statements!(1, desk.events(&PageRequest::first()));
     assert_statements!(1, desk.endpoints(&PageRequest::first()));
-    assert_statements!(1, desk.deliveries(&Default::default(), &PageRequest::first()));
+    let letters = DeliveryFilter {
+        types: vec![EventType::TicketCreated],
+        from: Some(Timestamp::from_millis(1)),
+        dead_letters: true,
+        ..DeliveryFilter::default()
+    };
+    assert_statements!(1, desk.deliveries(&letters, &PageRequest::first()));
+    assert_statements!(1, stage.store.recorded_secrets(desk.realm(), None, 100));
+    assert_statements!(1, stage.store.realms());
     assert_statements!(1, stage.store.ping());
     assert_statements!(2, desk.create_ticket(&key("made"), CreateTicket::new("Part delayed").unwrap()));
     let take = || AssignTicket::to(UserId::from_bytes([2; 16]));
     assert_statements!(2, desk.assign_ticket(&key("take"), ticket.id, take()));
     // A repetition is read, not written.
     assert_statements!(1, desk.assign_ticket(&key("take"), ticket.id, take()));
+    let endpoint = desk.endpoints(&PageRequest::first()).await.unwrap().data.remove(0).id;
+    statements(&mut superuser).await;
+    assert_statements!(2, desk.rotate_secret(&key("rotate"), endpoint, RotateSecret { overlap_seconds: None }));
+    assert_statements!(2, desk.replay_dead_letters(&key("all"), ReplayDeadLetters::ALL));
+
+    // Workers.
+    let (store, now, lease) = (&stage.store, engine(&stage.store).now(), Duration::from_secs(10));
+    let due = store.claim_due(WorkerId(1), now, lease, SLOTS).await.unwrap().deliveries.remove(0);
+    statements(&mut superuser).await;
+    assert_statements!(1, store.claim_due(WorkerId(2), now, lease, SLOTS));
+    assert_statements!(1, store.renew(&due.lease, now + lease));
+    let attempt = Attempt { number: 1, at: now, status_code: Some(200), error: None, latency_ms: 1, response: None };
+    assert_statements!(1, store.settle(&due.lease, attempt, NextStep::Delivered));
+    assert_statements!(1, store.replay_some(now, 100));
+    assert_statements!(1, store.backlog());
 }
