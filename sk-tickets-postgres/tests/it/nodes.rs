@@ -15,7 +15,7 @@ use sk_tickets_core::{
     store::{DeliveryQueue, NextStep, Settled, Slots, WorkerId},
 };
 use sk_tickets_postgres::{PostgresOptions, PostgresStore};
-use sqlx::{Connection, Row};
+use sqlx::{AssertSqlSafe, Connection, Row};
 use tokio::time::timeout;
 
 use crate::stage::{SLOTS, Stage, engine, key, raw, run};
@@ -182,21 +182,46 @@ async fn nodes_that_claim_at_the_same_time_keep_to_what_an_endpoint_may_have() {
     assert!(left.deliveries.iter().any(|due| due.url.ends_with(":9002/")));
 }
 
-/// An endpoint that another claim holds just then is not waited for; it is looked at again soon.
-#[tokio::test]
-async fn what_another_node_holds_is_looked_at_again_soon() {
+/// From when a claim has counted what is under way until it is done, no other one leases for the endpoint: it does not
+/// wait for it, and is told to look again soon.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_one_node_claims_for_an_endpoint_no_other_one_does() {
     let stage = Stage::set().await;
-    let mut other = raw(&stage.url).await;
-    let mut transaction = other.begin().await.unwrap();
-    let hold = "SELECT FROM sk_tickets.endpoints FOR NO KEY UPDATE";
-    sqlx::query(hold).execute(&mut *transaction).await.unwrap();
-    let (now, lease) = (engine(&stage.store).now(), Duration::from_secs(10));
-    let look = async || stage.store.claim_due(WorkerId(7), now, lease, SLOTS).await.unwrap();
-    let claimed = look().await;
-    assert!(claimed.deliveries.is_empty());
-    assert_eq!(claimed.next, Some(now + Duration::from_millis(50)));
-    transaction.rollback().await.unwrap();
-    let claimed = look().await;
-    assert!(!claimed.deliveries.is_empty());
-    assert_eq!(claimed.next, Some(now + lease));
+    for number in 0..2 {
+        let create = CreateTicket::new("Part delayed").unwrap();
+        stage.mine.create_ticket(&key(&format!("more-{number}")), create).await.unwrap();
+    }
+    let mut superuser = raw(&stage.url).await;
+    // One at a time; what is mine is due before all else.
+    let mine = stage.tenant(&stage.mine).await;
+    let pending = format!("tenant = {mine} AND status = 'pending'");
+    let failing = format!(
+        "UPDATE sk_tickets.endpoints SET failing_since = 1;
+         UPDATE sk_tickets.deliveries SET claimable_at = 100 WHERE {pending}"
+    );
+    run(&stage.url, &failing).await;
+    let (now, lease, slots) = (engine(&stage.store).now(), Duration::from_secs(10), Slots { first: 0, retry: 1 });
+
+    let mut holder = raw(&stage.url).await;
+    let mut hold = holder.begin().await.unwrap();
+    let first = format!("SELECT id FROM sk_tickets.deliveries WHERE {pending} ORDER BY id LIMIT 1 FOR UPDATE");
+    let first: uuid::Uuid = sqlx::query_scalar(AssertSqlSafe(first)).fetch_one(&mut *hold).await.unwrap();
+    let store = stage.store.clone();
+    let slow = tokio::spawn(async move { store.claim_due(WorkerId(1), now, lease, slots).await });
+    let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity
+                                  WHERE datname = current_database() AND wait_event_type = 'Lock')";
+    while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut superuser).await.unwrap() {}
+
+    // Another one for the same endpoint, which comes before the one that is waited for.
+    let sooner = format!("UPDATE sk_tickets.deliveries SET claimable_at = 1 WHERE {pending} AND id <> '{first}'");
+    let sooner = sqlx::query(AssertSqlSafe(sooner)).execute(&mut superuser).await.unwrap();
+    assert_eq!(sooner.rows_affected(), 1);
+    let other = stage.store.claim_due(WorkerId(2), now, lease, slots).await.unwrap();
+    assert!(other.deliveries.is_empty());
+    assert_eq!(other.next, Some(now + Duration::from_millis(50)));
+
+    hold.rollback().await.unwrap();
+    let claimed = slow.await.unwrap().unwrap();
+    assert_eq!(claimed.deliveries.len(), 1);
+    assert_eq!(claimed.deliveries[0].lease.delivery_id.to_bytes(), first.into_bytes());
 }
