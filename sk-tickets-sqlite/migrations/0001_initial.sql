@@ -239,7 +239,7 @@ CREATE TABLE deliveries (
 
 CREATE INDEX deliveries_status ON deliveries (realm, status, id);
 CREATE INDEX deliveries_endpoint ON deliveries (realm, endpoint_id, status, id);
-CREATE INDEX deliveries_dead_letters ON deliveries (realm, id, created_at)
+CREATE INDEX deliveries_dead_letters ON deliveries (realm, id, created_at, reason)
     WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
 CREATE INDEX deliveries_dead_letters_type ON deliveries (realm, event_type, id)
     WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
