@@ -12,5 +12,6 @@ mod judgement;
 mod life;
 mod malformed;
 mod receiver;
+mod targets;
 mod traversal;
 mod webhooks;
