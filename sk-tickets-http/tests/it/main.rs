@@ -14,4 +14,5 @@ mod malformed;
 mod receiver;
 mod targets;
 mod traversal;
+mod unruly;
 mod webhooks;
