@@ -50,11 +50,11 @@ impl WebhookClient {
     /// # Errors
     /// If the system's certificates cannot be read.
     pub fn new(policy: TargetPolicy) -> std::io::Result<Self> {
-        Self::with_lookup(policy, Arc::new(SystemLookup))
+        Self::with_lookup(policy, &(Arc::new(SystemLookup) as Arc<dyn Lookup>))
     }
 
-    pub(super) fn with_lookup(policy: TargetPolicy, lookup: Arc<dyn Lookup>) -> std::io::Result<Self> {
-        let resolver = |environment| PolicyResolver { policy, environment, lookup: Arc::clone(&lookup) };
+    pub(super) fn with_lookup(policy: TargetPolicy, lookup: &Arc<dyn Lookup>) -> std::io::Result<Self> {
+        let resolver = |environment| PolicyResolver { policy, environment, lookup: Arc::clone(lookup) };
         Ok(Self { policy, test: client(resolver(Environment::Test))?, live: client(resolver(Environment::Live))? })
     }
 }

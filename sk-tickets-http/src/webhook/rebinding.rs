@@ -112,6 +112,11 @@ fn said(outcome: Result<WebhookReply, SendError>) -> String {
     outcome.unwrap_err().0
 }
 
+/// A client that asks this name server.
+fn asking(names: &Arc<Fickle>, policy: TargetPolicy) -> WebhookClient {
+    WebhookClient::with_lookup(policy, &(Arc::clone(names) as Arc<dyn Lookup>)).unwrap()
+}
+
 const REFUSED: &str = "the name has no address that webhooks may be sent to";
 
 #[tokio::test]
@@ -120,9 +125,8 @@ async fn a_name_that_turns_from_public_to_loopback_is_not_followed_inside() {
     let url = format!("http://hooks.example.com:{}/", inside.address.port());
     for policy in [TargetPolicy::Public, TargetPolicy::LoopbackInTest] {
         // In live the port would be refused before the name is looked up.
-        let names = Fickle::new([&[nobody()], &[inside.address], &[nobody()], &[inside.address]]);
-        let mut resolver =
-            PolicyResolver { policy, environment: Environment::Live, lookup: Arc::clone(&names) as Arc<dyn Lookup> };
+        let names = Fickle::new([&[nobody()], &[inside.address]]);
+        let mut resolver = PolicyResolver { policy, environment: Environment::Live, lookup: names };
         let mut resolve = async || {
             let name = "hooks.example.com".parse().unwrap();
             resolver.call(name).await.map(Iterator::collect::<Vec<_>>)
@@ -132,7 +136,7 @@ async fn a_name_that_turns_from_public_to_loopback_is_not_followed_inside() {
     }
 
     let names = Fickle::new([&[nobody()], &[inside.address]]);
-    let client = WebhookClient::with_lookup(TargetPolicy::Public, Arc::clone(&names) as Arc<dyn Lookup>).unwrap();
+    let client = asking(&names, TargetPolicy::Public);
     // The first attempt looks once, and dials what it saw. Had it looked again to dial, it would have come inside.
     assert_ne!(said(client.send(webhook(url.clone(), Environment::Test)).await), REFUSED);
     assert_eq!(names.times_asked(), 1);
@@ -148,7 +152,7 @@ async fn a_name_that_turns_from_lawful_to_private_is_refused_at_the_next_dial() 
     let private = SocketAddr::from((Ipv4Addr::new(10, 0, 0, 1), 0));
     let metadata = SocketAddr::from((Ipv4Addr::new(169, 254, 169, 254), 0));
     let names = Fickle::new([&[receiver.address], &[private, metadata], &[receiver.address]]);
-    let client = WebhookClient::with_lookup(TargetPolicy::LoopbackInTest, names).unwrap();
+    let client = asking(&names, TargetPolicy::LoopbackInTest);
     let send =
         || client.send(webhook(format!("http://hooks.example.com:{}/", receiver.address.port()), Environment::Test));
     assert_eq!(send().await.unwrap().status_code, 204);
@@ -165,12 +169,12 @@ async fn of_a_mixed_answer_only_what_is_lawful_is_dialled() {
         ["10.0.0.1", "192.168.0.1", "169.254.169.254", "[::ffff:10.0.0.1]", "[fd00::1]", "[64:ff9b::7f00:1]"]
             .map(|address| format!("{address}:0").parse().unwrap());
     let mixed = [&unlawful[..], &[receiver.address], &unlawful[..]].concat();
-    let client = WebhookClient::with_lookup(TargetPolicy::LoopbackInTest, Fickle::new([&mixed])).unwrap();
+    let client = asking(&Fickle::new([&mixed]), TargetPolicy::LoopbackInTest);
     assert_eq!(client.send(webhook(url.clone(), Environment::Test)).await.unwrap().status_code, 204);
     assert_eq!(receiver.times_dialled().await, 1);
 
     let mixed = [&unlawful[..], &[receiver.address, nobody()]].concat();
-    let client = WebhookClient::with_lookup(TargetPolicy::Public, Fickle::new([&mixed])).unwrap();
+    let client = asking(&Fickle::new([&mixed]), TargetPolicy::Public);
     assert_ne!(said(client.send(webhook(url, Environment::Test)).await), REFUSED);
     assert_eq!(receiver.times_dialled().await, 0);
 }
@@ -181,7 +185,7 @@ async fn an_address_in_a_url_that_was_kept_is_judged_when_it_is_dialled() {
     let mut inside = Inside::start().await;
     let port = inside.address.port();
     let names = Fickle::new([&[nobody()]]);
-    let client = WebhookClient::with_lookup(TargetPolicy::Public, names).unwrap();
+    let client = asking(&names, TargetPolicy::Public);
     for host in ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "localhost"]
     {
         for environment in Environment::ALL {
