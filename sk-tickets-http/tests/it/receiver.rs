@@ -126,13 +126,8 @@ impl WebhookSender for Watched {
 impl TestApp {
     /// Delivers what is due: lets a worker make so many attempts and settle them.
     pub(crate) async fn attempt(&self, attempts: usize) {
-        self.attempt_under(TargetPolicy::LoopbackInTest, attempts).await;
-    }
-
-    /// The same by a client with a policy of its own.
-    pub(crate) async fn attempt_under(&self, policy: TargetPolicy, attempts: usize) {
         let (sent, mut done) = mpsc::unbounded_channel();
-        let client = WebhookClient::new(policy).expect("a client");
+        let client = WebhookClient::new(TargetPolicy::LoopbackInTest).expect("a client");
         let dispatcher = self.tickets.dispatcher(Arc::new(Watched { client, sent }));
         // A worker that is told to stop lets the attempts under way be settled.
         let all_sent = async {
