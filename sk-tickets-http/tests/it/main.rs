@@ -12,5 +12,7 @@ mod judgement;
 mod life;
 mod malformed;
 mod receiver;
+mod targets;
 mod traversal;
+mod unruly;
 mod webhooks;
