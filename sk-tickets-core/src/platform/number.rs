@@ -43,6 +43,14 @@ impl<const MIN: u64, const MAX: u64> Whole<MIN, MAX> {
     }
 }
 
+impl<const MIN: u64, const MAX: u64> TryFrom<u64> for Whole<MIN, MAX> {
+    type Error = WholeError;
+
+    fn try_from(number: u64) -> Result<Self, WholeError> {
+        Self::new(number)
+    }
+}
+
 impl<const MIN: u64, const MAX: u64> fmt::Display for Whole<MIN, MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)

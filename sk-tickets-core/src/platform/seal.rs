@@ -127,7 +127,7 @@ impl Keyring {
             .map(|(index, line)| {
                 let bytes = STANDARD.decode(line).ok().filter(|bytes| bytes.len() == KEY_LENGTH);
                 let bytes = bytes.ok_or(KeyringError::Line { line: index + 1 })?;
-                Ok(MasterKey::new(&bytes).ok_or(KeyringError::Line { line: index + 1 })?)
+                MasterKey::new(&bytes).ok_or(KeyringError::Line { line: index + 1 })
             })
             .collect::<Result<Vec<_>, KeyringError>>()?;
         if keys.is_empty() { Err(KeyringError::Empty) } else { Ok(Self(keys)) }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use sk_tickets_core::{
-    Actor, AssignTicket, CallId, Command, CreateTicket, Environment, Evidence, EvidenceKind, PostEntry, Request,
+    Actor, AssignTicket, CallId, Command, CreateTicket, Environment, Evidence, EvidenceKind, PostEntry, Realm, Request,
     Status, TicketCommand, TicketId, Timestamp, TransitionTicket, UpdateTicket, Version,
     decide::{Context, Decision, Rejection, decide},
     model::{
@@ -14,6 +14,7 @@ use sk_tickets_core::{
     platform::{
         id::IdGenerator,
         input::{Change, Fault, Patch},
+        seal::Keyring,
         system::SeededEntropy,
         text::List,
         webhook::TargetPolicy,
@@ -27,11 +28,12 @@ use crate::stage::{Seen, Stage, because, by_contact, contact, create, message, n
 fn at<T>(millis: i64, then: impl FnOnce(&Context<'_>) -> T) -> T {
     let entropy = Arc::new(SeededEntropy::new(7));
     then(&Context {
-        environment: Environment::Live,
+        realm: &Realm::assume("acme".parse().expect("lawful"), Environment::Live),
         now: Timestamp::from_millis(millis),
         actor: Actor::User(user(5)),
         ids: &IdGenerator::new(Arc::clone(&entropy) as _),
         entropy: &*entropy,
+        keyring: &Keyring::default(),
         targets: TargetPolicy::Public,
     })
 }

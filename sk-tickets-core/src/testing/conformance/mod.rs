@@ -56,11 +56,28 @@ macro_rules! conformance {
             delivery::settling_records_the_attempt,
             delivery::a_receiver_that_is_gone_is_disabled,
             delivery::released_deliveries_are_due_again,
-            delivery::the_next_due_time_is_known,
             delivery::work_committed_between_two_waits_is_not_missed,
             delivery::a_dead_letter_is_replayed_or_discarded,
             delivery::the_schedule_is_kept_to_the_millisecond,
             delivery::what_always_fails_is_a_dead_letter_after_eight_attempts,
+            fairness::no_endpoint_has_more_leased_than_it_may,
+            fairness::concurrent_claims_keep_to_what_an_endpoint_may_have,
+            fairness::the_endpoint_with_the_fewest_leased_comes_first,
+            fairness::each_lane_has_slots_of_its_own,
+            fairness::a_failing_endpoint_has_one_attempt_at_a_time,
+            fairness::the_next_due_time_is_known,
+            replay::a_job_replays_what_matches,
+            replay::dead_letters_are_filtered,
+            replay::a_letter_whose_endpoint_is_not_enabled_has_failed,
+            replay::a_job_looks_at_each_letter_once,
+            replay::no_two_workers_do_the_same_part_of_a_job,
+            replay::a_job_stays_in_its_realm,
+            replay::the_backlog_is_counted,
+            secrets::replaced_secrets_stay_for_as_long_as_asked,
+            secrets::a_recorded_answer_tells_its_secret_again,
+            secrets::the_secret_in_a_recorded_answer_is_replaced,
+            secrets::secrets_are_sealed_anew,
+            secrets::every_realm_is_known,
             directory::an_api_key_is_found_by_its_hash,
             directory::a_key_is_revoked_once,
             directory::the_cursor_key_is_kept,
@@ -87,6 +104,9 @@ macro_rules! __conformance_tests {
 pub mod cases {
     pub mod delivery;
     pub mod directory;
+    pub mod fairness;
     pub mod reader;
+    pub mod replay;
+    pub mod secrets;
     pub mod writer;
 }

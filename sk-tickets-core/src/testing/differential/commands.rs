@@ -11,11 +11,12 @@ use crate::{
     model::{
         contact::InlineContact,
         delivery::{Delivery, DiscardDeadLetter},
-        endpoint::{CreateEndpoint, EventFilter, UpdateEndpoint},
+        endpoint::{CreateEndpoint, EventFilter, RotateSecret, UpdateEndpoint},
         event::EventType,
         evidence::{Evidence, EvidenceKind},
         id::{ActorId, AgentId, CallId, ContactId, OwnerId, TicketId, UserId},
         metadata::MetadataPatch,
+        replay_job::ReplayDeadLetters,
         thread::PostEntry,
         ticket::{AssignTicket, CreateTicket, Priority, Source, Status, TransitionTicket, UpdateTicket},
     },
@@ -52,7 +53,11 @@ impl Script {
             0..5 => Command::Ticket(self.ticket_command(known)),
             5..8 => Command::Endpoint(self.endpoint_command(known)),
             _ if known.deliveries.iter().any(Delivery::is_dead_letter) || self.dice.once_in(6) => {
-                Command::DeadLetter(self.dead_letter_command(known))
+                if self.dice.once_in(3) {
+                    Command::ReplayDeadLetters(self.replay(known))
+                } else {
+                    Command::DeadLetter(self.dead_letter_command(known))
+                }
             }
             _ => Command::Ticket(self.ticket_command(known)),
         }
@@ -174,7 +179,7 @@ impl Script {
             let create = CreateEndpoint { events: self.events(), ..CreateEndpoint::new(url(dice)) };
             return EndpointCommand::Create(CreateEndpoint { description: dice.maybe(&TEXTS).map(text), ..create });
         };
-        match dice.below(9) {
+        match dice.below(10) {
             0 | 1 => EndpointCommand::Update(
                 id,
                 UpdateEndpoint {
@@ -186,7 +191,24 @@ impl Script {
             2..5 => EndpointCommand::Enable(id),
             5 => EndpointCommand::Disable(id),
             6 => EndpointCommand::Delete(id),
+            7 => EndpointCommand::RotateSecret(id, self.rotation()),
             _ => EndpointCommand::Ping(id),
+        }
+    }
+
+    fn rotation(&self) -> RotateSecret {
+        RotateSecret {
+            overlap_seconds: self.dice.maybe(&[0, 5, 60]).map(|seconds| seconds.try_into().expect("lawful")),
+        }
+    }
+
+    fn replay(&self, known: &Known) -> ReplayDeadLetters {
+        let dice = &self.dice;
+        ReplayDeadLetters {
+            endpoint_id: dice.maybe(&self.endpoints),
+            types: dice.maybe(EventType::ALL).map(|one| List::new(vec![one]).expect("few enough")),
+            from: dice.maybe(&known.deliveries).map(|delivery| delivery.created_at),
+            to: dice.maybe(&known.deliveries).map(|delivery| delivery.created_at),
         }
     }
 

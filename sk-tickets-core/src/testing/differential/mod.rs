@@ -63,6 +63,7 @@ pub async fn run(seed: u64, steps: usize, store: Arc<dyn Store>) {
                 let (expected, leases) = step.take(&reference).await;
                 let (found, _) = step.take(&tested).await;
                 same(seed, number, &format!("{step:?}"), &expected, &found);
+                script.saw(&expected);
                 for (lease, attempts_before) in leases {
                     script.leased(lease, attempts_before);
                 }

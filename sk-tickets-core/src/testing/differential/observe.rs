@@ -15,7 +15,7 @@ use crate::{
     model::{
         contact::ContactHandle,
         delivery::{DeliveryFilter, DeliveryStatus},
-        event::Event,
+        event::{Event, EventType},
         id::ContactId,
         page::{Order, Page, PageRequest},
         ticket::{OwnerFilter, Priority, Source, Status, TicketFilter},
@@ -37,8 +37,9 @@ pub(super) async fn everything(side: &Side, script: &Script) -> Seen {
         eye.deliveries(&script.endpoints).await;
         eye.contacts().await;
         eye.claims(script).await;
+        eye.jobs(script).await;
     }
-    seen.push(("when the next is due".to_owned(), text(&side.store.next_due().await)));
+    seen.push(("what waits".to_owned(), text(&side.store.backlog().await)));
     let keys = side.store.api_keys().await.expect("read");
     seen.push(("API keys".to_owned(), keys.iter().map(api_key).collect()));
     seen
@@ -115,8 +116,11 @@ impl Eye<'_> {
         self.list("endpoints", async |desk, page| desk.endpoints(&page).await.ok()).await;
         for id in ever {
             let endpoint = self.side.store.endpoint(self.realm, *id).await.expect("read");
-            let secret = endpoint.as_ref().map(|endpoint| endpoint.secret.expose());
-            self.note(id, format!("{endpoint:?} {secret:?}"));
+            let secrets = endpoint.as_ref().map(|endpoint| {
+                let old: Vec<_> = endpoint.old_secrets.iter().map(|old| old.secret.as_bytes()).collect();
+                (endpoint.secret.as_bytes(), old)
+            });
+            self.note(id, format!("{endpoint:?} {secrets:?}"));
             self.load(Subject::Endpoint(*id)).await;
         }
         self.load(Subject::NewEndpoint).await;
@@ -127,12 +131,13 @@ impl Eye<'_> {
         for status in statuses {
             for endpoint_id in std::iter::once(None).chain(ever.iter().copied().map(Some)) {
                 for dead_letters in [false, true] {
-                    let filter = DeliveryFilter { status, endpoint_id, dead_letters };
+                    let filter = DeliveryFilter { status, endpoint_id, dead_letters, ..DeliveryFilter::default() };
                     let name = format!("deliveries {filter:?}");
                     self.list(&name, async |desk, page| desk.deliveries(&filter, &page).await.ok()).await;
                 }
             }
         }
+        self.letters(ever).await;
         for delivery in
             self.side.store.delivery_page(self.realm, &DeliveryFilter::default(), all()).await.expect("read")
         {
@@ -141,6 +146,42 @@ impl Eye<'_> {
             self.note(delivery.event_id, pings.as_ref().map_or_else(String::new, telling));
             self.load(Subject::Delivery(delivery.id)).await;
         }
+    }
+
+    /// Dead letters by type and time, and how many there are.
+    async fn letters(&mut self, ever: &[EndpointId]) {
+        let filter = DeliveryFilter { dead_letters: true, ..DeliveryFilter::default() };
+        let letters = self.side.store.delivery_page(self.realm, &filter, all()).await.expect("read");
+        let middle = letters.get(letters.len() / 2).map(|letter| letter.created_at);
+        let some = [EventType::TicketCreated, EventType::TicketResolved, EventType::Ping];
+        let endpoint_id = ever.first().copied();
+        for (types, from, to) in [
+            (&[][..], None, None),
+            (&some[..1], None, None),
+            (&some, middle, None),
+            (&[], None, middle),
+            (&some[1..], middle, middle),
+            (&[], middle, Some(Timestamp::MAX)),
+        ] {
+            for endpoint_id in [None, endpoint_id] {
+                let filter = DeliveryFilter { status: None, endpoint_id, types: types.to_vec(), from, to, ..filter };
+                let name = format!("dead letters {filter:?}");
+                self.list(&name, async |desk, page| desk.deliveries(&filter, &page).await.ok()).await;
+                let filter = DeliveryFilter { dead_letters: false, ..filter };
+                let name = format!("deliveries {filter:?}");
+                self.list(&name, async |desk, page| desk.deliveries(&filter, &page).await.ok()).await;
+                self.load(Subject::DeadLetters { endpoint_id, types, from, to }).await;
+            }
+        }
+    }
+
+    async fn jobs(&mut self, script: &Script) {
+        for id in script.jobs() {
+            self.note(id, text(&self.desk.replay_job(id).await.expect("read")));
+        }
+        let secrets = self.side.store.recorded_secrets(self.realm, None, 1_000).await.expect("read");
+        let secrets: Vec<_> = secrets.iter().map(|(key, secret)| (key, secret.as_bytes())).collect();
+        self.note("recorded secrets", text(&secrets));
     }
 
     async fn contacts(&mut self) {

@@ -1,6 +1,6 @@
 //! What happens next. All choices follow from the seed and from what the reference store has.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{Side, commands::TEXTS, dice::Dice, realms, step::Step};
 use crate::{
@@ -9,26 +9,35 @@ use crate::{
     model::{
         delivery::{Attempt, Delivery, DeliveryFilter},
         endpoint::Endpoint,
+        event::EventType,
         page::Order,
+        replay_job::{JobStatus, ReplayJob},
         ticket::{Ticket, TicketFilter, Version},
     },
     platform::{
         api_key::ApiKeyHash,
-        id::{ApiKeyId, DeliveryId, EndpointId},
-        idempotency::{Claim, Fingerprint, IdempotencyKey, StoredResponse},
+        id::{ApiKeyId, DeliveryId, EndpointId, JobId},
+        idempotency::{Claim, Fingerprint, IdempotencyKey, SecretSlot, StoredResponse},
         json::Json,
         realm::Realm,
+        seal::Sealed,
         text::Text,
         time::Timestamp,
     },
     store::{
-        Commit, DeliveryChange, Effect, EndpointChange, Expectation, Lease, NextStep, PageSpec, TicketChange, WorkerId,
+        Commit, DeliveryChange, Effect, EndpointChange, Expectation, Lease, NextStep, PageSpec, SecretChange, Slots,
+        TicketChange, WorkerId,
     },
 };
 
 /// All rows of a list.
 pub(super) const fn all<K>() -> PageSpec<K> {
     PageSpec { after: None, order: Order::Asc, limit: usize::MAX >> 1 }
+}
+
+/// A secret of no use.
+fn sealed(number: usize) -> Sealed {
+    Sealed::from_bytes(vec![0, 0xFF, number as u8])
 }
 
 /// What a realm has.
@@ -53,6 +62,8 @@ pub(super) struct Script {
     leases: Vec<(Lease, u32)>,
     /// The endpoints there ever were: a deleted one can still be asked for.
     pub(super) endpoints: Vec<EndpointId>,
+    /// The jobs there ever were.
+    jobs: BTreeSet<JobId>,
 }
 
 impl Script {
@@ -65,6 +76,7 @@ impl Script {
             committed: Vec::new(),
             leases: Vec::new(),
             endpoints: Vec::new(),
+            jobs: (0..4).map(|number| JobId::from_bytes([number; 16])).collect(),
         }
     }
 
@@ -82,6 +94,7 @@ impl Script {
             10 | 11 => self.commit(&realm, &known, now),
             12 | 13 => self.claim(now),
             14..17 => self.settle(now),
+            17 if self.dice.once_in(2) => Step::Replay(now, 1 + self.dice.below(4)),
             17 => self.release(now),
             18 if self.dice.once_in(2) => self.directory(reference, &realm, now).await,
             18 if self.dice.once_in(4) => Step::TurnBack(self.dice.below(5_000) as u64),
@@ -172,13 +185,14 @@ impl Script {
             etag: None,
             content_type: None,
             body: vec![0, 0xFF],
+            secret: self.dice.maybe(&[1, 2]).map(|at| SecretSlot { at, secret: sealed(at) }),
         };
         (Claim { key, fingerprint }, response)
     }
 
     fn effect(&self, realm: &Realm, known: &Known) -> Option<Effect> {
         let dice = &self.dice;
-        Some(match dice.below(6) {
+        Some(match dice.below(8) {
             0..3 => {
                 let mut ticket = dice.pick(&known.tickets)?;
                 let expect = if dice.once_in(4) { Expectation::Absent } else { Expectation::Version(ticket.version) };
@@ -199,6 +213,26 @@ impl Script {
                 Some(endpoint) if dice.once_in(2) => EndpointChange::Create(endpoint),
                 Some(_) | None => EndpointChange::Delete(dice.pick(&self.endpoints)?),
             })),
+            5 => {
+                let job = ReplayJob {
+                    id: JobId::from_bytes([dice.below(4) as u8; 16]),
+                    status: JobStatus::Pending,
+                    endpoint_id: dice.maybe(&self.endpoints),
+                    types: dice.maybe(EventType::ALL).into_iter().collect(),
+                    from: dice.maybe(&known.deliveries).map(|delivery| delivery.created_at),
+                    to: dice.maybe(&known.deliveries).map(|delivery| delivery.created_at),
+                    total: dice.below(5) as u64,
+                    done: 0,
+                    failed: 0,
+                    created_at: Timestamp::from_millis(0),
+                    finished_at: None,
+                };
+                Effect::Replay(Box::new(job))
+            }
+            6 => {
+                let key = dice.pick(&self.committed)?;
+                Effect::Secret(Box::new(SecretChange { key, before: sealed(1 + dice.below(2)), after: sealed(2) }))
+            }
             _ => {
                 let id = dice.pick(&known.deliveries)?.id;
                 Effect::Delivery(if dice.once_in(2) { DeliveryChange::Replay(id) } else { DeliveryChange::Discard(id) })
@@ -212,12 +246,24 @@ impl Script {
 
     fn claim(&self, now: Timestamp) -> Step {
         let lease = Duration::from_secs(self.dice.below(20) as u64);
-        Step::Claim(self.worker(), now, lease, 1 + self.dice.below(5))
+        let slots = Slots { first: self.dice.below(6), retry: self.dice.below(4) };
+        Step::Claim(self.worker(), now, lease, slots)
     }
 
     /// Takes note of a lease that was given, and of how many attempts were made before it.
     pub(super) fn leased(&mut self, lease: Lease, attempts_before: u32) {
         self.leases.push((lease, attempts_before));
+    }
+
+    /// Takes note of the jobs that an answer tells of.
+    pub(super) fn saw(&mut self, answer: &str) {
+        const LENGTH: usize = "job_".len() + 26;
+        let places = answer.match_indices("job_");
+        self.jobs.extend(places.filter_map(|(at, _)| answer.get(at..at + LENGTH)?.parse::<JobId>().ok()));
+    }
+
+    pub(super) fn jobs(&self) -> impl Iterator<Item = JobId> {
+        self.jobs.iter().copied()
     }
 
     /// Every key that was ever used.

@@ -10,7 +10,7 @@ use crate::{
         delivery::Attempt,
     },
     platform::{api_key::ApiKeyHash, id::ApiKeyId, idempotency::StoredResponse, realm::Realm, time::Timestamp},
-    store::{Commit, CommitOutcome, Lease, LeasedDelivery, NextStep, WorkerId},
+    store::{Claimed, Commit, CommitOutcome, Lease, LeasedDelivery, NextStep, Slots, WorkerId},
 };
 
 /// One thing to do.
@@ -20,7 +20,9 @@ pub(super) enum Step {
     Ask(usize, Realm, Request),
     /// A commit that was decided on what may no longer be so.
     Commit(Box<Commit>),
-    Claim(WorkerId, Timestamp, Duration, usize),
+    Claim(WorkerId, Timestamp, Duration, Slots),
+    /// A part of a replay, of at most so many letters.
+    Replay(Timestamp, usize),
     Renew(Lease, Timestamp),
     Settle(Lease, Attempt, NextStep),
     Release(WorkerId),
@@ -37,10 +39,11 @@ pub(super) enum Step {
 impl Step {
     /// Does it; answers all that can be seen of how it went, and the leases it gave.
     pub(super) async fn take(&self, side: &Side) -> (String, Vec<(Lease, u32)>) {
-        if let Self::Claim(worker, now, lease, limit) = self {
-            let claimed = side.store.claim_due(*worker, *now, *lease, *limit).await.expect("answered");
-            let leases = claimed.iter().map(|one| (one.lease.clone(), one.attempts_before)).collect();
-            return (leased(&claimed), leases);
+        if let Self::Claim(worker, now, lease, slots) = self {
+            let Claimed { deliveries, next, replaying } =
+                side.store.claim_due(*worker, *now, *lease, *slots).await.expect("answered");
+            let leases = deliveries.iter().map(|one| (one.lease.clone(), one.attempts_before)).collect();
+            return (format!("{next:?} {replaying} {}", leased(&deliveries)), leases);
         }
         (self.answer(side).await, Vec::new())
     }
@@ -60,6 +63,9 @@ impl Step {
             Self::Renew(lease, until) => format!("{:?}", side.store.renew(lease, *until).await.expect("answered")),
             Self::Settle(lease, attempt, next) => {
                 format!("{:?}", side.store.settle(lease, attempt.clone(), *next).await.expect("answered"))
+            }
+            Self::Replay(now, limit) => {
+                format!("{:?}", side.store.replay_some(*now, *limit).await.expect("answered"))
             }
             Self::Release(worker) => format!("{:?}", side.store.release(*worker).await.expect("answered")),
             Self::MakeKey(node, realm) => {
@@ -86,20 +92,22 @@ pub(super) fn api_key(key: &ApiKey) -> String {
 
 /// An answer, byte for byte.
 pub(super) fn response(response: &StoredResponse) -> String {
-    let StoredResponse { status, location, etag, content_type, body } = response;
+    let StoredResponse { status, location, etag, content_type, body, secret } = response;
+    let secret = secret.as_ref().map(|slot| (slot.at, slot.secret.as_bytes()));
     let body = String::from_utf8_lossy(body);
-    format!("{status} {location:?} {etag:?} {content_type:?} {body}")
+    format!("{status} {location:?} {etag:?} {content_type:?} {body} {secret:?}")
 }
 
 fn leased(deliveries: &[LeasedDelivery]) -> String {
     let mut text = String::new();
-    for LeasedDelivery { lease, endpoint_id, url, secrets, event_id, payload, attempts_before, failures } in deliveries
-    {
-        let secrets: Vec<_> = secrets.iter().map(crate::WebhookSecret::expose).collect();
-        let payload = String::from_utf8_lossy(payload);
+    for one in deliveries {
+        let LeasedDelivery { lease, endpoint_id, url, secret, old_secrets, event_id, payload, .. } = one;
+        let LeasedDelivery { attempts_before, failures, lane, .. } = one;
+        let old: Vec<_> = old_secrets.iter().map(|old| (old.secret.as_bytes(), old.until)).collect();
+        let (secret, payload) = (secret.as_bytes(), String::from_utf8_lossy(payload));
         let _ = write!(
             text,
-            "{lease:?} {endpoint_id} {url} {secrets:?} {event_id} {attempts_before} {failures} {payload}; "
+            "{lease:?} {endpoint_id} {url} {secret:?} {old:?} {event_id} {attempts_before} {failures} {lane:?} {payload}; "
         );
     }
     text

@@ -8,27 +8,37 @@ use super::super::fixture::{Fixture, key};
 use crate::{
     model::{
         delivery::{Attempt, DeadReason, Delivery, DeliveryFilter, DeliveryStatus, DiscardDeadLetter},
-        endpoint::{DisabledReason, EndpointStatus},
+        endpoint::{CreateEndpoint, DisabledReason, EndpointStatus, EndpointView},
         page::PageRequest,
     },
     platform::{
         time::{Clock, Timestamp},
         webhook::{SignatureHeaders, WebhookSecret, verify},
     },
-    store::{Lease, NextStep, Settled, WorkerId},
+    store::{Lease, LeasedDelivery, NextStep, Settled, Slots, WorkerId},
     testing::ScriptedSender,
 };
 
-const LEASE: Duration = Duration::from_secs(10);
-const ALICE: WorkerId = WorkerId(1);
-const BOB: WorkerId = WorkerId(2);
+pub(super) const LEASE: Duration = Duration::from_secs(10);
+pub(super) const ALICE: WorkerId = WorkerId(1);
+pub(super) const BOB: WorkerId = WorkerId(2);
+/// Room for all that there is.
+pub(super) const EVERYTHING: Slots = Slots { first: 100, retry: 100 };
 
-async fn claim(fixture: &Fixture, worker: WorkerId) -> Vec<Lease> {
-    let due = fixture.store.claim_due(worker, fixture.tickets.now(), LEASE, 100).await.expect("claimed");
-    due.into_iter().map(|delivery| delivery.lease).collect()
+async fn claim_all(fixture: &Fixture, worker: WorkerId) -> Vec<LeasedDelivery> {
+    fixture.store.claim_due(worker, fixture.tickets.now(), LEASE, EVERYTHING).await.expect("claimed").deliveries
 }
 
-fn attempt(fixture: &Fixture, number: u32, status_code: u16) -> Attempt {
+pub(super) async fn claim(fixture: &Fixture, worker: WorkerId) -> Vec<Lease> {
+    claim_all(fixture, worker).await.into_iter().map(|delivery| delivery.lease).collect()
+}
+
+/// Settles what is still leased.
+pub(super) async fn settle(fixture: &Fixture, lease: &Lease, attempt: Attempt, next: NextStep) {
+    assert_eq!(fixture.store.settle(lease, attempt, next).await.expect("answered"), Settled::Recorded);
+}
+
+pub(super) fn attempt(fixture: &Fixture, number: u32, status_code: u16) -> Attempt {
     Attempt {
         number,
         at: fixture.tickets.now(),
@@ -39,7 +49,7 @@ fn attempt(fixture: &Fixture, number: u32, status_code: u16) -> Attempt {
     }
 }
 
-async fn deliveries(fixture: &Fixture) -> Vec<Delivery> {
+pub(super) async fn deliveries(fixture: &Fixture) -> Vec<Delivery> {
     fixture.desk.deliveries(&DeliveryFilter::default(), &PageRequest::first().limit(100)).await.expect("read").data
 }
 
@@ -50,29 +60,32 @@ fn mine(fixture: &Fixture, leases: Vec<Lease>) -> Vec<Lease> {
 
 /// Eight workers at once share the deliveries out, and never more than they ask for.
 pub async fn no_two_claims_give_the_same_delivery(fixture: &Fixture) {
-    fixture.endpoint(9_000).await;
-    for number in 0..20 {
+    for port in 9_000..9_005 {
+        fixture.endpoint(port).await;
+    }
+    for number in 0..4 {
         fixture.ticket(&format!("number {number}")).await;
     }
     let now = fixture.tickets.now();
+    let few = Slots { first: 3, retry: 0 };
     let workers: Vec<_> = (0..8)
         .map(|worker| {
             let store = Arc::clone(&fixture.store);
-            tokio::spawn(async move { store.claim_due(WorkerId(worker), now, LEASE, 3).await.expect("claimed") })
+            tokio::spawn(async move { store.claim_due(WorkerId(worker), now, LEASE, few).await.expect("claimed") })
         })
         .collect();
     let mut claimed = Vec::new();
     for worker in workers {
-        let due = worker.await.expect("no panic");
+        let due = worker.await.expect("no panic").deliveries;
         assert!(due.len() <= 3);
-        claimed.extend(due.into_iter().map(|delivery| (delivery.lease.realm, delivery.lease.delivery_id)));
+        claimed.extend(due.into_iter().map(|delivery| delivery.lease));
     }
-    let count = claimed.len();
-    claimed.sort();
-    claimed.dedup();
-    assert_eq!((count, claimed.len()), (24, 24));
-    let rest = claim(fixture, ALICE).await;
-    assert_eq!(rest.len(), 16, "twenty in each of two realms, less what is leased");
+    claimed.extend(claim(fixture, ALICE).await);
+    assert_eq!(claimed.len(), 40, "five times four in each of two realms");
+    let mut distinct: Vec<_> = claimed.into_iter().map(|lease| (lease.realm, lease.delivery_id)).collect();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!(distinct.len(), 40);
     assert!(claim(fixture, BOB).await.is_empty());
 }
 
@@ -135,8 +148,8 @@ pub async fn settling_records_the_attempt(fixture: &Fixture) {
 
     assert!(mine(fixture, claim(fixture, ALICE).await).is_empty(), "not due yet");
     fixture.clock.set(retry_at);
-    let due = fixture.store.claim_due(ALICE, retry_at, LEASE, 100).await.expect("claimed");
-    let due = due.into_iter().find(|due| due.lease.realm == *fixture.desk.realm()).expect("due");
+    let due =
+        claim_all(fixture, ALICE).await.into_iter().find(|due| due.lease.realm == *fixture.desk.realm()).expect("due");
     assert_eq!((due.attempts_before, due.failures), (1, 1));
     assert_eq!(due.url, endpoint.url);
     let second = attempt(fixture, 2, 204);
@@ -180,25 +193,6 @@ pub async fn released_deliveries_are_due_again(fixture: &Fixture) {
     assert_eq!(late, Settled::LeaseLost);
 }
 
-/// Of what is due, and of what is leased.
-pub async fn the_next_due_time_is_known(fixture: &Fixture) {
-    let next = async || fixture.store.next_due().await.expect("answered");
-    assert_eq!(next().await, None);
-    fixture.endpoint(9_000).await;
-    fixture.ticket("one").await;
-    let now = fixture.tickets.now();
-    assert_eq!(next().await, Some(now));
-    let leases = claim(fixture, ALICE).await;
-    assert_eq!(next().await, Some(now + LEASE));
-    let later = now + Duration::from_secs(4);
-    for lease in &leases {
-        let retry = NextStep::RetryAt(later);
-        let settled = fixture.store.settle(lease, attempt(fixture, 1, 500), retry).await.expect("answered");
-        assert_eq!(settled, Settled::Recorded);
-    }
-    assert_eq!(next().await, Some(later));
-}
-
 /// The second wait returns at once.
 pub async fn work_committed_between_two_waits_is_not_missed(fixture: &Fixture) {
     fixture.endpoint(9_000).await;
@@ -224,10 +218,12 @@ pub async fn a_dead_letter_is_replayed_or_discarded(fixture: &Fixture) {
     for subject in ["one", "two", "three"] {
         fixture.ticket(subject).await;
     }
-    for lease in mine(fixture, claim(fixture, ALICE).await).iter().take(2) {
-        let settled =
-            fixture.store.settle(lease, attempt(fixture, 1, 500), NextStep::DeadLetter).await.expect("answered");
-        assert_eq!(settled, Settled::Recorded);
+    for (lease, next) in mine(fixture, claim(fixture, ALICE).await).iter().zip([
+        NextStep::DeadLetter,
+        NextStep::DeadLetter,
+        NextStep::Delivered,
+    ]) {
+        settle(fixture, lease, attempt(fixture, 1, 500), next).await;
     }
     let filter = DeliveryFilter { dead_letters: true, ..DeliveryFilter::default() };
     let letters = async || fixture.desk.deliveries(&filter, &PageRequest::first()).await.expect("read").data;
@@ -252,8 +248,7 @@ pub async fn a_dead_letter_is_replayed_or_discarded(fixture: &Fixture) {
     let stranger = fixture.decoy.replay_dead_letter(&key("theirs"), dead[1].id).await.expect_err("not dead there");
     assert_eq!(stranger.code(), "not_a_dead_letter");
 
-    let due = fixture.store.claim_due(BOB, fixture.tickets.now(), LEASE, 100).await.expect("claimed");
-    let due = due.into_iter().find(|due| due.lease.delivery_id == dead[0].id).expect("due");
+    let due = claim_all(fixture, BOB).await.into_iter().find(|due| due.lease.delivery_id == dead[0].id).expect("due");
     assert_eq!((due.attempts_before, due.failures), (1, 0), "attempts are kept, the schedule starts afresh");
 }
 
@@ -268,25 +263,15 @@ async fn run_dispatcher(fixture: &Fixture, sender: &Arc<ScriptedSender>) {
             })
             .await;
     });
-    loop {
-        let due = fixture.store.next_due().await.expect("answered");
-        match due {
-            None => break,
-            Some(due) if due <= fixture.tickets.now() => tokio::task::yield_now().await,
-            // A lease that is held ends ten seconds from now at the latest; what is due later is a retry.
-            Some(due) => {
-                let pending = deliveries(fixture).await;
-                if pending.iter().any(|delivery| delivery.next_attempt_at == Some(due)) {
-                    fixture.clock.set(Timestamp::from_millis(due.as_millis() - 1));
-                    for _ in 0..100 {
-                        tokio::task::yield_now().await;
-                    }
-                    fixture.clock.set(due);
-                } else {
-                    tokio::task::yield_now().await;
-                }
+    while let Some(due) = deliveries(fixture).await.iter().filter_map(|delivery| delivery.next_attempt_at).min() {
+        if due > fixture.tickets.now() {
+            fixture.clock.set(Timestamp::from_millis(due.as_millis() - 1));
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
             }
+            fixture.clock.set(due);
         }
+        tokio::task::yield_now().await;
     }
     stop.send(()).expect("the worker is there");
     worker.await.expect("the worker stops");
@@ -301,15 +286,20 @@ fn assert_signed(sender: &ScriptedSender, secret: &WebhookSecret) {
 }
 
 /// An endpoint without a twin in the decoy, so that all that is sent is for it.
-async fn lone_endpoint(fixture: &Fixture) -> WebhookSecret {
-    let create = crate::model::endpoint::CreateEndpoint::new("http://127.0.0.1:9000/".parse().expect("lawful"));
-    let made = fixture.desk.create_endpoint(&key("lone"), create).await.expect("made").value;
+pub(super) async fn lone_endpoint(fixture: &Fixture, port: u16) -> EndpointView {
+    fixture.tick();
+    let create = CreateEndpoint::new(format!("http://127.0.0.1:{port}/").parse().expect("lawful"));
+    fixture.desk.create_endpoint(&key(&format!("lone {port}")), create).await.expect("made").value
+}
+
+async fn lone_secret(fixture: &Fixture) -> WebhookSecret {
+    let made = lone_endpoint(fixture, 9_000).await;
     WebhookSecret::parse(made.secret.expect("told once").expose()).expect("a secret")
 }
 
 /// 500 three times, then 200: four attempts at 0, 1, 5 and 21 s, one id, four valid signatures.
 pub async fn the_schedule_is_kept_to_the_millisecond(fixture: &Fixture) {
-    let secret = lone_endpoint(fixture).await;
+    let secret = lone_secret(fixture).await;
     fixture.ticket("one").await;
     let start = fixture.tickets.now();
     let sender = Arc::new(ScriptedSender::new(Arc::clone(&fixture.clock) as Arc<dyn Clock>, [500, 0, 500], 200));
@@ -334,7 +324,7 @@ pub async fn the_schedule_is_kept_to_the_millisecond(fixture: &Fixture) {
 
 /// Eight attempts in 2 h 36 m 21 s, then a dead letter; a replay reaches the receiver once it is back.
 pub async fn what_always_fails_is_a_dead_letter_after_eight_attempts(fixture: &Fixture) {
-    let secret = lone_endpoint(fixture).await;
+    let secret = lone_secret(fixture).await;
     fixture.ticket("one").await;
     let start = fixture.tickets.now();
     let sender = Arc::new(ScriptedSender::new(Arc::clone(&fixture.clock) as Arc<dyn Clock>, [], 503));

@@ -136,6 +136,7 @@ pub async fn a_stale_commit_writes_nothing(fixture: &Fixture) {
         etag: None,
         content_type: None,
         body: b"answer".to_vec(),
+        secret: None,
     };
     let commit = |expect, claimed: bool| {
         let mut changed = ticket.clone();
