@@ -12,8 +12,18 @@ use crate::{
     receiver::Receiver,
 };
 
-const ENDPOINT: [&str; 9] =
-    ["created_at", "description", "disabled_reason", "events", "failing_since", "id", "object", "status", "url"];
+const ENDPOINT: [&str; 10] = [
+    "created_at",
+    "description",
+    "disabled_reason",
+    "events",
+    "failing_since",
+    "health",
+    "id",
+    "object",
+    "status",
+    "url",
+];
 const DELIVERY: [&str; 11] = [
     "attempts",
     "created_at",
