@@ -47,7 +47,7 @@ impl Deliveries {
         let [all, created] = self.endpoints.clone();
         let (from, to) = (self.later.clone(), self.later.clone());
         vec![
-            (format!("endpoint_id={all}"), Box::new(move |row| row["endpoint_id"] == all.as_str()) as Filter),
+            (format!("endpoint_id={all}"), Box::new(move |row: &Value| row["endpoint_id"] == all.as_str()) as Filter),
             (format!("endpoint_id={created}"), Box::new(move |row| row["endpoint_id"] == created.as_str())),
             ("type=ticket.created".to_owned(), Box::new(|row| row["event_type"] == "ticket.created")),
             (

@@ -302,9 +302,9 @@ async fn the_secret_is_in_the_answer_to_create_and_in_no_other() {
     assert_eq!(admin.all("/webhook_endpoints").await, [endpoint.clone()]);
     for answer in [
         admin.patch(&path, json!({"description": null})).await,
-        admin.post(&format!("{path}/ping"), json!({})).await,
         admin.post(&format!("{path}/disable"), json!({})).await,
         admin.post(&format!("{path}/enable"), json!({})).await,
+        admin.post(&format!("{path}/ping"), json!({})).await,
     ] {
         assert_eq!(names(&answer.expect(200).json()), ENDPOINT);
     }
