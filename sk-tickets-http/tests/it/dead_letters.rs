@@ -68,7 +68,7 @@ async fn by_pages(client: &Client, path: &str, query: &str) -> Vec<Value> {
     let mut cursor = String::new();
     loop {
         let page = client.get(&format!("{path}?{query}&limit=2{cursor}")).await.expect(200).json();
-        rows.extend(page["data"].as_array().unwrap().clone());
+        rows.extend(page["data"].as_array().expect("rows").clone());
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return rows,

@@ -25,13 +25,13 @@ struct Scrape(BTreeMap<String, f64>);
 
 impl Scrape {
     async fn of(router: &Router) -> Self {
-        let request = Request::get("/metrics").body(Body::empty()).unwrap();
+        let request = Request::get("/metrics").body(Body::empty()).expect("a request");
         let Ok(response) = router.clone().oneshot(request).await;
         assert_eq!(response.status(), 200);
         let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         assert_eq!(response.headers()["content-type"], media_type);
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        Self::parse(std::str::from_utf8(&body).unwrap())
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        Self::parse(std::str::from_utf8(&body).expect("text"))
     }
 
     /// Reads the text, and checks what the format asks for.
@@ -42,22 +42,25 @@ impl Scrape {
         let mut series = BTreeMap::new();
         for line in text.lines() {
             if let Some(rest) = line.strip_prefix("# TYPE ") {
-                let (name, kind) = rest.split_once(' ').unwrap();
+                let (name, kind) = rest.split_once(' ').expect("a name and a type");
                 assert!(types.insert(name, kind).is_none(), "{name} is described twice");
             } else if let Some(rest) = line.strip_prefix("# HELP ") {
-                let (name, help) = rest.split_once(' ').unwrap();
+                let (name, help) = rest.split_once(' ').expect("a name and words");
                 assert!(!help.is_empty() && helped.insert(name), "{line}");
             } else if let Some(rest) = line.strip_prefix("# UNIT ") {
-                let (name, unit) = rest.split_once(' ').unwrap();
+                let (name, unit) = rest.split_once(' ').expect("a name and a unit");
                 assert!(name.ends_with(unit), "{line}");
             } else {
-                let (name, value) = line.rsplit_once(' ').unwrap();
-                let bare = name.split('{').next().unwrap();
+                let (name, value) = line.rsplit_once(' ').expect("a name and a value");
+                let bare = name.split('{').next().expect("a name");
                 let family = ["_total", "_bucket", "_sum", "_count"].iter().find_map(|end| bare.strip_suffix(end));
                 let family = family.filter(|family| types.contains_key(family)).unwrap_or(bare);
                 assert!(types.contains_key(family) && helped.contains(family), "{line} is not described");
                 assert!(family.starts_with("sk_tickets_"), "{line}");
-                assert!(series.insert(name.to_owned(), value.parse().unwrap()).is_none(), "{name} is told twice");
+                assert!(
+                    series.insert(name.to_owned(), value.parse().expect("a number")).is_none(),
+                    "{name} is told twice"
+                );
             }
         }
         Self(series)

@@ -27,7 +27,8 @@ impl Stage {
         let admin = app.admin().await;
         let receiver = Receiver::start().await;
         let made = admin.post("/webhook_endpoints", json!({"url": receiver.url})).await.expect(201);
-        let (path, first) = (made.header("location").unwrap().to_owned(), text(&made.json(), "secret").to_owned());
+        let (path, first) =
+            (made.header("location").expect("a place").to_owned(), text(&made.json(), "secret").to_owned());
         Self { app, admin, receiver, path, first }
     }
 
