@@ -280,7 +280,6 @@ CREATE TABLE replay_jobs (
     created_at INTEGER NOT NULL,
     finished_at INTEGER,
     PRIMARY KEY (realm, id),
-    FOREIGN KEY (realm, endpoint_id) REFERENCES endpoints (realm, id),
     CHECK ((status = 'completed') = (finished_at IS NOT NULL)),
     CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT, WITHOUT ROWID;

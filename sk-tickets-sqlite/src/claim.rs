@@ -94,12 +94,13 @@ impl Waiting {
     }
 }
 
-/// The head of the queue after this one.
+/// The head of the queue after this one, which begins beyond any time that this one has. Without the time SQLite would
+/// walk through this one first.
 const NEXT_HEAD: &str = "SELECT waiting.realm, endpoint_id, retrying, claimable_at, failing
                          FROM worker_deliveries AS waiting
                          CROSS JOIN worker_endpoints AS endpoints
                            ON endpoints.realm = waiting.realm AND endpoints.id = waiting.endpoint_id
-                         WHERE (waiting.realm, endpoint_id, retrying) > (?1, ?2, ?3)
+                         WHERE (waiting.realm, endpoint_id, retrying, claimable_at) > (?1, ?2, ?3, 9223372036854775807)
                          ORDER BY waiting.realm, endpoint_id, retrying, claimable_at LIMIT 1";
 
 fn next_head(connection: &Connection, after: Option<Head>) -> Result<Option<Head>> {
@@ -210,4 +211,107 @@ fn lease(
         })
     })?;
     Ok(leased)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    use super::*;
+    use crate::{connect, migrate::migrate, options::SqliteOptions};
+
+    fn database() -> (tempfile::TempDir, Guarded) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = connect::writer(&SqliteOptions::new(folder.path().join("x.db"))).unwrap();
+        connection.maintain(migrate).unwrap();
+        (folder, connection)
+    }
+
+    #[test]
+    fn a_claim_searches_an_index_with_each_statement() {
+        let (_folder, connection) = database();
+        let plan = |sql: &str| {
+            let mut statement = connection.bare().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let steps = statement.raw_query().mapped(|row| row.get::<_, String>(3));
+            steps.map(Result::unwrap).collect::<Vec<_>>()
+        };
+        let claimable = "SEARCH deliveries USING INDEX deliveries_claimable";
+        let queue = "realm=? AND endpoint_id=? AND retrying=? AND claimable_at";
+        assert_eq!(
+            plan(NEXT_HEAD),
+            [
+                format!("{claimable} ((realm,endpoint_id,retrying,claimable_at)>(?,?,?,?))"),
+                "SEARCH endpoints USING PRIMARY KEY (realm=? AND id=?)".to_owned(),
+            ]
+        );
+        assert_eq!(plan(DUE), [format!("{claimable} ({queue}<?)")]);
+        assert_eq!(plan(FIRST_AFTER), [format!("{claimable} ({queue}>?)")]);
+        assert_eq!(plan(IN_FLIGHT), [format!("SEARCH deliveries USING INDEX deliveries_leased ({queue}>?)")]);
+        for sql in [LEASE, LEASED] {
+            let plan = plan(sql);
+            assert!(plan.iter().all(|step| step.starts_with("SEARCH")), "{plan:?}");
+        }
+        // The first entry of an index that has nothing but unfinished jobs.
+        let first_job = "SCAN replay_jobs USING INDEX replay_jobs_unfinished";
+        assert_eq!(plan(replay::FIRST_UNFINISHED), [first_job]);
+    }
+
+    /// A database in which so many deliveries to one endpoint are due, as many are to be tried again later, and as many
+    /// were delivered; and one is due for another endpoint.
+    fn backlog(count: u32, failing: bool) -> (tempfile::TempDir, Guarded) {
+        let (folder, mut connection) = database();
+        let failing_since = if failing { "0" } else { "NULL" };
+        let fill = format!(
+            "INSERT INTO realms (id, tenant, environment) VALUES (1, 'acme', 'test');
+             INSERT INTO events (realm, id, event_type, at, payload) VALUES (1, zeroblob(16), 'ping', 0, x'');
+             INSERT INTO endpoints (realm, id, url, events, status, failing_since, created_at, secret, old_secrets)
+             VALUES (1, unhex(printf('%032x', 1)), '', '[]', 'enabled', {failing_since}, 0, x'', '[]'),
+                    (1, unhex(printf('%032x', 2)), '', '[]', 'enabled', NULL, 0, x'', '[]');
+             WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < {count}),
+                  kinds (kind, status, at, failures) AS
+                      (VALUES (0, 'pending', 0, 0), (1, 'pending', 9000, 1), (2, 'delivered', NULL, 0))
+             INSERT INTO deliveries (realm, id, endpoint_id, event_id, event_type, status, next_attempt_at, claimable_at,
+                                     failures, created_at)
+             SELECT 1, unhex(printf('%032x', number * 3 + kind)), unhex(printf('%032x', 1)), zeroblob(16), 'ping', status,
+                    at, at, failures, 0
+             FROM numbers, kinds
+             UNION ALL SELECT 1, zeroblob(16), unhex(printf('%032x', 2)), zeroblob(16), 'ping', 'pending', 7, 7, 0, 0"
+        );
+        connection.maintain(|connection| Ok(connection.execute_batch(&fill)?)).unwrap();
+        (folder, connection)
+    }
+
+    /// What a claim gives, and how many steps SQLite's machine makes for it.
+    fn counted(connection: &Guarded) -> (Claimed, u64) {
+        let steps = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&steps);
+        let count = move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        connection.bare().progress_handler(1, Some(count)).unwrap();
+        let (now, until) = (Timestamp::from_millis(100), Timestamp::from_millis(10_100));
+        let claimed = claim(connection, WorkerId(1), now, until, Slots { first: 96, retry: 32 }).unwrap();
+        connection.bare().progress_handler(1, None::<fn() -> bool>).unwrap();
+        (claimed, steps.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn a_claim_costs_the_same_however_many_wait() {
+        for (failing, leased) in [(false, 8), (true, 1)] {
+            let [few, many] = [100, 20_000].map(|count| {
+                let (_folder, connection) = backlog(count, failing);
+                // The second one finds the endpoint with as many under way as there may be.
+                [counted(&connection), counted(&connection)].map(|(claimed, steps)| {
+                    assert_eq!(claimed.next, Some(Timestamp::from_millis(9_000)));
+                    (claimed.deliveries.len(), steps)
+                })
+            });
+            assert_eq!(few.map(|(claimed, _)| claimed), [leased + 1, 0]);
+            assert_eq!(few, many);
+        }
+    }
 }

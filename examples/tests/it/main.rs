@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod backup;
+mod chaos;
 mod client;
 mod crash;
 mod doctor;
+mod invariants;
 mod keys;
 mod nodes;
 #[cfg(feature = "cross-language")]
 mod official_libraries;
 mod process;
 mod receiver;
+mod retrying;
 mod start;

@@ -10,7 +10,7 @@ use sk_tickets_core::{
         ticket::{TicketFilter, UpdateTicket},
     },
     platform::{input::Patch, text::List, time::Timestamp, webhook::TargetPolicy},
-    store::{DeliveryQueue, Settled, WorkerId},
+    store::{DeliveryQueue, Settled, Slots, WorkerId},
     testing::ManualClock,
 };
 use sk_tickets_sqlite::{SqliteOptions, SqliteStore};
@@ -106,15 +106,16 @@ async fn a_starting_server_voids_the_leases_of_its_predecessor() {
     desk.create_endpoint(&key("e"), endpoint).await.unwrap();
     desk.create_ticket(&key("t"), ticket("Part delayed")).await.unwrap();
 
+    const SLOTS: Slots = Slots { first: 10, retry: 10 };
     let long = Duration::from_secs(3_600);
     let now = tickets.now();
-    let dead = store.claim_due(WorkerId(u64::MAX), now, long, 10).await.unwrap();
+    let dead = store.claim_due(WorkerId(u64::MAX), now, long, SLOTS).await.unwrap().deliveries;
     assert_eq!(dead.len(), 1);
-    assert!(store.claim_due(WorkerId(2), now, long, 10).await.unwrap().is_empty());
+    assert!(store.claim_due(WorkerId(2), now, long, SLOTS).await.unwrap().deliveries.is_empty());
 
     store.void_leases().await.unwrap();
     assert_eq!(store.renew(&dead[0].lease, now + long).await.unwrap(), Settled::LeaseLost);
-    let alive = store.claim_due(WorkerId(2), now, long, 10).await.unwrap();
+    let alive = store.claim_due(WorkerId(2), now, long, SLOTS).await.unwrap().deliveries;
     assert_eq!(alive.len(), 1);
     assert!(alive[0].lease.token > dead[0].lease.token);
 }
