@@ -6,7 +6,10 @@ use sk_tickets_core::{
     Delivery, DeliveryFilter, DeliveryId, Desk, DiscardDeadLetter, Entropy, IdempotencyKey, PageRequest, Realm,
     ReplayDeadLetters, ReplayJob, SystemEntropy, Tickets,
     limits::PAGE_MAX,
-    model::replay_job::{EventTypes, JobStatus},
+    model::{
+        delivery::DeadReason,
+        replay_job::{EventTypes, JobStatus},
+    },
 };
 
 use crate::{
@@ -64,7 +67,7 @@ async fn list(desk: &Desk, letters: Letters, limit: usize, json: bool) -> Result
 fn row(letter: &Delivery) -> String {
     let last_error = letter.attempts.last().and_then(|attempt| attempt.error.as_deref());
     // One that was never attempted says why.
-    let why = last_error.or(letter.reason.map(|reason| reason.as_str())).unwrap_or("-");
+    let why = last_error.or(letter.reason.map(DeadReason::as_str)).unwrap_or("-");
     line([
         &letter.id.to_string(),
         letter.event_type.as_str(),

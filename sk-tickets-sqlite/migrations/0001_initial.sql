@@ -12,8 +12,8 @@ CREATE TABLE realms (
     id INTEGER PRIMARY KEY,
     tenant TEXT NOT NULL,
     environment TEXT NOT NULL CHECK (environment IN ('test', 'live')),
-    -- How far the time in a ticket's id has ever been ahead of and behind its created_at. A list by time of creation
-    -- becomes a range of ids with it, however a clock has jumped.
+    -- How far the time in the id of a ticket or an event has ever been ahead of and behind its own. A list by time becomes
+    -- a range of ids with it, however a clock has jumped.
     id_ahead_ms INTEGER NOT NULL DEFAULT 0,
     id_behind_ms INTEGER NOT NULL DEFAULT 0,
     UNIQUE (tenant, environment),
@@ -239,7 +239,9 @@ CREATE TABLE deliveries (
 
 CREATE INDEX deliveries_status ON deliveries (realm, status, id);
 CREATE INDEX deliveries_endpoint ON deliveries (realm, endpoint_id, status, id);
-CREATE INDEX deliveries_dead_letters ON deliveries (realm, id, created_at)
+CREATE INDEX deliveries_dead_letters ON deliveries (realm, id, created_at, reason)
+    WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+CREATE INDEX deliveries_dead_letters_type ON deliveries (realm, event_type, id)
     WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
 -- Only what is pending, so that a claim costs the same whatever was delivered before; queue by queue, so that it costs
 -- the same however many wait in one.
@@ -402,6 +404,8 @@ CREATE VIEW my_tickets_by_source AS SELECT * FROM tickets INDEXED BY tickets_sou
 CREATE VIEW my_deliveries_by_status AS SELECT * FROM deliveries INDEXED BY deliveries_status WHERE realm = current_realm();
 CREATE VIEW my_deliveries_by_endpoint AS SELECT * FROM deliveries INDEXED BY deliveries_endpoint WHERE realm = current_realm();
 CREATE VIEW my_dead_letters AS SELECT * FROM deliveries INDEXED BY deliveries_dead_letters
+    WHERE realm = current_realm() AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+CREATE VIEW my_dead_letters_by_type AS SELECT * FROM deliveries INDEXED BY deliveries_dead_letters_type
     WHERE realm = current_realm() AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
 CREATE VIEW my_recorded_secrets AS SELECT realm, key, secret FROM claims INDEXED BY claims_secrets
     WHERE realm = current_realm() AND secret IS NOT NULL;

@@ -47,13 +47,14 @@ pub(crate) enum Scope {
 }
 
 /// The views. Nothing but these and [`SCHEMA_VERSION`] can be read.
-pub(crate) const VIEWS: [&str; 30] = [
+pub(crate) const VIEWS: [&str; 31] = [
     "directory_api_keys",
     "directory_realms",
     "directory_settings",
     "my_claims",
     "my_contacts",
     "my_dead_letters",
+    "my_dead_letters_by_type",
     "my_deliveries",
     "my_deliveries_by_endpoint",
     "my_deliveries_by_status",

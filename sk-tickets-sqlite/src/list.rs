@@ -12,7 +12,10 @@ use sk_tickets_core::{
         page::Order,
         ticket::{OwnerFilter, Status, TicketFilter},
     },
-    platform::time::Timestamp,
+    platform::{
+        id::{Id, IdKind},
+        time::Timestamp,
+    },
     store::PageSpec,
 };
 
@@ -114,7 +117,10 @@ pub(crate) fn tickets(realm: RealmNumber, skew: Skew, filter: &TicketFilter, pag
         ),
         _ => ("tickets.id", format!("tickets.realm = {realm}")),
     };
-    conditions += &within(&mut query, skew, id, page, *created_after, *created_before);
+    let PageSpec { after, order, limit } = page;
+    let within =
+        Within { id, created_at: "tickets.created_at", after, order, from: *created_after, to: *created_before };
+    conditions += &within.condition(&mut query, skew);
 
     let owner_id = match owner {
         Some(OwnerFilter::Owner(owner)) => Some(Value::Text(owner.to_string())),
@@ -164,45 +170,53 @@ pub(crate) fn tickets(realm: RealmNumber, skew: Skew, filter: &TicketFilter, pag
         _ if statuses.is_empty() => vec![select("")],
         _ => vec![select(&format!(" AND tickets.status IN ({})", statuses.join(", ")))],
     };
-    query.finish(&branches, page.order, page.limit)
+    query.finish(&branches, order, limit)
 }
 
-/// The condition that tickets come after the last page and were made within a time, and that their ids lie within the
-/// range that follows from both. There is one bound at each end, so that the walk begins right there.
-fn within(
-    query: &mut Query,
-    skew: Skew,
-    id: &str,
-    page: PageSpec<TicketId>,
-    created_after: Option<Timestamp>,
-    created_before: Option<Timestamp>,
-) -> String {
-    let floor = created_after.map(|at| TicketId::floor(skew.earliest(at)));
-    let ceiling = created_before.and_then(|at| skew.latest(at)).map(TicketId::floor);
-    let (after, before) = match page.order {
-        Order::Asc => (page.after, None),
-        Order::Desc => (None, page.after),
-    };
-    let mut condition = String::new();
-    match (after, floor) {
-        (Some(after), floor) if floor.is_none_or(|floor| after >= floor) => {
-            let _ = write!(condition, " AND {id} > {}", query.bind(row::id(after)));
+/// Which rows of a list are wanted: those after the last page that were made within a time.
+pub(crate) struct Within<'a, K> {
+    /// The column of the id.
+    pub(crate) id: &'a str,
+    /// The column of the time.
+    pub(crate) created_at: &'a str,
+    pub(crate) after: Option<Id<K>>,
+    pub(crate) order: Order,
+    pub(crate) from: Option<Timestamp>,
+    pub(crate) to: Option<Timestamp>,
+}
+
+impl<K: IdKind> Within<'_, K> {
+    /// The condition, and that the ids lie within the range that follows from it. There is one bound at each end, so that
+    /// the walk begins right there.
+    pub(crate) fn condition(&self, query: &mut Query, skew: Skew) -> String {
+        let Self { id, created_at, after, order, from, to } = *self;
+        let floor = from.map(|at| Id::floor(skew.earliest(at)));
+        let ceiling = to.and_then(|at| skew.latest(at)).map(Id::floor);
+        let (after, before) = match order {
+            Order::Asc => (after, None),
+            Order::Desc => (None, after),
+        };
+        let mut condition = String::new();
+        match (after, floor) {
+            (Some(after), floor) if floor.is_none_or(|floor| after >= floor) => {
+                let _ = write!(condition, " AND {id} > {}", query.bind(row::id(after)));
+            }
+            (_, Some(floor)) => {
+                let _ = write!(condition, " AND {id} >= {}", query.bind(row::id(floor)));
+            }
+            (_, None) => {}
         }
-        (_, Some(floor)) => {
-            let _ = write!(condition, " AND {id} >= {}", query.bind(row::id(floor)));
+        if let Some(end) = before.into_iter().chain(ceiling).min() {
+            let _ = write!(condition, " AND {id} < {}", query.bind(row::id(end)));
         }
-        (_, None) => {}
+        if let Some(at) = from {
+            let _ = write!(condition, " AND {created_at} >= {}", query.bind(row::time(at)));
+        }
+        if let Some(at) = to {
+            let _ = write!(condition, " AND {created_at} < {}", query.bind(row::time(at)));
+        }
+        condition
     }
-    if let Some(end) = before.into_iter().chain(ceiling).min() {
-        let _ = write!(condition, " AND {id} < {}", query.bind(row::id(end)));
-    }
-    if let Some(at) = created_after {
-        let _ = write!(condition, " AND tickets.created_at >= {}", query.bind(row::time(at)));
-    }
-    if let Some(at) = created_before {
-        let _ = write!(condition, " AND tickets.created_at < {}", query.bind(row::time(at)));
-    }
-    condition
 }
 
 #[cfg(test)]

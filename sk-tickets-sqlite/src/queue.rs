@@ -126,6 +126,10 @@ fn end_leases(guarded: &Guarded, sql: &str, values: impl Params) -> Result<()> {
     Ok(())
 }
 
+// Each reads an index and nothing else.
+const PENDING: &str = "SELECT count(*), min(next_attempt_at) FROM worker_deliveries";
+const DEAD_LETTERS: &str = "SELECT count(*), min(created_at) FROM worker_dead_letters";
+
 fn backlog(connection: &Connection) -> Result<Backlog> {
     let count = |sql: &str| -> Result<(u64, Option<Timestamp>)> {
         let counted = connection.prepare_cached(sql)?.query_row([], |row| {
@@ -134,8 +138,8 @@ fn backlog(connection: &Connection) -> Result<Backlog> {
         })?;
         Ok(counted)
     };
-    let (pending, oldest_due) = count("SELECT count(*), min(next_attempt_at) FROM worker_deliveries")?;
-    let (dead_letters, oldest_dead_letter) = count("SELECT count(*), min(created_at) FROM worker_dead_letters")?;
+    let (pending, oldest_due) = count(PENDING)?;
+    let (dead_letters, oldest_dead_letter) = count(DEAD_LETTERS)?;
     Ok(Backlog { pending, oldest_due, dead_letters, oldest_dead_letter })
 }
 
@@ -276,4 +280,22 @@ fn disable(connection: &Connection, realm: RealmNumber, endpoint: EndpointId) ->
 /// A worker as a column has it: the same 64 bits.
 pub(crate) const fn owner(worker: WorkerId) -> i64 {
     worker.0.cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::list::{
+        Query,
+        tests::{database, plan},
+    };
+
+    #[test]
+    fn what_waits_is_counted_by_indexes_alone() {
+        let (_folder, connection) = database();
+        for (sql, index) in [(PENDING, "deliveries_claimable"), (DEAD_LETTERS, "deliveries_dead_letters")] {
+            let query = Query { sql: sql.to_owned(), values: Vec::new() };
+            assert_eq!(plan(&connection, &query), format!("SCAN deliveries USING COVERING INDEX {index}"));
+        }
+    }
 }

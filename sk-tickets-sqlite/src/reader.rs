@@ -62,8 +62,8 @@ impl RealmReader for SqliteStore {
         let filter = filter.clone();
         self.read("list tickets", realm, move |connection, realm| {
             snapshot(connection, || {
-                let by_time = filter.created_after.is_some() || filter.created_before.is_some();
-                let skew = if by_time { Skew::of_realm(connection, realm)? } else { Skew::default() };
+                let times = [filter.created_after, filter.created_before];
+                let skew = Skew::for_times(connection, realm, times)?;
                 let Query { sql, values } = list::tickets(realm, skew, &filter, page);
                 rows(connection, &sql, params_from_iter(values), |row| row::ticket(row, environment))
             })
@@ -215,7 +215,8 @@ impl RealmReader for SqliteStore {
         let filter = filter.clone();
         self.read("list deliveries", realm, move |connection, realm| {
             snapshot(connection, || {
-                let Query { sql, values } = deliveries::page(realm, &filter, page);
+                let skew = Skew::for_times(connection, realm, [filter.from, filter.to])?;
+                let Query { sql, values } = deliveries::page(realm, skew, &filter, page);
                 let mut deliveries = rows(connection, &sql, params_from_iter(values), row::delivery)?;
                 for delivery in &mut deliveries {
                     delivery.attempts = attempts(connection, realm, delivery.id)?;

@@ -17,7 +17,7 @@ use crate::{
     guard::{Guarded, Scope},
     list::Query,
     outbox,
-    realms::RealmNumber,
+    realms::{RealmNumber, Skew},
     row::{self, replay_job_columns},
     writer::Verdict,
 };
@@ -118,7 +118,9 @@ fn letters(
     after: Option<DeliveryId>,
     limit: usize,
 ) -> Result<Vec<DeliveryId>> {
-    let Query { sql, values } = deliveries::page(realm, &job.filter(), PageSpec { after, order: Order::Asc, limit });
+    let skew = Skew::for_times(connection, realm, [job.from, job.to])?;
+    let page = PageSpec { after, order: Order::Asc, limit };
+    let Query { sql, values } = deliveries::page(realm, skew, &job.filter(), page);
     let mut statement = connection.prepare_cached(&sql)?;
     let letters = statement.query_map(params_from_iter(values), |row| Columns::of(row).id())?;
     Ok(letters.collect::<rusqlite::Result<_>>()?)
