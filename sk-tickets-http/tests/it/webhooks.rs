@@ -12,8 +12,18 @@ use crate::{
     receiver::Receiver,
 };
 
-const ENDPOINT: [&str; 9] =
-    ["created_at", "description", "disabled_reason", "events", "failing_since", "id", "object", "status", "url"];
+const ENDPOINT: [&str; 10] = [
+    "created_at",
+    "description",
+    "disabled_reason",
+    "events",
+    "failing_since",
+    "health",
+    "id",
+    "object",
+    "status",
+    "url",
+];
 const DELIVERY: [&str; 11] = [
     "attempts",
     "created_at",
@@ -250,9 +260,9 @@ async fn the_secret_is_in_the_answer_to_create_and_in_no_other() {
     assert_eq!(admin.all("/webhook_endpoints").await, [endpoint.clone()]);
     for answer in [
         admin.patch(&path, json!({"description": null})).await,
-        admin.post(&format!("{path}/ping"), json!({})).await,
         admin.post(&format!("{path}/disable"), json!({})).await,
         admin.post(&format!("{path}/enable"), json!({})).await,
+        admin.post(&format!("{path}/ping"), json!({})).await,
     ] {
         assert_eq!(names(&answer.expect(200).json()), ENDPOINT);
     }
