@@ -41,6 +41,36 @@ pub fn compare(
     );
 }
 
+/// Runs `ours` and `floor` in turn and prints how the tails of their latencies compare: the 99th percentile of each round.
+/// `target` is the ratio that we want to stay within.
+pub fn compare_tails(
+    name: &str,
+    target: f64,
+    mut ours: impl FnMut() -> Vec<Duration>,
+    mut floor: impl FnMut() -> Vec<Duration>,
+) {
+    let tail = |mut latencies: Vec<Duration>| {
+        latencies.sort();
+        latencies.get(latencies.len() * 99 / 100).copied().unwrap_or_default().as_secs_f64() * 1_000.0
+    };
+    let rounds: Vec<_> = (0..=ROUNDS).map(|_| (tail(ours()), tail(floor()))).skip(1).collect();
+    let mut ratios: Vec<_> = rounds.iter().map(|(ours, floor)| ours / floor).collect();
+    ratios.sort_by(f64::total_cmp);
+    let median = |pick: fn(&(f64, f64)) -> f64| {
+        let mut tails: Vec<_> = rounds.iter().map(pick).collect();
+        tails.sort_by(f64::total_cmp);
+        tails[ROUNDS / 2]
+    };
+    println!(
+        "| p99 of {name} | {:.1} ms | {:.1} ms | {:.2}x ({:.2}–{:.2}) | ≤ {target}x |",
+        median(|(ours, _)| *ours),
+        median(|(_, floor)| *floor),
+        ratios[ROUNDS / 2],
+        ratios[0],
+        ratios[ROUNDS - 1],
+    );
+}
+
 /// How long something takes.
 pub fn timed(work: impl FnOnce()) -> Duration {
     let start = Instant::now();

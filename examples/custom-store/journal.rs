@@ -64,6 +64,11 @@ impl Journal {
         self.rows.range(prefix.to_owned()..beyond).map(|(_, row)| Ok(T::deserialize(row)?))
     }
 
+    /// Every key, in order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.rows.keys().map(String::as_str)
+    }
+
     /// The rows whose keys are picked, of all there are.
     pub(crate) fn pick<T: DeserializeOwned>(&self, is_picked: impl Fn(&str) -> bool) -> io::Result<Vec<T>> {
         let picked = self.rows.iter().filter(|(key, _)| is_picked(key));

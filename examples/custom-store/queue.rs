@@ -1,6 +1,6 @@
 //! The outbox as workers see it.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use async_trait::async_trait;
 use sk_tickets_core::{
@@ -8,13 +8,18 @@ use sk_tickets_core::{
     model::{
         delivery::{Attempt, DeadReason},
         endpoint::{DisabledReason, Endpoint, EndpointStatus},
+        replay_job::JobStatus,
     },
-    store::{DeliveryQueue, Lease, LeasedDelivery, NextStep, Result, Settled, WorkerId},
+    store::{
+        Backlog, Claimed, DeliveryQueue, DueQueue, Lane, Lease, LeasedDelivery, NextStep, Result, Settled, Slots,
+        WorkerId, choose,
+    },
 };
 
 use crate::{
     journal::{Batch, Journal},
-    rows::{DeliveryRow, EndpointRow, EventRow, key},
+    reader::endpoint,
+    rows::{DeliveryRow, EndpointRow, EventRow, JobRow, key},
     store::JournalStore,
     writer::{bury, put_endpoint},
 };
@@ -26,6 +31,14 @@ impl DeliveryRow {
         self.delivery.reason = Some(reason);
         self.delivery.next_attempt_at = None;
         self.lease = None;
+    }
+
+    /// Makes a dead letter pending, with the schedule from its start.
+    pub(crate) fn revive(&mut self, at: Timestamp) {
+        self.delivery.status = DeliveryStatus::Pending;
+        self.delivery.reason = None;
+        self.delivery.next_attempt_at = Some(at);
+        self.failures = 0;
     }
 }
 
@@ -46,26 +59,19 @@ fn put(batch: &mut Batch, row: &DeliveryRow) -> io::Result<()> {
 
 #[async_trait]
 impl DeliveryQueue for JournalStore {
-    async fn claim_due(
-        &self,
-        worker: WorkerId,
-        now: Timestamp,
-        lease: Duration,
-        limit: usize,
-    ) -> Result<Vec<LeasedDelivery>> {
+    async fn claim_due(&self, worker: WorkerId, now: Timestamp, lease: Duration, slots: Slots) -> Result<Claimed> {
         self.with(move |journal| {
-            let mut due = deliveries(journal)?;
-            due.retain(|row| row.claimable_at().is_some_and(|at| at <= now));
-            due.sort_by_key(|row| (row.claimable_at(), row.delivery.id));
             let (mut leased, mut batch) = (Vec::new(), Batch::default());
-            for mut row in due.into_iter().take(limit) {
+            for (lane, mut row) in choose(due_queues(journal, now)?, slots) {
                 row.token += 1;
                 row.lease = Some((worker.0, now + lease));
                 put(&mut batch, &row)?;
-                leased.extend(lease_of(journal, &row)?);
+                leased.extend(lease_of(journal, &row, lane)?);
             }
             journal.write(batch)?;
-            Ok(leased)
+            let pending = deliveries(journal)?;
+            let next = pending.iter().filter_map(DeliveryRow::claimable_at).filter(|at| *at > now).min();
+            Ok(Claimed { deliveries: leased, next, replaying: first_job(journal)?.is_some() })
         })
         .await
     }
@@ -105,8 +111,25 @@ impl DeliveryQueue for JournalStore {
         Ok(())
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
-        self.with(|journal| Ok(deliveries(journal)?.iter().filter_map(DeliveryRow::claimable_at).min())).await
+    async fn replay_some(&self, now: Timestamp, limit: usize) -> Result<bool> {
+        let went_on = self.with(move |journal| replay_some(journal, now, limit)).await?;
+        self.work.notify_one();
+        Ok(went_on)
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
+        self.with(|journal| {
+            let all = deliveries(journal)?;
+            let letters = || all.iter().filter(|row| row.delivery.is_dead_letter());
+            let due = || all.iter().filter_map(|row| row.delivery.next_attempt_at);
+            Ok(Backlog {
+                pending: due().count() as u64,
+                oldest_due: due().min(),
+                dead_letters: letters().count() as u64,
+                oldest_dead_letter: letters().map(|row| row.delivery.created_at).min(),
+            })
+        })
+        .await
     }
 
     async fn wait_for_work(&self) {
@@ -114,21 +137,74 @@ impl DeliveryQueue for JournalStore {
     }
 }
 
-fn lease_of(journal: &Journal, row: &DeliveryRow) -> io::Result<Option<LeasedDelivery>> {
+/// What is due for each endpoint, lane by lane.
+fn due_queues(journal: &Journal, now: Timestamp) -> io::Result<Vec<DueQueue<DeliveryRow>>> {
+    let mut queues = BTreeMap::new();
+    for row in deliveries(journal)? {
+        let Some(at) = row.claimable_at() else { continue };
+        let endpoint_id = row.delivery.endpoint_id;
+        let endpoint = journal.get::<EndpointRow>(&key(&row.realm()?, "endpoint", endpoint_id))?;
+        let failing = endpoint.is_some_and(|row| row.endpoint().failing_since.is_some());
+        let lane = Lane::of(failing, row.failures);
+        let empty = DueQueue { lane, failing, in_flight: 0, due: Vec::new() };
+        let queue = queues.entry((row.realm()?, endpoint_id, lane)).or_insert(empty);
+        if at <= now {
+            queue.due.push((at, row.delivery.id, row));
+        } else if row.lease.is_some() {
+            queue.in_flight += 1;
+        }
+    }
+    Ok(queues.into_values().collect())
+}
+
+/// The job that was made first of those that are not completed.
+fn first_job(journal: &Journal) -> io::Result<Option<JobRow>> {
+    let jobs = journal.pick::<JobRow>(|key| key.split('/').nth(2) == Some("job"))?;
+    Ok(jobs.into_iter().filter(|row| row.job.status != JobStatus::Completed).min_by_key(|row| row.job.id))
+}
+
+/// The letters and the job's progress, in one batch.
+fn replay_some(journal: &mut Journal, now: Timestamp, limit: usize) -> io::Result<bool> {
+    let Some(mut row) = first_job(journal)? else { return Ok(false) };
+    let (realm, filter) = (row.realm()?, row.job.filter());
+    let mut letters = journal.scan::<DeliveryRow>(&key(&realm, "delivery", "")).collect::<io::Result<Vec<_>>>()?;
+    letters.retain(|letter| Some(letter.delivery.id) > row.cursor && filter.matches(&letter.delivery));
+    letters.truncate(limit);
+    let (mut batch, mut done, mut failed) = (Batch::default(), 0, 0);
+    for mut letter in letters {
+        row.cursor = Some(letter.delivery.id);
+        let told = endpoint(journal, &realm, letter.delivery.endpoint_id)?;
+        if told.is_some_and(|told| told.status == EndpointStatus::Enabled) {
+            letter.revive(now);
+            put(&mut batch, &letter)?;
+            done += 1;
+        } else {
+            failed += 1;
+        }
+    }
+    row.job.advance(done, failed, done + failed < limit as u64, now);
+    batch.put(key(&realm, "job", row.job.id), &row)?;
+    journal.write(batch)?;
+    Ok(true)
+}
+
+fn lease_of(journal: &Journal, row: &DeliveryRow, lane: Lane) -> io::Result<Option<LeasedDelivery>> {
     let realm = row.realm()?;
     let endpoint = journal.get::<EndpointRow>(&key(&realm, "endpoint", row.delivery.endpoint_id))?;
     let event = journal.get::<EventRow>(&key(&realm, "event", row.delivery.event_id))?;
     let (Some(endpoint), Some(event)) = (endpoint, event) else { return Ok(None) };
-    let (endpoint, event) = (endpoint.endpoint()?, event.event());
+    let (endpoint, event) = (endpoint.endpoint(), event.event());
     Ok(Some(LeasedDelivery {
         lease: Lease { realm, delivery_id: row.delivery.id, token: row.token },
         endpoint_id: endpoint.id,
         url: endpoint.url,
-        secrets: vec![endpoint.secret],
+        secret: endpoint.secret,
+        old_secrets: endpoint.old_secrets,
         event_id: event.id,
         payload: event.payload,
         attempts_before: u32::try_from(row.delivery.attempts.len()).unwrap_or(u32::MAX),
         failures: row.failures,
+        lane,
     }))
 }
 
@@ -156,7 +232,7 @@ fn settle(journal: &mut Journal, lease: &Lease, attempt: Attempt, next: NextStep
     }
     put(&mut batch, &row)?;
     if let Some(stored) = journal.get::<EndpointRow>(&key(realm, "endpoint", endpoint_id))? {
-        let mut endpoint: Endpoint = stored.endpoint()?;
+        let mut endpoint: Endpoint = stored.endpoint();
         endpoint.failing_since = match next {
             NextStep::Delivered => None,
             NextStep::RetryAt(_) | NextStep::DeadLetter | NextStep::DisableEndpoint => {

@@ -4,15 +4,16 @@ use std::{cmp::Reverse, io};
 
 use async_trait::async_trait;
 use sk_tickets_core::{
-    Contact, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId, Order, OwnerFilter, Realm,
-    ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
+    Contact, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId, IdempotencyKey, JobId, Order,
+    OwnerFilter, Realm, ReplayJob, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
     model::{contact::ContactHandle, endpoint::Endpoint, event::FeedPosition},
+    platform::seal::Sealed,
     store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject},
 };
 
 use crate::{
     journal::Journal,
-    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, key, number},
+    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, key, number},
     store::JournalStore,
 };
 
@@ -122,15 +123,37 @@ impl RealmReader for JournalStore {
         spec: PageSpec<DeliveryId>,
     ) -> Result<Vec<Delivery>> {
         let prefix = key(realm, "delivery", "");
-        let DeliveryFilter { status, endpoint_id, dead_letters } = filter.clone();
-        let wanted = move |delivery: &Delivery| {
-            status.is_none_or(|status| delivery.status == status)
-                && endpoint_id.is_none_or(|id| delivery.endpoint_id == id)
-                && (!dead_letters || delivery.is_dead_letter())
-        };
+        let filter = filter.clone();
         self.with(move |journal| {
             let rows = journal.scan::<DeliveryRow>(&prefix).map(|row| Ok(row?.delivery));
-            page(rows, spec, |delivery| delivery.id, wanted)
+            page(rows, spec, |delivery| delivery.id, |delivery| filter.matches(delivery))
+        })
+        .await
+    }
+
+    async fn replay_job(&self, realm: &Realm, id: JobId) -> Result<Option<ReplayJob>> {
+        let key = key(realm, "job", id);
+        self.with(move |journal| Ok(journal.get::<JobRow>(&key)?.map(|row| row.job))).await
+    }
+
+    async fn recorded_secrets(
+        &self,
+        realm: &Realm,
+        after: Option<&IdempotencyKey>,
+        limit: usize,
+    ) -> Result<Vec<(IdempotencyKey, Sealed)>> {
+        let (prefix, after) = (key(realm, "claim", ""), after.cloned());
+        self.with(move |journal| {
+            let mut found = Vec::new();
+            for row in journal.scan::<ClaimRow>(&prefix) {
+                let row = row?;
+                let key = row.key();
+                if after.as_ref().is_none_or(|after| key > *after) {
+                    found.extend(row.secret().map(|(_, secret)| (key, secret)));
+                }
+            }
+            found.truncate(limit);
+            Ok(found)
         })
         .await
     }
@@ -144,6 +167,14 @@ impl RealmReader for JournalStore {
             Subject::NewEndpoint => (None, None, None, None, true),
             Subject::Endpoint(id) => (None, None, Some(id), None, false),
             Subject::Delivery(id) => (None, None, None, Some(id), false),
+            Subject::DeadLetters { endpoint_id, .. } => (None, None, endpoint_id, None, false),
+        };
+        let letters = match lookup.subject {
+            Subject::DeadLetters { endpoint_id, types, from, to } => {
+                let types = types.to_vec();
+                Some(DeliveryFilter { status: None, endpoint_id, types, from, to, dead_letters: true })
+            }
+            _ => None,
         };
         let is_change = matches!(lookup.subject, Subject::Ticket(_));
         self.with(move |journal| {
@@ -168,6 +199,10 @@ impl RealmReader for JournalStore {
             if let Some(id) = endpoint_id.or(loaded.delivery.as_ref().map(|delivery| delivery.endpoint_id)) {
                 loaded.endpoint = endpoint(journal, &realm, id)?;
             }
+            if let Some(filter) = letters {
+                let all = journal.scan::<DeliveryRow>(&key(&realm, "delivery", "")).collect::<io::Result<Vec<_>>>()?;
+                loaded.dead_letters = all.iter().filter(|row| filter.matches(&row.delivery)).count() as u64;
+            }
             if count {
                 loaded.endpoint_count = endpoints(journal, &realm)?.len();
             }
@@ -180,13 +215,13 @@ impl RealmReader for JournalStore {
 /// An endpoint that was not deleted.
 pub(crate) fn endpoint(journal: &Journal, realm: &Realm, id: EndpointId) -> io::Result<Option<Endpoint>> {
     let row = journal.get::<EndpointRow>(&key(realm, "endpoint", id))?;
-    row.filter(|row| !row.deleted).map(|row| row.endpoint()).transpose()
+    Ok(row.filter(|row| !row.deleted).map(|row| row.endpoint()))
 }
 
 /// The endpoints that were not deleted, by id.
 pub(crate) fn endpoints(journal: &Journal, realm: &Realm) -> io::Result<Vec<Endpoint>> {
     let rows = journal.scan::<EndpointRow>(&key(realm, "endpoint", "")).collect::<io::Result<Vec<_>>>()?;
-    rows.iter().filter(|row| !row.deleted).map(EndpointRow::endpoint).collect()
+    Ok(rows.iter().filter(|row| !row.deleted).map(EndpointRow::endpoint).collect())
 }
 
 /// The last place in the feed that is taken.

@@ -6,14 +6,18 @@ use std::{collections::BTreeSet, fmt::Display, io};
 
 use serde::{Deserialize, Serialize};
 use sk_tickets_core::{
-    ApiKeyId, EndpointView, Environment, Event, EventId, Realm, Scope, TicketId, Timestamp, Version, WebhookSecret,
+    ApiKeyId, DeliveryId, EndpointView, Environment, Event, EventId, Realm, ReplayJob, Scope, TicketId, Timestamp,
+    Version,
     model::{
         api_key::ApiKey,
         delivery::{Delivery, DeliveryStatus},
-        endpoint::Endpoint,
+        endpoint::{Endpoint, OldSecret},
         event::EventType,
     },
-    platform::idempotency::{Fingerprint, Recorded, StoredResponse},
+    platform::{
+        idempotency::{Claim, Fingerprint, IdempotencyKey, Recorded, SecretSlot, StoredResponse},
+        seal::Sealed,
+    },
 };
 
 /// The key of a row.
@@ -53,6 +57,7 @@ impl EventRow {
 pub(crate) struct EndpointRow {
     view: EndpointView,
     secret: Vec<u8>,
+    old_secrets: Vec<(Vec<u8>, Timestamp)>,
     /// The row stays, since deliveries refer to it.
     pub(crate) deleted: bool,
 }
@@ -60,11 +65,25 @@ pub(crate) struct EndpointRow {
 impl EndpointRow {
     pub(crate) fn of(endpoint: &Endpoint) -> Self {
         let secret = endpoint.secret.as_bytes().to_vec();
-        Self { view: EndpointView::public(endpoint.clone()), secret, deleted: false }
+        let old_secrets = endpoint.old_secrets.iter().map(|old| (old.secret.as_bytes().to_vec(), old.until)).collect();
+        Self { view: EndpointView::public(endpoint.clone()), secret, old_secrets, deleted: false }
     }
 
-    pub(crate) fn endpoint(&self) -> io::Result<Endpoint> {
-        let EndpointView {
+    /// The row of one that was deleted: without its secrets.
+    pub(crate) fn deleted(endpoint: Endpoint) -> Self {
+        Self { secret: Vec::new(), old_secrets: Vec::new(), deleted: true, ..Self::of(&endpoint) }
+    }
+
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        let Self { view, secret, old_secrets, .. } = self;
+        let EndpointView { id, url, description, events, status, disabled_reason, failing_since, created_at, .. } =
+            view.clone();
+        let secret = Sealed::from_bytes(secret.clone());
+        let old_secrets = old_secrets
+            .iter()
+            .map(|(secret, until)| OldSecret { secret: Sealed::from_bytes(secret.clone()), until: *until })
+            .collect();
+        Endpoint {
             id,
             url,
             description,
@@ -73,10 +92,9 @@ impl EndpointRow {
             disabled_reason,
             failing_since,
             created_at,
-            secret: _,
-        } = self.view.clone();
-        let secret = WebhookSecret::from_bytes(self.secret.clone()).map_err(io::Error::other)?;
-        Ok(Endpoint { id, url, description, events, status, disabled_reason, failing_since, created_at, secret })
+            secret,
+            old_secrets,
+        }
     }
 }
 
@@ -113,24 +131,63 @@ impl DeliveryRow {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ClaimRow {
+    key: String,
     fingerprint: [u8; 32],
     status: u16,
     location: Option<String>,
     etag: Option<String>,
     content_type: Option<String>,
     body: Vec<u8>,
+    secret: Option<(usize, Vec<u8>)>,
 }
 
 impl ClaimRow {
-    pub(crate) fn of(fingerprint: Fingerprint, response: &StoredResponse) -> Self {
-        let StoredResponse { status, location, etag, content_type, body } = response.clone();
-        Self { fingerprint: fingerprint.0, status, location, etag, content_type, body }
+    pub(crate) fn of(claim: &Claim, response: &StoredResponse) -> Self {
+        let (key, fingerprint) = (claim.key.as_str().to_owned(), claim.fingerprint.0);
+        let StoredResponse { status, location, etag, content_type, body, secret } = response.clone();
+        let secret = secret.map(|SecretSlot { at, secret }| (at, secret.as_bytes().to_vec()));
+        Self { key, fingerprint, status, location, etag, content_type, body, secret }
     }
 
     pub(crate) fn recorded(self) -> Recorded {
-        let Self { fingerprint, status, location, etag, content_type, body } = self;
-        let response = StoredResponse { status, location, etag, content_type, body };
+        let secret = self.secret().map(|(at, secret)| SecretSlot { at, secret });
+        let Self { fingerprint, status, location, etag, content_type, body, .. } = self;
+        let response = StoredResponse { status, location, etag, content_type, body, secret };
         Recorded { fingerprint: Fingerprint(fingerprint), response }
+    }
+
+    pub(crate) fn key(&self) -> IdempotencyKey {
+        IdempotencyKey::from_kept(self.key.clone())
+    }
+
+    /// The secret of the answer, and its place in the body.
+    pub(crate) fn secret(&self) -> Option<(usize, Sealed)> {
+        self.secret.as_ref().map(|(at, secret)| (*at, Sealed::from_bytes(secret.clone())))
+    }
+
+    pub(crate) fn with_secret(self, at: usize, secret: &Sealed) -> Self {
+        Self { secret: Some((at, secret.as_bytes().to_vec())), ..self }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct JobRow {
+    pub(crate) job: ReplayJob,
+    /// The last letter that was looked at.
+    pub(crate) cursor: Option<DeliveryId>,
+    tenant: String,
+    environment: Environment,
+}
+
+impl JobRow {
+    pub(crate) fn of(realm: &Realm, job: ReplayJob) -> Self {
+        let (tenant, environment) = (realm.tenant().to_string(), realm.environment());
+        Self { job, cursor: None, tenant, environment }
+    }
+
+    /// Workers come upon it without knowing the realm.
+    pub(crate) fn realm(&self) -> io::Result<Realm> {
+        realm(&self.tenant, self.environment)
     }
 }
 
@@ -162,6 +219,6 @@ impl ApiKeyRow {
     }
 }
 
-fn realm(tenant: &str, environment: Environment) -> io::Result<Realm> {
+pub(crate) fn realm(tenant: &str, environment: Environment) -> io::Result<Realm> {
     Ok(Realm::assume(tenant.parse().map_err(io::Error::other)?, environment))
 }

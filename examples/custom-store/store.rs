@@ -1,6 +1,7 @@
 //! The store: a handle on the journal, and the roles that are small.
 
 use std::{
+    collections::BTreeSet,
     io,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
@@ -8,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use sk_tickets_core::{
-    ApiKeyId, StoreError, Timestamp,
+    ApiKeyId, Realm, StoreError, Timestamp,
     model::api_key::ApiKey,
     platform::{api_key::ApiKeyHash, cursor::CursorKey},
     store::{Directory, Result},
@@ -17,7 +18,7 @@ use tokio::sync::Notify;
 
 use crate::{
     journal::{Batch, Journal},
-    rows::ApiKeyRow,
+    rows::{ApiKeyRow, realm},
 };
 
 /// A store in one journal file.
@@ -126,6 +127,22 @@ impl Directory for JournalStore {
             batch.put(CURSOR_KEY.to_owned(), &candidate.to_bytes())?;
             journal.write(batch)?;
             Ok(candidate)
+        })
+        .await
+    }
+
+    async fn realms(&self) -> Result<Vec<Realm>> {
+        self.with(|journal| {
+            let mut realms = BTreeSet::new();
+            for key in journal.keys() {
+                let mut parts = key.split('/');
+                if let (Some(tenant), Some(environment)) = (parts.next(), parts.next())
+                    && let Ok(environment) = environment.parse()
+                {
+                    realms.insert(realm(tenant, environment)?);
+                }
+            }
+            Ok(realms.into_iter().collect())
         })
         .await
     }

@@ -4,21 +4,22 @@ use std::io;
 
 use async_trait::async_trait;
 use sk_tickets_core::{
-    Contact, Delivery, DeliveryStatus, EndpointId, Event, Realm, Ticket, Timestamp,
+    Contact, Delivery, DeliveryStatus, EndpointId, Event, Realm, ReplayJob, Ticket, Timestamp,
     limits::ENDPOINTS_MAX,
     model::{
         delivery::{DeadReason, delivery_id},
         endpoint::{Endpoint, EndpointStatus},
     },
     store::{
-        Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, RealmWriter, Result, TicketChange,
+        Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, RealmWriter, Result, SecretChange,
+        TicketChange,
     },
 };
 
 use crate::{
     journal::{Batch, Journal},
     reader::{endpoint, endpoints, feed_key, last_position},
-    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, key, number},
+    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, key, number},
     store::JournalStore,
 };
 
@@ -40,13 +41,15 @@ fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
             let same = recorded.fingerprint == claim.fingerprint;
             return Ok(if same { CommitOutcome::Replayed(recorded.response) } else { CommitOutcome::KeyReused });
         }
-        batch.put(at, &ClaimRow::of(claim.fingerprint, response))?;
+        batch.put(at, &ClaimRow::of(claim, response))?;
     }
     let fresh = match commit.effect() {
         Effect::None => true,
         Effect::Ticket(change) => change_ticket(journal, &mut batch, realm, change)?,
         Effect::Endpoint(change) => change_endpoint(journal, &mut batch, realm, change)?,
         Effect::Delivery(change) => change_delivery(journal, &mut batch, realm, change, commit.at())?,
+        Effect::Replay(job) => add_job(journal, &mut batch, realm, job)?,
+        Effect::Secret(change) => change_secret(journal, &mut batch, realm, change)?,
     };
     if !fresh {
         return Ok(CommitOutcome::Stale);
@@ -142,9 +145,7 @@ fn change_endpoint(journal: &Journal, batch: &mut Batch, realm: &Realm, change: 
         }
         EndpointChange::Delete(id) => {
             let Some(current) = endpoint(journal, realm, *id)? else { return Ok(false) };
-            let mut row = EndpointRow::of(&current);
-            row.deleted = true;
-            batch.put(key(realm, "endpoint", id), &row)?;
+            batch.put(key(realm, "endpoint", id), &EndpointRow::deleted(current))?;
             bury(journal, batch, realm, *id, DeadReason::EndpointDeleted)?;
         }
         EndpointChange::Ping(id, event) => {
@@ -179,6 +180,24 @@ pub(crate) fn bury(
     Ok(())
 }
 
+fn add_job(journal: &Journal, batch: &mut Batch, realm: &Realm, job: &ReplayJob) -> io::Result<bool> {
+    let at = key(realm, "job", job.id);
+    if journal.get::<JobRow>(&at)?.is_some() {
+        return Ok(false);
+    }
+    batch.put(at, &JobRow::of(realm, job.clone()))?;
+    Ok(true)
+}
+
+fn change_secret(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &SecretChange) -> io::Result<bool> {
+    let SecretChange { key: name, before, after } = change;
+    let at = key(realm, "claim", name.as_str());
+    let Some(row) = journal.get::<ClaimRow>(&at)? else { return Ok(false) };
+    let Some((place, _)) = row.secret().filter(|(_, secret)| secret == before) else { return Ok(false) };
+    batch.put(at, &row.with_secret(place, after))?;
+    Ok(true)
+}
+
 fn change_delivery(
     journal: &Journal,
     batch: &mut Batch,
@@ -195,10 +214,7 @@ fn change_delivery(
             if told.is_none_or(|told| told.status != EndpointStatus::Enabled) {
                 return Ok(false);
             }
-            row.delivery.status = DeliveryStatus::Pending;
-            row.delivery.reason = None;
-            row.delivery.next_attempt_at = Some(at);
-            row.failures = 0;
+            row.revive(at);
         }
         DeliveryChange::Discard(_) => row.delivery.reason = Some(DeadReason::Discarded),
     }

@@ -12,8 +12,8 @@ CREATE TABLE realms (
     id INTEGER PRIMARY KEY,
     tenant TEXT NOT NULL,
     environment TEXT NOT NULL CHECK (environment IN ('test', 'live')),
-    -- How far the time in a ticket's id has ever been ahead of and behind its created_at. A list by time of creation
-    -- becomes a range of ids with it, however a clock has jumped.
+    -- How far the time in the id of a ticket or an event has ever been ahead of and behind its own. A list by time becomes
+    -- a range of ids with it, however a clock has jumped.
     id_ahead_ms INTEGER NOT NULL DEFAULT 0,
     id_behind_ms INTEGER NOT NULL DEFAULT 0,
     UNIQUE (tenant, environment),
@@ -50,10 +50,27 @@ CREATE TABLE claims (
     etag TEXT,
     content_type TEXT,
     body BLOB NOT NULL,
+    -- The secret that the answer tells, sealed, and at which byte of the body it is put in.
+    secret BLOB,
+    secret_offset INTEGER,
     created_at INTEGER NOT NULL,
     PRIMARY KEY (realm, key),
+    CHECK ((secret IS NULL) = (secret_offset IS NULL)),
     CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT;
+
+-- Those with a secret, to seal them anew by.
+CREATE INDEX claims_secrets ON claims (realm, key) WHERE secret IS NOT NULL;
+
+-- Every column but the secret, which is sealed anew when the master key changes.
+CREATE TRIGGER claims_stay
+BEFORE UPDATE OF realm, key, fingerprint, status, location, etag, content_type, body, secret_offset, created_at ON claims
+BEGIN
+    SELECT RAISE (ABORT, 'recorded answers stay as they are');
+END;
+CREATE TRIGGER claims_keep BEFORE DELETE ON claims BEGIN
+    SELECT RAISE (ABORT, 'recorded answers stay as they are');
+END;
 
 CREATE TABLE contacts (
     realm INTEGER NOT NULL REFERENCES realms (id),
@@ -179,7 +196,10 @@ CREATE TABLE endpoints (
     disabled_reason TEXT,
     failing_since INTEGER,
     created_at INTEGER NOT NULL,
+    -- Sealed; empty once the endpoint is deleted.
     secret BLOB NOT NULL,
+    -- Those that were replaced, each as when it ends and its bytes, the newest first.
+    old_secrets TEXT NOT NULL,
     -- The row stays, since deliveries refer to it.
     deleted_at INTEGER,
     PRIMARY KEY (realm, id),
@@ -203,6 +223,7 @@ CREATE TABLE deliveries (
     attempts INTEGER NOT NULL DEFAULT 0,
     -- Attempts that have failed since the schedule began.
     failures INTEGER NOT NULL DEFAULT 0,
+    retrying INTEGER NOT NULL AS (failures > 0) VIRTUAL,
     lease_owner INTEGER,
     lease_token INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL,
@@ -218,11 +239,16 @@ CREATE TABLE deliveries (
 
 CREATE INDEX deliveries_status ON deliveries (realm, status, id);
 CREATE INDEX deliveries_endpoint ON deliveries (realm, endpoint_id, status, id);
-CREATE INDEX deliveries_dead_letters ON deliveries (realm, id)
+CREATE INDEX deliveries_dead_letters ON deliveries (realm, id, created_at, reason)
     WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
--- Only what is pending, so that a claim costs the same whatever was delivered before.
-CREATE INDEX deliveries_claimable ON deliveries (claimable_at, id) WHERE status = 'pending';
-CREATE INDEX deliveries_leased ON deliveries (lease_owner) WHERE lease_owner IS NOT NULL;
+CREATE INDEX deliveries_dead_letters_type ON deliveries (realm, event_type, id)
+    WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+-- Only what is pending, so that a claim costs the same whatever was delivered before; queue by queue, so that it costs
+-- the same however many wait in one.
+CREATE INDEX deliveries_claimable ON deliveries (realm, endpoint_id, retrying, claimable_at, id, next_attempt_at)
+    WHERE status = 'pending';
+-- What is under way: never many.
+CREATE INDEX deliveries_leased ON deliveries (realm, endpoint_id, retrying, claimable_at) WHERE lease_owner IS NOT NULL;
 
 CREATE TABLE delivery_attempts (
     realm INTEGER NOT NULL,
@@ -237,6 +263,30 @@ CREATE TABLE delivery_attempts (
     FOREIGN KEY (realm, delivery_id) REFERENCES deliveries (realm, id),
     CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT;
+
+-- Jobs that replay dead letters.
+CREATE TABLE replay_jobs (
+    realm INTEGER NOT NULL REFERENCES realms (id),
+    id BLOB NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'completed')),
+    -- Which letters: each is null, or empty, where any will do.
+    endpoint_id BLOB,
+    types TEXT NOT NULL,
+    from_at INTEGER,
+    to_at INTEGER,
+    total INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    -- The last letter that was looked at.
+    cursor BLOB,
+    created_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    PRIMARY KEY (realm, id),
+    CHECK ((status = 'completed') = (finished_at IS NOT NULL)),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX replay_jobs_unfinished ON replay_jobs (id) WHERE status <> 'completed';
 
 -- No row of another realm is changed or deleted.
 CREATE TRIGGER claims_guard_change BEFORE UPDATE ON claims
@@ -295,6 +345,14 @@ CREATE TRIGGER delivery_attempts_guard_delete BEFORE DELETE ON delivery_attempts
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
+CREATE TRIGGER replay_jobs_guard_change BEFORE UPDATE ON replay_jobs
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER replay_jobs_guard_delete BEFORE DELETE ON replay_jobs
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
 
 -- A realm is made by the directory; what a realm knows of itself is changed from within it.
 CREATE TRIGGER realms_guard_change BEFORE UPDATE ON realms
@@ -333,6 +391,7 @@ CREATE VIEW my_events AS SELECT * FROM events WHERE realm = current_realm();
 CREATE VIEW my_endpoints AS SELECT * FROM endpoints WHERE realm = current_realm();
 CREATE VIEW my_deliveries AS SELECT * FROM deliveries WHERE realm = current_realm();
 CREATE VIEW my_delivery_attempts AS SELECT * FROM delivery_attempts WHERE realm = current_realm();
+CREATE VIEW my_replay_jobs AS SELECT * FROM replay_jobs WHERE realm = current_realm();
 
 -- The same, by way of one index, so that no statistics of SQLite's lead a list another way.
 CREATE VIEW my_tickets_by_status AS SELECT * FROM tickets INDEXED BY tickets_status WHERE realm = current_realm();
@@ -346,10 +405,25 @@ CREATE VIEW my_deliveries_by_status AS SELECT * FROM deliveries INDEXED BY deliv
 CREATE VIEW my_deliveries_by_endpoint AS SELECT * FROM deliveries INDEXED BY deliveries_endpoint WHERE realm = current_realm();
 CREATE VIEW my_dead_letters AS SELECT * FROM deliveries INDEXED BY deliveries_dead_letters
     WHERE realm = current_realm() AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+CREATE VIEW my_dead_letters_by_type AS SELECT * FROM deliveries INDEXED BY deliveries_dead_letters_type
+    WHERE realm = current_realm() AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+CREATE VIEW my_recorded_secrets AS SELECT realm, key, secret FROM claims INDEXED BY claims_secrets
+    WHERE realm = current_realm() AND secret IS NOT NULL;
 
--- What workers see across realms: which deliveries wait, and until when; nothing of what is in them.
-CREATE VIEW worker_deliveries AS SELECT realm, id, claimable_at, lease_owner FROM deliveries
+-- What workers see across realms: which deliveries wait, for which endpoint, until when, and whether it is failing; how
+-- old dead letters are; and which jobs are to be done. Nothing of what is in them.
+CREATE VIEW worker_deliveries AS SELECT realm, id, endpoint_id, retrying, claimable_at, next_attempt_at
+    FROM deliveries INDEXED BY deliveries_claimable
     WHERE status = 'pending' AND current_scope() IS 'worker';
+CREATE VIEW worker_leases AS SELECT realm, id, endpoint_id, retrying, claimable_at, lease_owner
+    FROM deliveries INDEXED BY deliveries_leased
+    WHERE lease_owner IS NOT NULL AND current_scope() IS 'worker';
+CREATE VIEW worker_endpoints AS SELECT realm, id, failing_since IS NOT NULL AS failing
+    FROM endpoints WHERE current_scope() IS 'worker';
+CREATE VIEW worker_dead_letters AS SELECT created_at FROM deliveries INDEXED BY deliveries_dead_letters
+    WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled') AND current_scope() IS 'worker';
+CREATE VIEW worker_replay_jobs AS SELECT realm, id FROM replay_jobs INDEXED BY replay_jobs_unfinished
+    WHERE status <> 'completed' AND current_scope() IS 'worker';
 
 -- What is known before a realm is.
 CREATE VIEW directory_realms AS SELECT id, tenant, environment FROM realms WHERE current_scope() IS 'directory';

@@ -8,11 +8,12 @@ use rusqlite::{
 };
 use serde::de::DeserializeOwned;
 use sk_tickets_core::{
-    model::ticket::Priority,
+    model::{endpoint::OldSecret, ticket::Priority},
     platform::{
         id::{Id, IdKind},
+        idempotency::SecretSlot,
+        seal::Sealed,
         time::Timestamp,
-        webhook::WebhookSecret,
     },
 };
 
@@ -72,7 +73,7 @@ impl<'row, 'statement> Columns<'row, 'statement> {
         T: FromStr,
         T::Err: std::error::Error + Send + Sync + 'static,
     {
-        self.parse(Type::Text, |text: String| text.parse())
+        self.parse(|text: String| text.parse())
     }
 
     pub(crate) fn maybe_word<T>(&mut self) -> Read<Option<T>>
@@ -80,19 +81,35 @@ impl<'row, 'statement> Columns<'row, 'statement> {
         T: FromStr,
         T::Err: std::error::Error + Send + Sync + 'static,
     {
-        self.parse(Type::Text, |text: Option<String>| text.map(|text| text.parse()).transpose())
+        self.parse(|text: Option<String>| text.map(|text| text.parse()).transpose())
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&mut self) -> Read<T> {
-        self.parse(Type::Text, |text: String| serde_json::from_str(&text))
+        self.parse(|text: String| serde_json::from_str(&text))
     }
 
-    pub(crate) fn secret(&mut self) -> Read<WebhookSecret> {
-        self.parse(Type::Blob, WebhookSecret::from_bytes)
+    pub(crate) fn sealed(&mut self) -> Read<Sealed> {
+        self.plain().map(Sealed::from_bytes)
+    }
+
+    /// The secrets that were replaced, as JSON: each as when it ends and its bytes.
+    pub(crate) fn old_secrets(&mut self) -> Read<Vec<OldSecret>> {
+        let pairs: Vec<(i64, Vec<u8>)> = self.json()?;
+        let secrets = pairs.into_iter().map(|(until, secret)| OldSecret {
+            secret: Sealed::from_bytes(secret),
+            until: Timestamp::from_millis(until),
+        });
+        Ok(secrets.collect())
+    }
+
+    /// The secret of an answer and its place, if it has one.
+    pub(crate) fn secret_slot(&mut self) -> Read<Option<SecretSlot>> {
+        let (at, secret) = (self.maybe_number()?, self.plain::<Option<_>>()?.map(Sealed::from_bytes));
+        Ok(at.zip(secret).map(|(at, secret)| SecretSlot { at, secret }))
     }
 
     pub(crate) fn maybe_json<T: DeserializeOwned>(&mut self) -> Read<Option<T>> {
-        self.parse(Type::Text, |text: Option<String>| text.map(|text| serde_json::from_str(&text)).transpose())
+        self.parse(|text: Option<String>| text.map(|text| serde_json::from_str(&text)).transpose())
     }
 
     pub(crate) fn priority(&mut self) -> Read<Priority> {
@@ -101,13 +118,15 @@ impl<'row, 'statement> Columns<'row, 'statement> {
         priority.ok_or(rusqlite::Error::IntegralValueOutOfRange(self.next - 1, rank))
     }
 
-    fn parse<S, T, E>(&mut self, kind: Type, parse: impl FnOnce(S) -> Result<T, E>) -> Read<T>
+    /// A value that is kept as text.
+    fn parse<S, T, E>(&mut self, parse: impl FnOnce(S) -> Result<T, E>) -> Read<T>
     where
         S: FromSql,
         E: std::error::Error + Send + Sync + 'static,
     {
         let stored = self.plain()?;
-        parse(stored).map_err(|error| rusqlite::Error::FromSqlConversionFailure(self.next - 1, kind, Box::new(error)))
+        parse(stored)
+            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(self.next - 1, Type::Text, Box::new(error)))
     }
 }
 

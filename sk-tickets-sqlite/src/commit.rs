@@ -6,7 +6,7 @@ use sk_tickets_core::{
         idempotency::{Claim, Recorded, StoredResponse},
         time::Timestamp,
     },
-    store::{Commit, CommitOutcome, DeliveryChange, Effect},
+    store::{Commit, CommitOutcome, DeliveryChange, Effect, SecretChange},
 };
 
 use crate::{
@@ -15,7 +15,9 @@ use crate::{
     guard::{Guarded, Scope},
     outbox,
     realms::{RealmNumber, Realms},
-    row, ticket,
+    replay,
+    row::{self, recorded_columns},
+    ticket,
     writer::Verdict,
 };
 
@@ -52,6 +54,9 @@ fn apply_within(connection: &Connection, realm: RealmNumber, commit: &Commit) ->
         Effect::Ticket(change) => ticket::change(connection, realm, change)?,
         Effect::Endpoint(change) => endpoint::change(connection, realm, change, commit.at())?,
         Effect::Delivery(change) => change_delivery(connection, realm, change, commit.at())?,
+        Effect::Replay(job) if replay::insert(connection, realm, job)? => Change::Due,
+        Effect::Replay(_) => Change::Stale,
+        Effect::Secret(change) => Change::unless_stale(change_secret(connection, realm, change)?),
     };
     Ok(match change {
         Change::Done => Verdict::Keep(CommitOutcome::Applied),
@@ -68,11 +73,13 @@ fn repeated(
     response: &StoredResponse,
     at: Timestamp,
 ) -> Result<Option<CommitOutcome>> {
-    let StoredResponse { status, location, etag, content_type, body } = response;
+    let StoredResponse { status, location, etag, content_type, body, secret } = response;
+    let slot = secret.as_ref();
     let recorded = connection
         .prepare_cached(
-            "INSERT INTO claims (realm, key, fingerprint, status, location, etag, content_type, body, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (realm, key) DO NOTHING",
+            "INSERT INTO claims (realm, key, fingerprint, status, location, etag, content_type, body, secret_offset,
+                                 secret, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (realm, key) DO NOTHING",
         )?
         .execute(params![
             realm,
@@ -83,6 +90,8 @@ fn repeated(
             etag,
             content_type,
             body,
+            slot.map(|slot| i64::try_from(slot.at)).transpose()?,
+            slot.map(|slot| slot.secret.as_bytes()),
             at.as_millis(),
         ])?;
     if recorded == 1 {
@@ -100,9 +109,7 @@ fn repeated(
 /// What is recorded of a key.
 pub(crate) fn find_recorded(connection: &Connection, realm: RealmNumber, key: &str) -> Result<Option<Recorded>> {
     let recorded = connection
-        .prepare_cached(
-            "SELECT fingerprint, status, location, etag, content_type, body FROM my_claims WHERE realm = ?1 AND key = ?2",
-        )?
+        .prepare_cached(concat!("SELECT ", recorded_columns!(), " FROM my_claims WHERE realm = ?1 AND key = ?2"))?
         .query_row(params![realm, key], row::recorded)
         .optional()?;
     Ok(recorded)
@@ -119,4 +126,13 @@ fn change_delivery(
         DeliveryChange::Replay(_) => Change::Stale,
         DeliveryChange::Discard(id) => Change::unless_stale(outbox::discard(connection, realm, *id)?),
     })
+}
+
+/// Replaces the secret in a recorded answer; false if it is not as expected.
+fn change_secret(connection: &Connection, realm: RealmNumber, change: &SecretChange) -> Result<bool> {
+    let SecretChange { key, before, after } = change;
+    let changed = connection
+        .prepare_cached("UPDATE claims SET secret = ?4 WHERE realm = ?1 AND key = ?2 AND secret = ?3")?
+        .execute(params![realm, key.as_str(), before.as_bytes(), after.as_bytes()])?;
+    Ok(changed == 1)
 }

@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use sk_tickets_core::{
     model::api_key::ApiKey,
-    platform::{api_key::ApiKeyHash, cursor::CursorKey, id::ApiKeyId, time::Timestamp},
+    platform::{api_key::ApiKeyHash, cursor::CursorKey, id::ApiKeyId, realm::Realm, time::Timestamp},
     store::{self, Directory},
 };
 
 use crate::{
+    columns::Columns,
     error::Result,
     guard::{Guarded, Scope},
     realms::Realms,
@@ -89,6 +90,16 @@ impl Directory for SqliteStore {
             Ok(Verdict::Keep(CursorKey::from_bytes(kept)))
         })
         .await
+    }
+
+    async fn realms(&self) -> store::Result<Vec<Realm>> {
+        let list = |connection: &Connection| -> Result<Vec<Realm>> {
+            let sql = "SELECT tenant, environment FROM directory_realms ORDER BY id";
+            let mut statement = connection.prepare_cached(sql)?;
+            let realms = statement.query_map([], |row| row::realm(&mut Columns::of(row)))?;
+            Ok(realms.collect::<rusqlite::Result<_>>()?)
+        };
+        self.inner.readers.read("list realms", move |guarded| guarded.within(Scope::Directory, list)).await
     }
 
     async fn ping(&self) -> store::Result<()> {

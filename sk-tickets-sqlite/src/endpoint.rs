@@ -74,13 +74,23 @@ fn insert(connection: &Connection, realm: RealmNumber, endpoint: &Endpoint) -> R
     if count(connection, realm)? >= ENDPOINTS_MAX {
         return Ok(false);
     }
-    let Endpoint { id, url, description, events, status, disabled_reason, failing_since, created_at, secret } =
-        endpoint;
+    let Endpoint {
+        id,
+        url,
+        description,
+        events,
+        status,
+        disabled_reason,
+        failing_since,
+        created_at,
+        secret,
+        old_secrets,
+    } = endpoint;
     let inserted = connection
         .prepare_cached(
             "INSERT INTO endpoints (realm, id, url, description, events, status, disabled_reason, failing_since,
-                                    created_at, secret)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (realm, id) DO NOTHING",
+                                    created_at, secret, old_secrets)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (realm, id) DO NOTHING",
         )?
         .execute(params![
             realm,
@@ -93,6 +103,7 @@ fn insert(connection: &Connection, realm: RealmNumber, endpoint: &Endpoint) -> R
             failing_since.map(Timestamp::as_millis),
             created_at.as_millis(),
             secret.as_bytes(),
+            row::old_secrets(old_secrets)?,
         ])?;
     Ok(inserted == 1)
 }
@@ -106,12 +117,22 @@ fn update(connection: &Connection, realm: RealmNumber, before: &Endpoint, after:
     let enabled = before.status == EndpointStatus::Disabled && after.status == EndpointStatus::Enabled;
     let failing_since = if enabled { None } else { failing_since };
     // The workers' own column is the one that is not taken from the change.
-    let Endpoint { id, url, description, events, status, disabled_reason, failing_since: _, created_at, secret } =
-        after;
+    let Endpoint {
+        id,
+        url,
+        description,
+        events,
+        status,
+        disabled_reason,
+        failing_since: _,
+        created_at,
+        secret,
+        old_secrets,
+    } = after;
     connection
         .prepare_cached(
             "UPDATE endpoints SET url = ?3, description = ?4, events = ?5, status = ?6, disabled_reason = ?7,
-                                  failing_since = ?8, created_at = ?9, secret = ?10
+                                  failing_since = ?8, created_at = ?9, secret = ?10, old_secrets = ?11
              WHERE realm = ?1 AND id = ?2",
         )?
         .execute(params![
@@ -125,6 +146,7 @@ fn update(connection: &Connection, realm: RealmNumber, before: &Endpoint, after:
             failing_since.map(Timestamp::as_millis),
             created_at.as_millis(),
             secret.as_bytes(),
+            row::old_secrets(old_secrets)?,
         ])?;
     match after.status {
         EndpointStatus::Enabled => {}
@@ -137,7 +159,10 @@ fn update(connection: &Connection, realm: RealmNumber, before: &Endpoint, after:
 
 fn delete(connection: &Connection, realm: RealmNumber, id: EndpointId, at: Timestamp) -> Result<bool> {
     let deleted = connection
-        .prepare_cached("UPDATE endpoints SET deleted_at = ?3 WHERE realm = ?1 AND id = ?2 AND deleted_at IS NULL")?
+        .prepare_cached(
+            "UPDATE endpoints SET deleted_at = ?3, secret = x'', old_secrets = '[]'
+             WHERE realm = ?1 AND id = ?2 AND deleted_at IS NULL",
+        )?
         .execute(params![realm, id.to_bytes(), at.as_millis()])?;
     if deleted == 0 {
         return Ok(false);

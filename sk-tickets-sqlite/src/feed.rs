@@ -3,7 +3,10 @@
 use rusqlite::{Connection, params};
 use sk_tickets_core::model::{event::Event, id::TicketId};
 
-use crate::{error::Result, realms::RealmNumber};
+use crate::{
+    error::Result,
+    realms::{RealmNumber, Skew},
+};
 
 /// Where the feed ends. Events are never deleted, so no position is given out twice.
 pub(crate) fn last_position(connection: &Connection, realm: RealmNumber) -> Result<i64> {
@@ -36,5 +39,5 @@ pub(crate) fn insert_event(
             at.as_millis(),
             payload,
         ])?;
-    Ok(())
+    Skew::note(connection, realm, id.timestamp(), *at)
 }

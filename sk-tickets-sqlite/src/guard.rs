@@ -37,7 +37,8 @@ use crate::{error::Result, realms::RealmNumber};
 pub(crate) enum Scope {
     /// The rows of one realm.
     Realm(RealmNumber),
-    /// Which deliveries wait, in whatever realm, and until when. What is in them is seen in their realm.
+    /// Which deliveries wait, in whatever realm, for which endpoint and until when, and whether there is a job to go on with.
+    /// What is in them is seen in their realm.
     Worker,
     /// Realms, API keys and settings.
     Directory,
@@ -46,13 +47,14 @@ pub(crate) enum Scope {
 }
 
 /// The views. Nothing but these and [`SCHEMA_VERSION`] can be read.
-pub(crate) const VIEWS: [&str; 24] = [
+pub(crate) const VIEWS: [&str; 31] = [
     "directory_api_keys",
     "directory_realms",
     "directory_settings",
     "my_claims",
     "my_contacts",
     "my_dead_letters",
+    "my_dead_letters_by_type",
     "my_deliveries",
     "my_deliveries_by_endpoint",
     "my_deliveries_by_status",
@@ -60,6 +62,8 @@ pub(crate) const VIEWS: [&str; 24] = [
     "my_endpoints",
     "my_events",
     "my_realm",
+    "my_recorded_secrets",
+    "my_replay_jobs",
     "my_thread_entries",
     "my_ticket_tags",
     "my_tickets",
@@ -70,7 +74,11 @@ pub(crate) const VIEWS: [&str; 24] = [
     "my_tickets_by_source",
     "my_tickets_by_status",
     "my_tickets_by_topic",
+    "worker_dead_letters",
     "worker_deliveries",
+    "worker_endpoints",
+    "worker_leases",
+    "worker_replay_jobs",
 ];
 /// How the triggers that look at the row before them are named.
 const TRIGGERS: [&str; 2] = ["_guard_change", "_guard_delete"];
@@ -80,7 +88,7 @@ const SCHEMA_VERSION: &str = "schema_version";
 const KEY_COLUMNS: [&str; 2] = ["realm", "id"];
 
 /// What can be written, and how. The schema says on which rows.
-const INSERTED: [&str; 12] = [
+const INSERTED: [&str; 13] = [
     "api_keys",
     "claims",
     "contacts",
@@ -89,12 +97,13 @@ const INSERTED: [&str; 12] = [
     "endpoints",
     "events",
     "realms",
+    "replay_jobs",
     "settings",
     "thread_entries",
     "ticket_tags",
     "tickets",
 ];
-const UPDATED: [&str; 5] = ["api_keys", "deliveries", "endpoints", "realms", "tickets"];
+const UPDATED: [&str; 7] = ["api_keys", "claims", "deliveries", "endpoints", "realms", "replay_jobs", "tickets"];
 const DELETED: [&str; 1] = ["ticket_tags"];
 
 /// A connection under guard.

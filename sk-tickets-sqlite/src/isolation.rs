@@ -6,9 +6,12 @@ use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
 use rusqlite::{Connection, params_from_iter, types::Value};
 use sk_tickets_core::{
     CreateTicket, Environment, IdempotencyKey, Realm, Tickets,
-    model::{contact::InlineContact, delivery::Attempt, endpoint::CreateEndpoint, ticket::TicketFilter},
-    platform::{text::List, webhook::TargetPolicy},
-    store::{DeliveryQueue, NextStep, PageSpec, RealmReader, Settled, WorkerId},
+    model::{
+        contact::InlineContact, delivery::Attempt, endpoint::CreateEndpoint, replay_job::ReplayDeadLetters,
+        ticket::TicketFilter,
+    },
+    platform::{text::List, time::Timestamp, webhook::TargetPolicy},
+    store::{DeliveryQueue, LeasedDelivery, NextStep, PageSpec, RealmReader, Settled, Slots, WorkerId},
 };
 
 use crate::{
@@ -21,7 +24,7 @@ use crate::{
 };
 
 /// Every table with rows of realms, a column to change with a value for it, and the key of a row after the realm.
-const TABLES: [(&str, &str, &str, &[&str]); 9] = [
+const TABLES: [(&str, &str, &str, &[&str]); 10] = [
     ("claims", "status", "299", &["key"]),
     ("contacts", "name", "'Eve'", &["id"]),
     ("tickets", "subject", "'stolen'", &["id"]),
@@ -31,6 +34,7 @@ const TABLES: [(&str, &str, &str, &[&str]); 9] = [
     ("endpoints", "url", "'http://evil.example/'", &["id"]),
     ("deliveries", "attempts", "99", &["id"]),
     ("delivery_attempts", "latency_ms", "99", &["delivery_id", "number"]),
+    ("replay_jobs", "total", "99", &["id"]),
 ];
 
 /// A database in which two realms have a row in each table.
@@ -55,7 +59,7 @@ async fn stage() -> Stage {
         let desk = tickets.desk(realm(tenant));
         let key = |text: &str| IdempotencyKey::system(text);
         let endpoint = CreateEndpoint::new("http://127.0.0.1:9000/".parse().unwrap());
-        desk.create_endpoint(&key("e"), endpoint).await.unwrap();
+        let endpoint = desk.create_endpoint(&key("e"), endpoint).await.unwrap().value.id;
         let email = Some(format!("ann@{tenant}.example").parse().unwrap());
         let create = CreateTicket {
             contact: Some(InlineContact { name: None, email, phone: None }),
@@ -63,13 +67,13 @@ async fn stage() -> Stage {
             ..CreateTicket::new("Part delayed").unwrap()
         };
         desk.create_ticket(&key("t"), create).await.unwrap();
+        desk.ping_endpoint(&key("p"), endpoint).await.unwrap();
     }
-    let now = tickets.now();
-    for leased in store.claim_due(WorkerId(1), now, Duration::from_secs(10), 10).await.unwrap() {
-        let attempt =
-            Attempt { number: 1, at: now, status_code: Some(500), error: None, latency_ms: 1, response: None };
-        let settled = store.settle(&leased.lease, attempt, NextStep::RetryAt(now)).await.unwrap();
-        assert_eq!(settled, Settled::Recorded);
+    fail(&store, tickets.now()).await;
+    for tenant in ["mine", "foreign"] {
+        let desk = tickets.desk(realm(tenant));
+        let job = desk.replay_dead_letters(&IdempotencyKey::system("r"), ReplayDeadLetters::ALL).await.unwrap();
+        assert_eq!(job.value.total, 1);
     }
     let connection = connect::writer(&options).unwrap();
     let number = |tenant: &str| {
@@ -80,6 +84,21 @@ async fn stage() -> Stage {
     };
     let (mine, foreign) = (number("mine").unwrap(), number("foreign").unwrap());
     Stage { _folder: folder, options, store, mine, foreign }
+}
+
+/// Makes one delivery of each realm a dead letter, and leaves the other one leased for its second attempt.
+async fn fail(store: &SqliteStore, now: Timestamp) {
+    let slots = Slots { first: 10, retry: 10 };
+    let claim = async || store.claim_due(WorkerId(1), now, Duration::from_secs(10), slots).await.unwrap().deliveries;
+    let mut with_a_letter = BTreeSet::new();
+    for LeasedDelivery { lease, .. } in claim().await {
+        let next =
+            if with_a_letter.insert(lease.realm.clone()) { NextStep::DeadLetter } else { NextStep::RetryAt(now) };
+        let attempt =
+            Attempt { number: 1, at: now, status_code: Some(500), error: None, latency_ms: 1, response: None };
+        assert_eq!(store.settle(&lease, attempt, next).await.unwrap(), Settled::Recorded);
+    }
+    assert_eq!(claim().await.len(), 2);
 }
 
 impl Stage {
@@ -114,8 +133,9 @@ impl Stage {
     fn foreign_row(&self, table: &str) -> (String, Vec<String>, Vec<Value>) {
         let connection = self.writer();
         let row = connection.within(Scope::Maintenance, |connection| {
-            let mut statement = connection.prepare(&format!("SELECT * FROM {table} WHERE realm = ?1"))?;
-            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let columns = columns(connection, table)?;
+            let sql = format!("SELECT {} FROM {table} WHERE realm = ?1", columns.join(", "));
+            let mut statement = connection.prepare(&sql)?;
             let values: Vec<Value> =
                 statement.query_row([self.foreign], |row| (0..columns.len()).map(|index| row.get(index)).collect())?;
             Ok((columns, values))
@@ -124,6 +144,12 @@ impl Stage {
         let marks = vec!["?"; columns.len()].join(", ");
         (format!("INTO {table} ({}) VALUES ({marks})", columns.join(", ")), columns, values)
     }
+}
+
+/// The columns of a table that can be written.
+fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    statement.query_map([table], |row| row.get(0))?.collect()
 }
 
 /// What an attempt came to.
@@ -329,6 +355,10 @@ async fn each_door_shows_what_it_is_for() {
     let reader = stage.reader();
     for (view, allowed) in [
         ("worker_deliveries", Scope::Worker),
+        ("worker_leases", Scope::Worker),
+        ("worker_endpoints", Scope::Worker),
+        ("worker_dead_letters", Scope::Worker),
+        ("worker_replay_jobs", Scope::Worker),
         ("directory_realms", Scope::Directory),
         ("my_realm", Scope::Realm(stage.mine)),
     ] {
@@ -356,6 +386,84 @@ async fn each_door_shows_what_it_is_for() {
     assert_eq!(write(&writer, Some(Scope::Realm(stage.mine)), &widen(stage.mine), &[]), Came::Through(1));
     for scope in [Some(Scope::Realm(stage.mine)), Some(Scope::Worker), Some(Scope::Directory), None] {
         assert!(matches!(write(&writer, scope, &widen(stage.foreign), &[]), Came::Refused(_)), "{scope:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_view_of_a_realm_shows_it_alone() {
+    let stage = stage().await;
+    let reader = stage.reader();
+    for view in VIEWS.iter().filter(|view| view.starts_with("my_") && **view != "my_realm") {
+        let sql = format!("SELECT 1 FROM {view} WHERE realm <> {}", stage.mine);
+        let seen = read(&reader, Some(Scope::Realm(stage.mine)), &sql);
+        assert!(!matches!(seen, Came::Through(1..)), "{view}");
+    }
+}
+
+/// What workers see across realms is where and when there is something to do, and nothing of what it is.
+#[tokio::test]
+async fn workers_see_no_more_than_they_need() {
+    let stage = stage().await;
+    let seen = stage.reader().within(Scope::Worker, |connection| {
+        let workers = VIEWS.iter().filter(|view| view.starts_with("worker_"));
+        let columns = workers.map(|view| {
+            let statement = connection.prepare(&format!("SELECT * FROM {view}"))?;
+            Ok(statement.column_names().into_iter().map(str::to_owned).collect::<Vec<_>>())
+        });
+        Ok(columns.collect::<rusqlite::Result<Vec<_>>>()?.concat())
+    });
+    let lawful = BTreeSet::from([
+        "claimable_at",
+        "created_at",
+        "endpoint_id",
+        "failing",
+        "id",
+        "lease_owner",
+        "next_attempt_at",
+        "realm",
+        "retrying",
+    ]);
+    assert_eq!(seen.unwrap().iter().map(String::as_str).collect::<BTreeSet<_>>(), lawful);
+}
+
+/// Neither its own realm nor a migration changes what was answered.
+#[tokio::test]
+async fn of_a_recorded_answer_nothing_but_the_secret_changes() {
+    let stage = stage().await;
+    let writer = stage.writer();
+    let mine = stage.mine;
+    let columns = writer.within(Scope::Maintenance, |connection| {
+        let mut statement = connection.prepare("SELECT name, type FROM pragma_table_info('claims')")?;
+        let columns = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        Ok(columns.collect::<rusqlite::Result<Vec<_>>>()?)
+    });
+    let columns = columns.unwrap();
+    for scope in [Some(Scope::Realm(mine)), Some(Scope::Maintenance)] {
+        let write = |sql: &str| write(&writer, scope, sql, &[]);
+        for (column, kind) in &columns {
+            let value = match kind.as_str() {
+                "INTEGER" => "7",
+                "TEXT" => "'seven'",
+                _ => "x'07'",
+            };
+            let came =
+                write(&format!("UPDATE claims SET {column} = {value} WHERE realm = {mine} AND secret IS NOT NULL"));
+            if column == "secret" {
+                assert_eq!(came, Came::Through(1));
+            } else {
+                assert!(matches!(&came, Came::Refused(why) if why.contains("stay as they are")), "{column}: {came:?}");
+            }
+        }
+        for sql in [
+            format!("UPDATE claims SET secret = x'00' WHERE realm = {mine} AND secret IS NULL"),
+            format!("UPDATE claims SET secret = NULL WHERE realm = {mine} AND secret IS NOT NULL"),
+            format!("UPDATE claims SET secret = x'00', body = x'00' WHERE realm = {mine}"),
+            format!("DELETE FROM claims WHERE realm = {mine}"),
+            "REPLACE INTO claims SELECT * FROM claims".to_owned(),
+        ] {
+            let came = write(&sql);
+            assert!(matches!(came, Came::Refused(_)), "{scope:?}: {sql}: {came:?}");
+        }
     }
 }
 

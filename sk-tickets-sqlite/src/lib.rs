@@ -38,9 +38,11 @@
 
 mod backup;
 mod check;
+mod claim;
 mod columns;
 mod commit;
 mod connect;
+mod deliveries;
 mod directory;
 mod endpoint;
 mod error;
@@ -57,6 +59,7 @@ mod pool;
 mod queue;
 mod reader;
 mod realms;
+mod replay;
 mod row;
 mod store;
 mod ticket;

@@ -1,4 +1,4 @@
-//! The SQL of lists, assembled from fixed fragments for the filters that are set. What callers give is always bound.
+//! The SQL of lists of tickets, assembled from fixed fragments for the filters that are set. What callers give is always bound.
 //!
 //! **Invariant:** every list walks an index in the order of its pages, so that a page costs the same at any depth. The
 //! index is named, by the view, so that no statistics of SQLite's lead it another way.
@@ -8,20 +8,21 @@ use std::fmt::Write;
 use rusqlite::types::Value;
 use sk_tickets_core::{
     model::{
-        delivery::{DeliveryFilter, DeliveryStatus},
         id::TicketId,
         page::Order,
         ticket::{OwnerFilter, Status, TicketFilter},
     },
-    platform::{id::DeliveryId, time::Timestamp},
+    platform::{
+        id::{Id, IdKind},
+        time::Timestamp,
+    },
     store::PageSpec,
 };
 
 use crate::{
     columns::rank,
-    outbox::is_dead_letter,
     realms::{RealmNumber, Skew},
-    row::{self, delivery_columns, ticket_columns},
+    row::{self, ticket_columns},
 };
 
 /// A statement and what is bound to it.
@@ -33,13 +34,13 @@ pub(crate) struct Query {
 
 impl Query {
     /// Binds a value; answers the parameter that stands for it.
-    fn bind(&mut self, value: Value) -> String {
+    pub(crate) fn bind(&mut self, value: Value) -> String {
         self.values.push(value);
         format!("?{}", self.values.len())
     }
 
     /// The rows of any of the branches, in order of id. Each branch comes in that order, so SQLite merges them.
-    fn finish(mut self, branches: &[String], order: Order, limit: usize) -> Self {
+    pub(crate) fn finish(mut self, branches: &[String], order: Order, limit: usize) -> Self {
         let direction = match order {
             Order::Asc => "ASC",
             Order::Desc => "DESC",
@@ -116,7 +117,10 @@ pub(crate) fn tickets(realm: RealmNumber, skew: Skew, filter: &TicketFilter, pag
         ),
         _ => ("tickets.id", format!("tickets.realm = {realm}")),
     };
-    conditions += &within(&mut query, skew, id, page, *created_after, *created_before);
+    let PageSpec { after, order, limit } = page;
+    let within =
+        Within { id, created_at: "tickets.created_at", after, order, from: *created_after, to: *created_before };
+    conditions += &within.condition(&mut query, skew);
 
     let owner_id = match owner {
         Some(OwnerFilter::Owner(owner)) => Some(Value::Text(owner.to_string())),
@@ -166,113 +170,81 @@ pub(crate) fn tickets(realm: RealmNumber, skew: Skew, filter: &TicketFilter, pag
         _ if statuses.is_empty() => vec![select("")],
         _ => vec![select(&format!(" AND tickets.status IN ({})", statuses.join(", ")))],
     };
-    query.finish(&branches, page.order, page.limit)
+    query.finish(&branches, order, limit)
 }
 
-/// The condition that tickets come after the last page and were made within a time, and that their ids lie within the
-/// range that follows from both. There is one bound at each end, so that the walk begins right there.
-fn within(
-    query: &mut Query,
-    skew: Skew,
-    id: &str,
-    page: PageSpec<TicketId>,
-    created_after: Option<Timestamp>,
-    created_before: Option<Timestamp>,
-) -> String {
-    let floor = created_after.map(|at| TicketId::floor(skew.earliest(at)));
-    let ceiling = created_before.and_then(|at| skew.latest(at)).map(TicketId::floor);
-    let (after, before) = match page.order {
-        Order::Asc => (page.after, None),
-        Order::Desc => (None, page.after),
-    };
-    let mut condition = String::new();
-    match (after, floor) {
-        (Some(after), floor) if floor.is_none_or(|floor| after >= floor) => {
-            let _ = write!(condition, " AND {id} > {}", query.bind(row::id(after)));
-        }
-        (_, Some(floor)) => {
-            let _ = write!(condition, " AND {id} >= {}", query.bind(row::id(floor)));
-        }
-        (_, None) => {}
-    }
-    if let Some(end) = before.into_iter().chain(ceiling).min() {
-        let _ = write!(condition, " AND {id} < {}", query.bind(row::id(end)));
-    }
-    if let Some(at) = created_after {
-        let _ = write!(condition, " AND tickets.created_at >= {}", query.bind(row::time(at)));
-    }
-    if let Some(at) = created_before {
-        let _ = write!(condition, " AND tickets.created_at < {}", query.bind(row::time(at)));
-    }
-    condition
+/// Which rows of a list are wanted: those after the last page that were made within a time.
+pub(crate) struct Within<'a, K> {
+    /// The column of the id.
+    pub(crate) id: &'a str,
+    /// The column of the time.
+    pub(crate) created_at: &'a str,
+    pub(crate) after: Option<Id<K>>,
+    pub(crate) order: Order,
+    pub(crate) from: Option<Timestamp>,
+    pub(crate) to: Option<Timestamp>,
 }
 
-/// A page of deliveries.
-pub(crate) fn deliveries(realm: RealmNumber, filter: &DeliveryFilter, page: PageSpec<DeliveryId>) -> Query {
-    let DeliveryFilter { status, endpoint_id, dead_letters } = *filter;
-    let mut query = Query::default();
-    let realm = query.bind(Value::Integer(realm));
-    let endpoint = endpoint_id.map(|endpoint| query.bind(row::id(endpoint)));
-    let after = page.after.map_or_else(String::new, |after| {
-        let sign = match page.order {
-            Order::Asc => ">",
-            Order::Desc => "<",
+impl<K: IdKind> Within<'_, K> {
+    /// The condition, and that the ids lie within the range that follows from it. There is one bound at each end, so that
+    /// the walk begins right there.
+    pub(crate) fn condition(&self, query: &mut Query, skew: Skew) -> String {
+        let Self { id, created_at, after, order, from, to } = *self;
+        let floor = from.map(|at| Id::floor(skew.earliest(at)));
+        let ceiling = to.and_then(|at| skew.latest(at)).map(Id::floor);
+        let (after, before) = match order {
+            Order::Asc => (after, None),
+            Order::Desc => (None, after),
         };
-        format!(" AND id {sign} {}", query.bind(row::id(after)))
-    });
-    let source = match (endpoint_id, status, dead_letters) {
-        (Some(_), _, _) => "my_deliveries_by_endpoint",
-        (None, _, true) => "my_dead_letters",
-        (None, Some(_), false) => "my_deliveries_by_status",
-        (None, None, false) => "my_deliveries",
-    };
-    let letters = if dead_letters { concat!(" AND ", is_dead_letter!()) } else { "" };
-    let endpoint = endpoint.map_or_else(String::new, |id| format!(" AND endpoint_id = {id}"));
-    let mut select = |status: Option<DeliveryStatus>| {
-        let status = status
-            .map_or_else(String::new, |status| format!(" AND status = {}", query.bind(row::text(status.as_str()))));
-        format!(
-            concat!("SELECT id, ", delivery_columns!(), " FROM {} WHERE realm = {}{}{}{}{}"),
-            source, realm, endpoint, status, letters, after
-        )
-    };
-    let branches = match (endpoint_id, status, dead_letters) {
-        // The index goes on with the status, so there is a branch for each.
-        (Some(_), None, false) => DeliveryStatus::ALL.iter().map(|status| select(Some(*status))).collect(),
-        (Some(_), None, true) | (Some(_), Some(_), _) | (None, _, _) => vec![select(status)],
-    };
-    query.finish(&branches, page.order, page.limit)
+        let mut condition = String::new();
+        match (after, floor) {
+            (Some(after), floor) if floor.is_none_or(|floor| after >= floor) => {
+                let _ = write!(condition, " AND {id} > {}", query.bind(row::id(after)));
+            }
+            (_, Some(floor)) => {
+                let _ = write!(condition, " AND {id} >= {}", query.bind(row::id(floor)));
+            }
+            (_, None) => {}
+        }
+        if let Some(end) = before.into_iter().chain(ceiling).min() {
+            let _ = write!(condition, " AND {id} < {}", query.bind(row::id(end)));
+        }
+        if let Some(at) = from {
+            let _ = write!(condition, " AND {created_at} >= {}", query.bind(row::time(at)));
+        }
+        if let Some(at) = to {
+            let _ = write!(condition, " AND {created_at} < {}", query.bind(row::time(at)));
+        }
+        condition
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use rusqlite::params_from_iter;
-    use sk_tickets_core::{
-        model::{
-            id::{ContactId, OwnerId, UserId},
-            ticket::{Priority, Source},
-        },
-        platform::id::EndpointId,
+    use sk_tickets_core::model::{
+        id::{ContactId, OwnerId, UserId},
+        ticket::{Priority, Source},
     };
 
     use super::*;
     use crate::{connect, guard::Guarded, migrate::migrate, options::SqliteOptions};
 
-    fn database() -> (tempfile::TempDir, Guarded) {
+    pub(crate) fn database() -> (tempfile::TempDir, Guarded) {
         let folder = tempfile::tempdir().unwrap();
         let mut connection = connect::writer(&SqliteOptions::new(folder.path().join("x.db"))).unwrap();
         connection.maintain(migrate).unwrap();
         (folder, connection)
     }
 
-    fn plan(connection: &Guarded, query: &Query) -> String {
+    pub(crate) fn plan(connection: &Guarded, query: &Query) -> String {
         let mut statement = connection.bare().prepare(&format!("EXPLAIN QUERY PLAN {}", query.sql)).unwrap();
         let steps = statement.query_map(params_from_iter(&query.values), |row| row.get::<_, String>(3)).unwrap();
         steps.map(Result::unwrap).collect::<Vec<_>>().join("\n")
     }
 
     /// Every combination of filters must walk an index, in order.
-    fn assert_walks(plan: &str) {
+    pub(crate) fn assert_walks(plan: &str) {
         for bad in ["SCAN", "TEMP B-TREE"] {
             assert!(!plan.contains(bad), "{plan}");
         }
@@ -360,29 +332,6 @@ mod tests {
             }
             for page in PAGES {
                 assert_walks(&plan(&connection, &tickets(1, Skew::default(), &filter, page)));
-            }
-        }
-    }
-
-    #[test]
-    fn each_filter_of_deliveries_has_its_index() {
-        let (_folder, connection) = database();
-        let endpoint = Some(EndpointId::from_bytes([3; 16]));
-        let dead = Some(DeliveryStatus::Dead);
-        for (status, endpoint_id, dead_letters, index) in [
-            (None, None, false, "PRIMARY KEY (realm=?"),
-            (dead, None, false, "deliveries_status (realm=? AND status=?"),
-            (None, endpoint, false, "deliveries_endpoint (realm=? AND endpoint_id=? AND status=?"),
-            (dead, endpoint, false, "deliveries_endpoint (realm=? AND endpoint_id=? AND status=?"),
-            (None, None, true, "deliveries_dead_letters (realm=?"),
-            (None, endpoint, true, "deliveries_endpoint (realm=? AND endpoint_id=? AND status=?"),
-        ] {
-            let filter = DeliveryFilter { status, endpoint_id, dead_letters };
-            for PageSpec { after, order, limit } in PAGES {
-                let after = after.map(|id| DeliveryId::from_bytes(id.to_bytes()));
-                let plan = plan(&connection, &deliveries(1, &filter, PageSpec { after, order, limit }));
-                assert_walks(&plan);
-                assert!(plan.contains(index), "{index} is not in\n{plan}");
             }
         }
     }

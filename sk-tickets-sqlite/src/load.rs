@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 use sk_tickets_core::{
     model::{
         contact::{Contact, ContactHandle},
+        delivery::DeliveryFilter,
         id::TicketId,
     },
     platform::{
@@ -16,7 +17,7 @@ use sk_tickets_core::{
 
 use crate::{
     columns::Columns,
-    commit, endpoint,
+    commit, deliveries, endpoint,
     error::Result,
     reader::{find_delivery, find_ticket, one},
     realms::RealmNumber,
@@ -30,6 +31,7 @@ pub(crate) enum Wanted {
     NewEndpoint,
     Endpoint(EndpointId),
     Delivery(DeliveryId),
+    DeadLetters(DeliveryFilter),
 }
 
 impl From<Subject<'_>> for Wanted {
@@ -40,6 +42,14 @@ impl From<Subject<'_>> for Wanted {
             Subject::NewEndpoint => Self::NewEndpoint,
             Subject::Endpoint(id) => Self::Endpoint(id),
             Subject::Delivery(id) => Self::Delivery(id),
+            Subject::DeadLetters { endpoint_id, types, from, to } => Self::DeadLetters(DeliveryFilter {
+                status: None,
+                endpoint_id,
+                types: types.to_vec(),
+                from,
+                to,
+                dead_letters: true,
+            }),
         }
     }
 }
@@ -76,6 +86,12 @@ pub(crate) fn load(
             if let Some(delivery) = &loaded.delivery {
                 loaded.endpoint = endpoint::find(connection, realm, delivery.endpoint_id)?;
             }
+        }
+        Wanted::DeadLetters(filter) => {
+            if let Some(id) = filter.endpoint_id {
+                loaded.endpoint = endpoint::find(connection, realm, id)?;
+            }
+            loaded.dead_letters = deliveries::count(connection, realm, &filter)?;
         }
     }
     Ok(loaded)

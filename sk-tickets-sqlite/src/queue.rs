@@ -10,16 +10,18 @@ use sk_tickets_core::{
         id::{DeliveryId, EndpointId},
         time::Timestamp,
     },
-    store::{self, DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, WorkerId},
+    store::{self, Backlog, Claimed, DeliveryQueue, Lease, NextStep, Settled, Slots, WorkerId},
 };
 
 use crate::{
+    claim::claim,
     columns::Columns,
     error::Result,
     guard::{Guarded, Scope},
     outbox,
+    pool::snapshot,
     realms::{RealmNumber, Realms},
-    row,
+    replay,
     store::SqliteStore,
     writer::Verdict,
 };
@@ -31,10 +33,10 @@ impl DeliveryQueue for SqliteStore {
         worker: WorkerId,
         now: Timestamp,
         lease: Duration,
-        limit: usize,
-    ) -> store::Result<Vec<LeasedDelivery>> {
+        slots: Slots,
+    ) -> store::Result<Claimed> {
         self.write("claim deliveries", move |guarded| {
-            claim(guarded, worker, now, now + lease, limit).map(Verdict::Keep)
+            claim(guarded, worker, now, now + lease, slots).map(Verdict::Keep)
         })
         .await
     }
@@ -67,14 +69,13 @@ impl DeliveryQueue for SqliteStore {
         .await
     }
 
-    async fn next_due(&self) -> store::Result<Option<Timestamp>> {
-        let next = |connection: &Connection| -> Result<Option<Timestamp>> {
-            let next = connection
-                .prepare_cached("SELECT min(claimable_at) FROM worker_deliveries")?
-                .query_row([], |row| Columns::of(row).maybe_time())?;
-            Ok(next)
-        };
-        self.inner.readers.read("look for the next delivery", move |guarded| guarded.within(Scope::Worker, next)).await
+    async fn replay_some(&self, now: Timestamp, limit: usize) -> store::Result<bool> {
+        self.write("replay dead letters", move |guarded| replay::go_on(guarded, now, limit)).await
+    }
+
+    async fn backlog(&self) -> store::Result<Backlog> {
+        let count = |connection: &Connection| snapshot(connection, || backlog(connection));
+        self.inner.readers.read("count what waits", move |guarded| guarded.within(Scope::Worker, count)).await
     }
 
     async fn wait_for_work(&self) {
@@ -95,12 +96,9 @@ impl SqliteStore {
     }
 }
 
-/// What can be claimed at ?1, the longest due first. An index has just this, in this order.
-const CLAIMABLE: &str = "SELECT realm, id FROM worker_deliveries WHERE claimable_at <= ?1
-                         ORDER BY claimable_at, id, realm LIMIT ?2";
-
-const HELD: &str = "SELECT realm, id FROM worker_deliveries WHERE lease_owner = ?1";
-const LEASED: &str = "SELECT realm, id FROM worker_deliveries WHERE lease_owner IS NOT NULL";
+// Of what is leased there is never much.
+const HELD: &str = "SELECT realm, id FROM worker_leases WHERE lease_owner = ?1";
+const LEASED: &str = "SELECT realm, id FROM worker_leases";
 
 /// Which deliveries of all realms a statement finds.
 fn find(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<(RealmNumber, DeliveryId)>> {
@@ -128,58 +126,21 @@ fn end_leases(guarded: &Guarded, sql: &str, values: impl Params) -> Result<()> {
     Ok(())
 }
 
-fn claim(
-    guarded: &Guarded,
-    worker: WorkerId,
-    now: Timestamp,
-    until: Timestamp,
-    limit: usize,
-) -> Result<Vec<LeasedDelivery>> {
-    let claimable = guarded.within(Scope::Worker, |connection| {
-        find(connection, CLAIMABLE, params![now.as_millis(), i64::try_from(limit)?])
-    })?;
-    let lease_one =
-        |(realm, id)| guarded.within(Scope::Realm(realm), |connection| lease(connection, worker, until, realm, id));
-    claimable.into_iter().map(lease_one).collect()
-}
+// Each reads an index and nothing else.
+const PENDING: &str = "SELECT count(*), min(next_attempt_at) FROM worker_deliveries";
+const DEAD_LETTERS: &str = "SELECT count(*), min(created_at) FROM worker_dead_letters";
 
-fn lease(
-    connection: &Connection,
-    worker: WorkerId,
-    until: Timestamp,
-    realm: RealmNumber,
-    id: DeliveryId,
-) -> Result<LeasedDelivery> {
-    connection
-        .prepare_cached(
-            "UPDATE deliveries SET lease_owner = ?3, lease_token = lease_token + 1, claimable_at = ?4
-             WHERE realm = ?1 AND id = ?2",
-        )?
-        .execute(params![realm, id.to_bytes(), owner(worker), until.as_millis()])?;
-    let leased = connection
-        .prepare_cached(
-            "SELECT tenant, environment, lease_token, endpoint_id, url, secret, event_id, payload, attempts, failures
-             FROM my_deliveries AS deliveries
-             JOIN my_realm AS realms ON realms.id = deliveries.realm
-             JOIN my_endpoints AS endpoints ON endpoints.realm = deliveries.realm AND endpoints.id = deliveries.endpoint_id
-             JOIN my_events AS events ON events.realm = deliveries.realm AND events.id = deliveries.event_id
-             WHERE deliveries.realm = ?1 AND deliveries.id = ?2",
-        )?
-        .query_row(params![realm, id.to_bytes()], |row| {
+fn backlog(connection: &Connection) -> Result<Backlog> {
+    let count = |sql: &str| -> Result<(u64, Option<Timestamp>)> {
+        let counted = connection.prepare_cached(sql)?.query_row([], |row| {
             let mut columns = Columns::of(row);
-            let realm = row::realm(&mut columns)?;
-            Ok(LeasedDelivery {
-                lease: Lease { realm, delivery_id: id, token: columns.number()? },
-                endpoint_id: columns.id()?,
-                url: columns.plain()?,
-                secrets: vec![columns.secret()?],
-                event_id: columns.id()?,
-                payload: columns.plain()?,
-                attempts_before: columns.number()?,
-                failures: columns.number()?,
-            })
+            Ok((columns.number()?, columns.maybe_time()?))
         })?;
-    Ok(leased)
+        Ok(counted)
+    };
+    let (pending, oldest_due) = count(PENDING)?;
+    let (dead_letters, oldest_dead_letter) = count(DEAD_LETTERS)?;
+    Ok(Backlog { pending, oldest_due, dead_letters, oldest_dead_letter })
 }
 
 fn renew(guarded: &Guarded, realms: &Realms, lease: &Lease, until: Timestamp) -> Result<Settled> {
@@ -317,26 +278,24 @@ fn disable(connection: &Connection, realm: RealmNumber, endpoint: EndpointId) ->
 }
 
 /// A worker as a column has it: the same 64 bits.
-const fn owner(worker: WorkerId) -> i64 {
+pub(crate) const fn owner(worker: WorkerId) -> i64 {
     worker.0.cast_signed()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{connect, migrate::migrate, options::SqliteOptions};
+    use crate::list::{
+        Query,
+        tests::{database, plan},
+    };
 
     #[test]
-    fn a_claim_reads_no_more_than_what_is_due() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut connection = connect::writer(&SqliteOptions::new(folder.path().join("x.db"))).unwrap();
-        connection.maintain(migrate).unwrap();
-        let plan = |sql: &str| {
-            let mut statement = connection.bare().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let steps = statement.query_map([], |row| row.get::<_, String>(3)).unwrap();
-            steps.map(Result::unwrap).collect::<Vec<_>>()
-        };
-        let claim = CLAIMABLE.replace("?1", "1").replace("?2", "1");
-        assert_eq!(plan(&claim), ["SEARCH deliveries USING COVERING INDEX deliveries_claimable (claimable_at<?)"]);
+    fn what_waits_is_counted_by_indexes_alone() {
+        let (_folder, connection) = database();
+        for (sql, index) in [(PENDING, "deliveries_claimable"), (DEAD_LETTERS, "deliveries_dead_letters")] {
+            let query = Query { sql: sql.to_owned(), values: Vec::new() };
+            assert_eq!(plan(&connection, &query), format!("SCAN deliveries USING COVERING INDEX {index}"));
+        }
     }
 }

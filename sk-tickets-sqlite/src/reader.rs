@@ -11,25 +11,29 @@ use sk_tickets_core::{
         event::{Event, FeedPosition},
         id::{EntryId, TicketId},
         page::Order,
+        replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::{Ticket, TicketFilter, TicketView},
     },
     platform::{
-        id::{DeliveryId, EndpointId, EventId},
+        id::{DeliveryId, EndpointId, EventId, JobId},
+        idempotency::IdempotencyKey,
         realm::{Environment, Realm},
+        seal::Sealed,
     },
     store::{self, Loaded, Lookup, PageSpec, RealmReader},
 };
 
 use crate::{
     columns::{Columns, rank},
-    endpoint,
+    deliveries, endpoint,
     error::Result,
     guard::{Guarded, Scope},
     list::{self, Query},
     load::{Wanted, load},
     pool::snapshot,
     realms::{RealmNumber, Skew},
+    replay,
     row::{self, attempt_columns, delivery_columns, endpoint_columns, entry_columns, event_columns, ticket_columns},
     store::SqliteStore,
 };
@@ -58,8 +62,8 @@ impl RealmReader for SqliteStore {
         let filter = filter.clone();
         self.read("list tickets", realm, move |connection, realm| {
             snapshot(connection, || {
-                let by_time = filter.created_after.is_some() || filter.created_before.is_some();
-                let skew = if by_time { Skew::of_realm(connection, realm)? } else { Skew::default() };
+                let times = [filter.created_after, filter.created_before];
+                let skew = Skew::for_times(connection, realm, times)?;
                 let Query { sql, values } = list::tickets(realm, skew, &filter, page);
                 rows(connection, &sql, params_from_iter(values), |row| row::ticket(row, environment))
             })
@@ -97,7 +101,7 @@ impl RealmReader for SqliteStore {
                          ORDER BY sequence DESC LIMIT ?4"
                     ),
                 };
-                let (after, limit) = (after_number(page.after, page.order), limit(page.limit));
+                let (after, limit) = (after_number(page.after, page.order), row_limit(page.limit));
                 rows(connection, sql, params![realm, ticket, after, limit], row::entry).map(Some)
             })
         })
@@ -154,7 +158,7 @@ impl RealmReader for SqliteStore {
                 ),
             };
             let after = after_number(page.after.map(|position| position.0), page.order);
-            rows(connection, sql, params![realm, after, limit(page.limit)], |row| {
+            rows(connection, sql, params![realm, after, row_limit(page.limit)], |row| {
                 let mut columns = Columns::of(row);
                 let position = FeedPosition(columns.number()?);
                 Ok((position, row::event(&mut columns)?))
@@ -190,7 +194,7 @@ impl RealmReader for SqliteStore {
             };
             let after = page.after.map(EndpointId::to_bytes);
             let after = after.as_ref().map_or(beyond, |id| id.as_slice());
-            rows(connection, sql, params![realm, after, limit(page.limit)], row::endpoint)
+            rows(connection, sql, params![realm, after, row_limit(page.limit)], row::endpoint)
         })
         .await
     }
@@ -211,12 +215,35 @@ impl RealmReader for SqliteStore {
         let filter = filter.clone();
         self.read("list deliveries", realm, move |connection, realm| {
             snapshot(connection, || {
-                let Query { sql, values } = list::deliveries(realm, &filter, page);
+                let skew = Skew::for_times(connection, realm, [filter.from, filter.to])?;
+                let Query { sql, values } = deliveries::page(realm, skew, &filter, page);
                 let mut deliveries = rows(connection, &sql, params_from_iter(values), row::delivery)?;
                 for delivery in &mut deliveries {
                     delivery.attempts = attempts(connection, realm, delivery.id)?;
                 }
                 Ok(deliveries)
+            })
+        })
+        .await
+    }
+
+    async fn replay_job(&self, realm: &Realm, id: JobId) -> store::Result<Option<ReplayJob>> {
+        self.read("read a job", realm, move |connection, realm| replay::find(connection, realm, id)).await
+    }
+
+    async fn recorded_secrets(
+        &self,
+        realm: &Realm,
+        after: Option<&IdempotencyKey>,
+        limit: usize,
+    ) -> store::Result<Vec<(IdempotencyKey, Sealed)>> {
+        // No key is empty.
+        let after = after.map_or_else(String::new, |key| key.as_str().to_owned());
+        self.read("list recorded secrets", realm, move |connection, realm| {
+            let sql = "SELECT key, secret FROM my_recorded_secrets WHERE realm = ?1 AND key > ?2 ORDER BY key LIMIT ?3";
+            rows(connection, sql, params![realm, after, row_limit(limit)], |row| {
+                let mut columns = Columns::of(row);
+                Ok((IdempotencyKey::from_kept(columns.plain()?), columns.sealed()?))
             })
         })
         .await
@@ -279,7 +306,7 @@ fn after_number(after: Option<u64>, order: Order) -> i64 {
     }
 }
 
-fn limit(limit: usize) -> i64 {
+fn row_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 

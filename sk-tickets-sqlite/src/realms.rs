@@ -6,10 +6,7 @@ use std::{
 };
 
 use rusqlite::{Connection, OptionalExtension, params};
-use sk_tickets_core::{
-    model::ticket::Ticket,
-    platform::{realm::Realm, time::Timestamp},
-};
+use sk_tickets_core::platform::{realm::Realm, time::Timestamp};
 
 use crate::{
     error::Result,
@@ -76,7 +73,7 @@ fn select(guarded: &Guarded, realm: &Realm) -> Result<Option<RealmNumber>> {
     })
 }
 
-/// How far the times in ids of tickets have ever been away from when the tickets were made, in milliseconds.
+/// How far the times in ids of tickets and of events have ever been away from their own, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Skew {
     pub(crate) ahead: i64,
@@ -84,17 +81,25 @@ pub(crate) struct Skew {
 }
 
 impl Skew {
-    /// That of all tickets of a realm.
-    pub(crate) fn of_realm(connection: &Connection, realm: RealmNumber) -> Result<Self> {
+    /// That of a realm, where one of these times bounds a list; where none does, it is not asked for.
+    pub(crate) fn for_times(
+        connection: &Connection,
+        realm: RealmNumber,
+        times: [Option<Timestamp>; 2],
+    ) -> Result<Self> {
+        if times == [None; 2] { Ok(Self::default()) } else { Self::of_realm(connection, realm) }
+    }
+
+    fn of_realm(connection: &Connection, realm: RealmNumber) -> Result<Self> {
         let skew = connection
             .prepare_cached("SELECT id_ahead_ms, id_behind_ms FROM my_realm WHERE id = ?1")?
             .query_row([realm], |row| Ok(Self { ahead: row.get(0)?, behind: row.get(1)? }))?;
         Ok(skew)
     }
 
-    /// Widens the realm's by that of a new ticket.
-    pub(crate) fn note(connection: &Connection, realm: RealmNumber, ticket: &Ticket) -> Result<()> {
-        let ahead = ticket.id.timestamp().as_millis() - ticket.created_at.as_millis();
+    /// Widens the realm's by that of an id that says one time, of what was made at another.
+    pub(crate) fn note(connection: &Connection, realm: RealmNumber, said: Timestamp, made: Timestamp) -> Result<()> {
+        let ahead = said.as_millis() - made.as_millis();
         if ahead == 0 {
             return Ok(());
         }
@@ -108,12 +113,12 @@ impl Skew {
         Ok(())
     }
 
-    /// A time that no id of a ticket made at `at` or later is before.
+    /// A time that no id of what was made at `at` or later is before.
     pub(crate) fn earliest(self, at: Timestamp) -> Timestamp {
         Timestamp::from_millis(at.as_millis().saturating_sub(self.behind))
     }
 
-    /// A time that the id of every ticket made before `at` is before; none if it cannot be written.
+    /// A time that the id of all that was made before `at` is before; none if it cannot be written.
     pub(crate) fn latest(self, at: Timestamp) -> Option<Timestamp> {
         let latest = Timestamp::from_millis(at.as_millis().saturating_add(self.ahead));
         (latest < Timestamp::MAX).then_some(latest)

@@ -9,9 +9,10 @@ use sk_tickets_core::{
         api_key::ApiKey,
         contact::Contact,
         delivery::{Attempt, Delivery},
-        endpoint::Endpoint,
+        endpoint::{Endpoint, OldSecret},
         event::Event,
         id::OwnerId,
+        replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
@@ -203,7 +204,8 @@ pub(crate) fn event(columns: &mut Columns<'_, '_>) -> Read<Event> {
 /// The columns of an endpoint.
 macro_rules! endpoint_columns {
     () => {
-        "id, url, description, events, status, disabled_reason, failing_since, created_at, secret"
+        "id, url, description, events, status, disabled_reason, failing_since, created_at, secret, \
+         old_secrets"
     };
 }
 pub(crate) use endpoint_columns;
@@ -220,8 +222,15 @@ pub(crate) fn endpoint(row: &Row<'_>) -> Read<Endpoint> {
         disabled_reason: columns.maybe_word()?,
         failing_since: columns.maybe_time()?,
         created_at: columns.time()?,
-        secret: columns.secret()?,
+        secret: columns.sealed()?,
+        old_secrets: columns.old_secrets()?,
     })
+}
+
+/// The secrets of an endpoint that were replaced: each as when it ends and its bytes.
+pub(crate) fn old_secrets(secrets: &[OldSecret]) -> Result<String> {
+    let pairs = secrets.iter().map(|OldSecret { secret, until }| (until.as_millis(), secret.as_bytes()));
+    json(&pairs.collect::<Vec<_>>())
 }
 
 /// The columns of a contact.
@@ -290,7 +299,15 @@ pub(crate) fn attempt(row: &Row<'_>) -> Read<Attempt> {
     })
 }
 
-/// What is recorded of a key, out of `fingerprint, status, location, etag, content_type, body`.
+/// The columns of what is recorded of a key.
+macro_rules! recorded_columns {
+    () => {
+        "fingerprint, status, location, etag, content_type, body, secret_offset, secret"
+    };
+}
+pub(crate) use recorded_columns;
+
+/// What is recorded of a key, out of [`recorded_columns`].
 pub(crate) fn recorded(row: &Row<'_>) -> Read<Recorded> {
     let mut columns = Columns::of(row);
     Ok(Recorded {
@@ -301,7 +318,33 @@ pub(crate) fn recorded(row: &Row<'_>) -> Read<Recorded> {
             etag: columns.plain()?,
             content_type: columns.plain()?,
             body: columns.plain()?,
+            secret: columns.secret_slot()?,
         },
+    })
+}
+
+/// The columns of a job that replays dead letters.
+macro_rules! replay_job_columns {
+    () => {
+        "id, status, endpoint_id, types, from_at, to_at, total, done, failed, created_at, finished_at"
+    };
+}
+pub(crate) use replay_job_columns;
+
+/// A job out of [`replay_job_columns`].
+pub(crate) fn replay_job(columns: &mut Columns<'_, '_>) -> Read<ReplayJob> {
+    Ok(ReplayJob {
+        id: columns.id()?,
+        status: columns.word()?,
+        endpoint_id: columns.maybe_id()?,
+        types: columns.json()?,
+        from: columns.maybe_time()?,
+        to: columns.maybe_time()?,
+        total: columns.number()?,
+        done: columns.number()?,
+        failed: columns.number()?,
+        created_at: columns.time()?,
+        finished_at: columns.maybe_time()?,
     })
 }
 

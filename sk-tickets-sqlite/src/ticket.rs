@@ -71,7 +71,7 @@ fn insert_ticket(connection: &Connection, realm: RealmNumber, ticket: &Ticket) -
     if inserted == 0 {
         return Ok(false);
     }
-    Skew::note(connection, realm, ticket)?;
+    Skew::note(connection, realm, ticket.id.timestamp(), ticket.created_at)?;
     for tag in &ticket.tags {
         insert_tag(connection, realm, tag, ticket.id)?;
     }

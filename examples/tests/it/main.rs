@@ -3,13 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod backup;
+mod chaos;
 mod client;
 mod crash;
+mod dead_letters;
 mod doctor;
+mod invariants;
 mod keys;
 mod nodes;
 #[cfg(feature = "cross-language")]
 mod official_libraries;
 mod process;
 mod receiver;
+mod retrying;
+mod secrets;
 mod start;
+mod stop;

@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use sk_tickets_postgres::testing::Cluster;
 
 use crate::{
-    client::{Answer, send},
     process::Server,
     receiver::Receiving,
+    retrying::{Dice, Nodes, PATIENCE},
 };
 
 const CLIENTS: usize = 32;
@@ -26,66 +26,15 @@ const CLIENTS: usize = 32;
 const STEPS: usize = 4;
 /// How many events these make.
 const EVENTS_OF_A_TICKET: usize = 6;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many writes are made; `NODES_WRITES` says otherwise.
 fn writes() -> usize {
     env::var("NODES_WRITES").ok().and_then(|writes| writes.parse().ok()).unwrap_or(4_000)
 }
 
-/// Whom to talk to, and with which key.
-#[derive(Debug, Clone)]
-struct Nodes {
-    addresses: [String; 2],
-    key: String,
-}
-
-impl Nodes {
-    /// Asks either node, and goes on asking, the same again, until one answers for good.
-    fn ask(&self, dice: &mut Dice, method: &str, path: &str, idempotency_key: Option<&str>, body: &str) -> Answer {
-        let authorization = format!("Bearer {}", self.key);
-        let mut headers = vec![("authorization", authorization.as_str()), ("content-type", "application/json")];
-        headers.extend(idempotency_key.map(|key| ("idempotency-key", key)));
-        let start = Instant::now();
-        loop {
-            let address = &self.addresses[dice.roll(2)];
-            match send(address, method, &format!("/tickets/v1{path}"), &headers, body.as_bytes()) {
-                Ok(answer) if answer.status < 500 => return answer,
-                // Down or busy: whether it was done is not known.
-                Ok(_) | Err(_) => thread::sleep(Duration::from_millis(20)),
-            }
-            assert!(start.elapsed() < PATIENCE, "no node answers");
-        }
-    }
-
-    /// Writes, now and then a second time, on whichever node: the answer is the same.
-    fn write(&self, dice: &mut Dice, path: &str, key: &str, body: &Value) -> Answer {
-        let body = body.to_string();
-        let answer = self.ask(dice, "POST", path, Some(key), &body);
-        assert!(answer.status < 300, "{path} {body}: {}", String::from_utf8_lossy(&answer.body));
-        if dice.roll(4) == 0 {
-            let again = self.ask(dice, "POST", path, Some(key), &body);
-            assert_eq!(again.header("idempotent-replayed"), Some("true"));
-            assert_eq!((again.status, &again.body), (answer.status, &answer.body));
-        }
-        answer
-    }
-}
-
-/// The same throws for the same seed.
-#[derive(Debug, Clone)]
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % sides
-    }
-}
-
 /// Makes tickets and resolves them; the last answer for each.
 fn client(nodes: &Nodes, number: usize, tickets: usize, done: &AtomicUsize) -> BTreeMap<String, Value> {
-    let mut dice = Dice(u64::try_from(number).unwrap() + 1);
+    let mut dice = Dice::new(number + 1);
     let mut last = BTreeMap::new();
     for ticket in 0..tickets {
         let name = format!("{number}-{ticket}");
@@ -107,7 +56,7 @@ fn client(nodes: &Nodes, number: usize, tickets: usize, done: &AtomicUsize) -> B
 
 /// Follows the feed until all is over and it has caught up; the ids in the order of the feed.
 fn follow(nodes: &Nodes, over: &AtomicBool) -> Vec<String> {
-    let mut dice = Dice(99);
+    let mut dice = Dice::new(99);
     let mut seen = Vec::new();
     let mut path = "/events?order=asc&limit=100".to_owned();
     loop {
@@ -139,11 +88,11 @@ fn load(url: &str) {
     });
     let start = |node: usize| Server::start_on(url, folder.path(), &addresses[node], &[]);
     let mut servers = [start(0), start(1)];
-    let nodes = Nodes { addresses: addresses.clone(), key: servers[0].key.clone() };
+    let nodes = Nodes::new(addresses.to_vec(), servers[0].key.clone());
 
     let receiving = Receiving::start(200);
     let hook = json!({"url": receiving.url});
-    assert_eq!(nodes.write(&mut Dice(1), "/webhook_endpoints", "hook", &hook).status, 201);
+    assert_eq!(nodes.write(&mut Dice::new(1), "/webhook_endpoints", "hook", &hook).status, 201);
     let arrived = Arc::new(Mutex::new(BTreeSet::new()));
     {
         let arrived = Arc::clone(&arrived);
@@ -188,7 +137,7 @@ fn load(url: &str) {
 
     let expected = CLIENTS * tickets;
     assert_eq!(last.len(), expected, "one ticket for each that was made");
-    let mut dice = Dice(7);
+    let mut dice = Dice::new(7);
     for (id, resolved) in &last {
         let mut found = nodes.ask(&mut dice, "GET", &format!("/tickets/{id}"), None, "").json();
         found.as_object_mut().unwrap().remove("queue_position");

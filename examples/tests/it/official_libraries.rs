@@ -1,15 +1,18 @@
 //! The official Standard Webhooks libraries for Python and Node take our webhooks, and refuse what was tampered with.
 
 use std::{
+    fs,
+    io::Write,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::Arc,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use sk_tickets_core::{
-    Clock, CreateEndpoint, CreateTicket, Environment, IdempotencyKey, MemoryStore, Realm, SystemClock, TargetPolicy,
-    Tickets, Timestamp, WebhookRequest,
+    Clock, CreateEndpoint, CreateTicket, DeliveryFilter, Environment, IdempotencyKey, MemoryStore, PageRequest, Realm,
+    SystemClock, TargetPolicy, Tickets, Timestamp, WebhookRequest,
     testing::{ManualClock, ScriptedSender},
 };
 
@@ -53,6 +56,59 @@ fn post(authority: &str, webhook: &WebhookRequest, body: &[u8]) -> u16 {
     send(authority, "POST", "/", &headers, body).unwrap().status
 }
 
+/// The code of the guide in this language.
+fn snippet(language: &str) -> String {
+    let guide = fs::read_to_string(root().join("docs/webhooks.md")).unwrap();
+    let (_, code) = guide.split_once(&format!("```{language}\n")).unwrap();
+    code.split_once("```\n").unwrap().0.to_owned()
+}
+
+/// Gives a webhook to the code of the guide: what it prints is the id that it was to keep, if any, and the status.
+fn printed_by(language: &str, secret: &str, webhook: &WebhookRequest, body: &[u8]) -> String {
+    let mut command = match language {
+        "python" => {
+            let mut command = Command::new(fs::canonicalize(root()).unwrap().join("target/venv/bin/python"));
+            command.arg("-c").arg(format!(
+                "import json, sys\n\
+                 def enqueue(id, event): print(id)\n\
+                 {}\n\
+                 print(receive(sys.stdin.buffer.read(), json.loads(os.environ['HEADERS'])))",
+                snippet("python")
+            ));
+            command
+        }
+        "js" => {
+            let mut command = Command::new("node");
+            command.args(["--input-type=module", "--eval"]).arg(format!(
+                "{}\n\
+                 import {{ readFileSync }} from 'node:fs';\n\
+                 function enqueue(id, event) {{ console.log(id); }}\n\
+                 console.log(receive(readFileSync(0), JSON.parse(process.env.HEADERS)));",
+                snippet("js")
+            ));
+            command
+        }
+        other => panic!("{other} is not run"),
+    };
+    let headers = serde_json::json!({
+        "webhook-id": webhook.id,
+        "webhook-timestamp": webhook.timestamp,
+        "webhook-signature": webhook.signature,
+    });
+    command
+        // Where Node finds its library.
+        .current_dir(root().join("examples/verify-webhook"))
+        .env("WEBHOOK_SECRET", secret)
+        .env("HEADERS", headers.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    process.stdin.take().unwrap().write_all(body).unwrap();
+    let output = process.wait_with_output().unwrap();
+    assert!(output.status.success(), "the code in {language} does not run");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// A ticket whose webhook failed an hour ago and is tried again now: what was sent both times.
 async fn an_hour_apart() -> (String, Vec<WebhookRequest>) {
     let hour = Duration::from_secs(3_600);
@@ -79,9 +135,13 @@ async fn an_hour_apart() -> (String, Vec<WebhookRequest>) {
             })
             .await;
     });
-    while tickets.store().next_due().await.unwrap().is_some() {
-        if tickets.store().next_due().await.unwrap() == Some(start + hour) {
-            clock.set(start + hour);
+    let due = async || {
+        let all = desk.deliveries(&DeliveryFilter::default(), &PageRequest::first()).await.unwrap().data;
+        all[0].next_attempt_at
+    };
+    while let Some(due) = due().await {
+        if due == start + hour {
+            clock.set(due);
         }
         tokio::task::yield_now().await;
     }
@@ -110,20 +170,151 @@ async fn they_take_a_retry_an_hour_later_and_refuse_a_changed_body() {
     }
 }
 
+/// A server, and an endpoint that a receiver of one library is given in turn.
+struct Endpoint<'a> {
+    server: &'a Server,
+    library: &'a str,
+    id: String,
+    steps: usize,
+}
+
+impl<'a> Endpoint<'a> {
+    /// At an address where nobody listens; with its secret.
+    fn make(server: &'a Server, library: &'a str) -> (Self, String) {
+        let made = server.post("/webhook_endpoints", library, &format!(r#"{{"url":"{NOBODY}"}}"#)).json();
+        let id = made["id"].as_str().unwrap().to_owned();
+        (Self { server, library, id, steps: 0 }, made["secret"].as_str().unwrap().to_owned())
+    }
+
+    fn key(&mut self) -> String {
+        self.steps += 1;
+        format!("{}-{}", self.library, self.steps)
+    }
+
+    fn point_to(&mut self, url: &str) {
+        let (path, key) = (format!("/webhook_endpoints/{}", self.id), self.key());
+        let moved = self.server.send("PATCH", &path, Some(&key), &format!(r#"{{"url":"{url}"}}"#)).unwrap();
+        assert_eq!(moved.status, 200, "{moved:?}");
+    }
+
+    /// A receiver that knows this secret, and gets what is sent from now on.
+    fn receive_with(&mut self, secret: &str) -> Process {
+        let all = receivers(secret);
+        let (_, process, authority) = all.into_iter().find(|(known, ..)| *known == self.library).unwrap();
+        self.point_to(&format!("http://{authority}/"));
+        process
+    }
+
+    /// Makes a ticket; its id.
+    fn ticket(&mut self) -> String {
+        let key = self.key();
+        let made = self.server.post("/tickets", &key, r#"{"subject":"Part delayed"}"#).json();
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    fn rotate_secret(&mut self, body: &str) -> String {
+        let (path, key) = (format!("/webhook_endpoints/{}/rotate_secret", self.id), self.key());
+        self.server.post(&path, &key, body).json()["secret"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the deliveries of a ticket stand so; the id of the first.
+    fn wait_until(&self, ticket: &str, status: &str, attempts: usize) -> String {
+        let begun = Instant::now();
+        loop {
+            let path = format!("/deliveries?endpoint_id={}&status={status}", self.id);
+            let listed = self.server.get(&path).json();
+            let found = listed["data"].as_array().unwrap().iter().find(|delivery| delivery["ticket_id"] == ticket);
+            if let Some(found) = found.filter(|found| found["attempts"].as_array().unwrap().len() >= attempts) {
+                return found["id"].as_str().unwrap().to_owned();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{ticket} is not {status}: {listed}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Nothing listens on the port that is kept for that (RFC 863).
+const NOBODY: &str = "http://127.0.0.1:1999/";
+
+fn verified(ticket: &str) -> String {
+    format!("verified ticket.created {ticket}")
+}
+
 #[test]
-fn they_take_what_the_server_delivers() {
+fn they_take_first_attempts_retries_and_replays() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &["--webhook-schedule", "1s,1s,1s,1s,1s"]);
-    // An endpoint must be there for its secret to be known, and the receiver to know the secret must come after it: so
-    // the endpoint is moved to where its receiver is.
-    for name in ["python", "node"] {
-        let endpoint = server.post("/webhook_endpoints", name, r#"{"url":"http://127.0.0.1:9999/"}"#).json();
-        let all = receivers(endpoint["secret"].as_str().unwrap());
-        let (_, mut process, authority) = all.into_iter().find(|(known, ..)| *known == name).unwrap();
-        let path = format!("/webhook_endpoints/{}", endpoint["id"].as_str().unwrap());
-        let moved = format!(r#"{{"url":"http://{authority}/"}}"#);
-        assert_eq!(server.send("PATCH", &path, Some(&format!("move-{name}")), &moved).unwrap().status, 200);
-        let ticket = server.post("/tickets", &format!("ticket-{name}"), r#"{"subject":"Part delayed"}"#).json();
-        process.wait_for(&format!("verified ticket.created {}", ticket["id"].as_str().unwrap()));
+    let server = Server::start(folder.path(), &["--webhook-schedule", "1s,1s,1s"]);
+    for library in ["python", "node"] {
+        let (mut endpoint, secret) = Endpoint::make(&server, library);
+        let retried = endpoint.ticket();
+        endpoint.wait_until(&retried, "pending", 1);
+        let mut receiver = endpoint.receive_with(&secret);
+        receiver.wait_for(&verified(&retried));
+
+        let first = endpoint.ticket();
+        receiver.wait_for(&verified(&first));
+
+        endpoint.point_to(NOBODY);
+        let replayed = endpoint.ticket();
+        let letter = endpoint.wait_until(&replayed, "dead", 4);
+        let mut receiver = endpoint.receive_with(&secret);
+        let answer = server.post(&format!("/dead_letters/{letter}/replay"), &endpoint.key(), "");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        receiver.wait_for(&verified(&replayed));
+        // So that the other library's tickets are no concern of this endpoint.
+        let deleted = format!("/webhook_endpoints/{}", endpoint.id);
+        assert_eq!(server.send("DELETE", &deleted, Some(&endpoint.key()), "").unwrap().status, 204);
+    }
+}
+
+#[test]
+fn they_take_either_secret_while_one_replaces_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--webhook-schedule", "1s,1s,1s"]);
+    for library in ["python", "node"] {
+        let (mut endpoint, old) = Endpoint::make(&server, library);
+        let new = endpoint.rotate_secret("{}");
+        assert_ne!(old, new);
+        for secret in [&old, &new] {
+            endpoint.point_to(NOBODY);
+            let retried = endpoint.ticket();
+            endpoint.wait_until(&retried, "pending", 1);
+            let mut receiver = endpoint.receive_with(secret);
+            receiver.wait_for(&verified(&retried));
+            let first = endpoint.ticket();
+            receiver.wait_for(&verified(&first));
+        }
+
+        let newest = endpoint.rotate_secret(r#"{"overlap_seconds":0}"#);
+        let mut late = endpoint.receive_with(&old);
+        let ticket = endpoint.ticket();
+        late.wait_for(&verified(&ticket));
+        let newer = endpoint.rotate_secret(r#"{"overlap_seconds":0}"#);
+        let mut receiver = endpoint.receive_with(&newest);
+        let ticket = endpoint.ticket();
+        receiver.wait_for("refused");
+        assert!(!receiver.stdout().contains(&verified(&ticket)), "it was replaced without an overlap");
+        let mut receiver = endpoint.receive_with(&newer);
+        receiver.wait_for(&verified(&ticket));
+        let deleted = format!("/webhook_endpoints/{}", endpoint.id);
+        assert_eq!(server.send("DELETE", &deleted, Some(&endpoint.key()), "").unwrap().status, 204);
+    }
+}
+
+#[tokio::test]
+async fn the_code_of_the_guide_takes_what_is_signed_and_refuses_the_rest() {
+    let (secret, sent) = an_hour_apart().await;
+    let [old, fresh] = sent.as_slice() else { panic!("{} attempts", sent.len()) };
+    for language in ["python", "js"] {
+        let taken = format!("{}\n204\n", fresh.id);
+        assert_eq!(printed_by(language, &secret, fresh, &fresh.body), taken, "{language}");
+        let rotated = WebhookRequest { signature: format!("v1,AAAA {}", fresh.signature), ..fresh.clone() };
+        assert_eq!(
+            printed_by(language, &secret, &rotated, &fresh.body),
+            taken,
+            "{language} takes one of two signatures"
+        );
+        assert_eq!(printed_by(language, &secret, fresh, b"{}"), "400\n", "{language}");
+        assert_eq!(printed_by(language, &secret, old, &old.body), "400\n", "{language}");
     }
 }

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use sk_tickets_core::{CreateTicket, Environment, IdempotencyKey, Realm, Tickets};
+use sk_tickets_core::{
+    CreateTicket, Environment, IdempotencyKey, Realm, Tickets,
+    model::endpoint::{CreateEndpoint, RotateSecret},
+    platform::webhook::TargetPolicy,
+};
 use sk_tickets_sqlite::SqliteStore;
 
 /// A database with one ticket in it, and a connection that knows nothing of this crate.
@@ -40,6 +44,30 @@ async fn threads_and_events_are_append_only() {
         }
         assert_eq!(count(), before);
     }
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_the_secrets_of_a_deleted_endpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tickets.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let tickets = Tickets::builder(Arc::new(store)).targets(TargetPolicy::LoopbackInTest).build();
+    let desk = tickets.desk(Realm::assume("acme".parse().unwrap(), Environment::Test));
+    let key = |text: &str| IdempotencyKey::client(text).unwrap();
+    let endpoint = CreateEndpoint::new("http://127.0.0.1:9000/".parse().unwrap());
+    let id = desk.create_endpoint(&key("e"), endpoint).await.unwrap().value.id;
+    desk.rotate_secret(&key("r"), id, RotateSecret { overlap_seconds: None }).await.unwrap();
+    let kept = || {
+        let raw = Connection::open(&path).unwrap();
+        let secrets = raw.query_row("SELECT secret, old_secrets FROM endpoints", [], |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?))
+        });
+        secrets.unwrap()
+    };
+    let (secret, old) = kept();
+    assert!(!secret.is_empty() && old != "[]");
+    desk.delete_endpoint(&key("d"), id).await.unwrap();
+    assert_eq!(kept(), (vec![], "[]".to_owned()));
 }
 
 #[tokio::test]

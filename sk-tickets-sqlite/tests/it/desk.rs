@@ -1,16 +1,17 @@
 //! The store under the engine, where it matters that it is SQLite.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use sk_tickets_core::{
     Clock, CreateTicket, Environment, IdempotencyKey, Realm, Tickets,
     model::{
+        delivery::DeliveryFilter,
         endpoint::CreateEndpoint,
         page::{Order, PageRequest},
         ticket::{TicketFilter, UpdateTicket},
     },
     platform::{input::Patch, text::List, time::Timestamp, webhook::TargetPolicy},
-    store::{DeliveryQueue, Settled, WorkerId},
+    store::{DeliveryQueue, Settled, Slots, WorkerId},
     testing::ManualClock,
 };
 use sk_tickets_sqlite::{SqliteOptions, SqliteStore};
@@ -106,15 +107,16 @@ async fn a_starting_server_voids_the_leases_of_its_predecessor() {
     desk.create_endpoint(&key("e"), endpoint).await.unwrap();
     desk.create_ticket(&key("t"), ticket("Part delayed")).await.unwrap();
 
+    const SLOTS: Slots = Slots { first: 10, retry: 10 };
     let long = Duration::from_secs(3_600);
     let now = tickets.now();
-    let dead = store.claim_due(WorkerId(u64::MAX), now, long, 10).await.unwrap();
+    let dead = store.claim_due(WorkerId(u64::MAX), now, long, SLOTS).await.unwrap().deliveries;
     assert_eq!(dead.len(), 1);
-    assert!(store.claim_due(WorkerId(2), now, long, 10).await.unwrap().is_empty());
+    assert!(store.claim_due(WorkerId(2), now, long, SLOTS).await.unwrap().deliveries.is_empty());
 
     store.void_leases().await.unwrap();
     assert_eq!(store.renew(&dead[0].lease, now + long).await.unwrap(), Settled::LeaseLost);
-    let alive = store.claim_due(WorkerId(2), now, long, 10).await.unwrap();
+    let alive = store.claim_due(WorkerId(2), now, long, SLOTS).await.unwrap().deliveries;
     assert_eq!(alive.len(), 1);
     assert!(alive[0].lease.token > dead[0].lease.token);
 }
@@ -156,6 +158,32 @@ async fn a_list_by_time_is_exact_although_the_clock_stepped_back() {
         assert_eq!(list(Some(-3_499), Some(100)).await, Vec::<String>::new());
         assert_eq!(list(None, Some(9_000_000_000)).await, ["first", "second", "third"]);
     }
+}
+
+#[tokio::test]
+async fn deliveries_by_time_are_exact_although_the_clock_stepped_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(SqliteStore::open(folder.path().join("tickets.db")).await.unwrap());
+    let at = |seconds: i64| Timestamp::from_millis(1_800_000_000_000 + seconds * 1_000);
+    let clock = Arc::new(ManualClock::new(at(100)));
+    let tickets = Tickets::builder(store).clock(Arc::clone(&clock) as Arc<dyn Clock>);
+    let desk = tickets.targets(TargetPolicy::LoopbackInTest).build().desk(realm());
+    let endpoint = CreateEndpoint::new("http://127.0.0.1:9000/".parse().unwrap());
+    let endpoint = desk.create_endpoint(&key("e"), endpoint).await.unwrap().value.id;
+    // The second one's id is later than the first one's, though it happens an hour before. No ticket is made meanwhile.
+    for seconds in [100, -3_500, 200] {
+        clock.set(at(seconds));
+        desk.ping_endpoint(&key(&seconds.to_string()), endpoint).await.unwrap();
+    }
+    let list = async |from: Option<i64>, to: Option<i64>| {
+        let filter = DeliveryFilter { from: from.map(at), to: to.map(at), ..DeliveryFilter::default() };
+        let page = desk.deliveries(&filter, &PageRequest::first()).await.unwrap();
+        page.data.into_iter().map(|delivery| delivery.created_at).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(list(None, Some(100)).await, BTreeSet::from([at(-3_500)]));
+    assert_eq!(list(Some(100), None).await, BTreeSet::from([at(100), at(200)]));
+    assert_eq!(list(Some(-3_500), Some(-3_499)).await, BTreeSet::from([at(-3_500)]));
+    assert_eq!(list(None, Some(200)).await, BTreeSet::from([at(-3_500), at(100)]));
 }
 
 #[tokio::test]

@@ -1,0 +1,67 @@
+//! What holds whatever has happened, asked of the database itself.
+
+use std::{path::Path, process::Command};
+
+use rusqlite::{Connection, OpenFlags};
+use sk_tickets_postgres::testing::Cluster;
+
+/// Each counts what must not be there. `{}` stands for the schema.
+const BROKEN: [(&str, &str); 8] = [
+    (
+        "an event that has two deliveries to one endpoint",
+        "SELECT count(*) FROM (SELECT 1 FROM {}deliveries GROUP BY event_id, endpoint_id HAVING count(*) > 1) AS twice",
+    ),
+    (
+        "a delivery whose attempts are not those that were recorded",
+        "SELECT count(*) FROM {}deliveries AS d WHERE d.attempts <>
+             (SELECT count(*) FROM {}delivery_attempts AS a WHERE a.delivery_id = d.id)",
+    ),
+    (
+        "attempts whose numbers have a gap",
+        "SELECT count(*) FROM (SELECT 1 FROM {}delivery_attempts GROUP BY delivery_id
+             HAVING count(*) <> max(number) OR min(number) <> 1) AS gaps",
+    ),
+    (
+        "a delivered one whose last attempt did not succeed",
+        "SELECT count(*) FROM {}deliveries AS d WHERE d.status = 'delivered' AND NOT EXISTS
+             (SELECT 1 FROM {}delivery_attempts AS a WHERE a.delivery_id = d.id AND a.number = d.attempts
+                 AND a.status_code BETWEEN 200 AND 299)",
+    ),
+    (
+        "a lease on what is not pending",
+        "SELECT count(*) FROM {}deliveries WHERE status <> 'pending' AND lease_owner IS NOT NULL",
+    ),
+    (
+        "a thread with a gap",
+        "SELECT count(*) FROM (SELECT 1 FROM {}thread_entries GROUP BY ticket_id
+             HAVING count(*) <> max(sequence) OR min(sequence) <> 1) AS gaps",
+    ),
+    (
+        "a version of a ticket without an event",
+        "SELECT count(*) FROM {}tickets AS t WHERE t.version <>
+             (SELECT count(DISTINCT e.ticket_version) FROM {}events AS e WHERE e.ticket_id = t.id)",
+    ),
+    (
+        "a recorded creation without its ticket, or a ticket without one",
+        "SELECT abs((SELECT count(*) FROM {}tickets) - (SELECT count(*) FROM {}claims
+             WHERE status = 201 AND location LIKE '/tickets/v1/tickets/%' AND location NOT LIKE '%/thread/%'))",
+    ),
+];
+
+/// Looks at the database of a server that writes through the API alone.
+pub(crate) fn hold_in_sqlite(file: &Path) {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    for (what, sql) in BROKEN {
+        let count: i64 = connection.query_row(&sql.replace("{}", ""), [], |row| row.get(0)).unwrap();
+        assert_eq!(count, 0, "{what}");
+    }
+}
+
+pub(crate) fn hold_in_postgres(url: &str) {
+    for (what, sql) in BROKEN {
+        let sql = sql.replace("{}", "sk_tickets.");
+        let output = Command::new(Cluster::shared().program("psql")).args([url, "-XAtc", &sql]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "0", "{what}");
+    }
+}

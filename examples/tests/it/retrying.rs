@@ -1,0 +1,77 @@
+//! A client that does not give up: it asks again, the same, until a node answers.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::client::{Answer, send};
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whom to talk to, and with which key.
+#[derive(Debug, Clone)]
+pub(crate) struct Nodes {
+    addresses: Vec<String>,
+    key: String,
+}
+
+impl Nodes {
+    pub(crate) fn new(addresses: Vec<String>, key: String) -> Self {
+        Self { addresses, key }
+    }
+
+    /// Asks any node, and goes on asking, the same again, until one answers for good.
+    pub(crate) fn ask(
+        &self,
+        dice: &mut Dice,
+        method: &str,
+        path: &str,
+        idempotency_key: Option<&str>,
+        body: &str,
+    ) -> Answer {
+        let authorization = format!("Bearer {}", self.key);
+        let mut headers = vec![("authorization", authorization.as_str()), ("content-type", "application/json")];
+        headers.extend(idempotency_key.map(|key| ("idempotency-key", key)));
+        let start = Instant::now();
+        loop {
+            let address = &self.addresses[dice.roll(self.addresses.len())];
+            match send(address, method, &format!("/tickets/v1{path}"), &headers, body.as_bytes()) {
+                Ok(answer) if answer.status < 500 => return answer,
+                // Down or busy: whether it was done is not known.
+                Ok(_) | Err(_) => thread::sleep(Duration::from_millis(20)),
+            }
+            assert!(start.elapsed() < PATIENCE, "no node answers");
+        }
+    }
+
+    /// Writes, now and then a second time, on whichever node: the answer is the same.
+    pub(crate) fn write(&self, dice: &mut Dice, path: &str, key: &str, body: &Value) -> Answer {
+        let body = body.to_string();
+        let answer = self.ask(dice, "POST", path, Some(key), &body);
+        assert!(answer.status < 300, "{path} {body}: {}", String::from_utf8_lossy(&answer.body));
+        if dice.roll(4) == 0 {
+            let again = self.ask(dice, "POST", path, Some(key), &body);
+            assert_eq!(again.header("idempotent-replayed"), Some("true"));
+            assert_eq!((again.status, &again.body), (answer.status, &answer.body));
+        }
+        answer
+    }
+}
+
+/// The same throws for the same seed.
+#[derive(Debug, Clone)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: usize) -> Self {
+        Self(u64::try_from(seed).unwrap_or_default())
+    }
+
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+}
