@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource};
-use sk_tickets_core::{ApiKeyId, Environment, Schedule, Scope, TargetPolicy, Tenant, Timestamp};
+use sk_tickets_core::{
+    ApiKeyId, DeliveryId, EndpointId, Environment, EventType, Schedule, Scope, TargetPolicy, Tenant, Timestamp,
+};
 
 /// SK Tickets: a ticketing server with idempotent writes and signed webhooks.
 ///
@@ -38,6 +40,11 @@ pub(crate) struct Location {
     /// transaction (Postgres only)
     #[arg(long, global = true, env = "SK_TICKETS_LISTEN_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) listen_url: Option<String>,
+
+    /// The master keys that webhook secrets are sealed with in the database: on each line the base 64 of 32 bytes. The
+    /// first one seals, every one opens [default: they are not sealed]
+    #[arg(long, global = true, env = "SK_TICKETS_MASTER_KEY_FILE", value_name = "FILE")]
+    pub(crate) master_key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -52,7 +59,11 @@ pub(crate) enum Command {
     /// Show the three moves in one process: a key, a call, a verified webhook
     Quickstart,
     /// Deliver webhooks and nothing else
-    Worker(Webhooks),
+    Worker(Worker),
+    /// List, replay and discard dead letters
+    DeadLetters(DeadLetters),
+    /// Seal the webhook secrets with the first master key
+    Reseal,
     /// Bring the database's schema up to date and leave
     Migrate,
     /// Say what speaks against serving from the database
@@ -80,6 +91,16 @@ pub(crate) struct Serve {
     /// The URL that clients reach this server at; links in answers begin with it [default: that of ADDRESS]
     #[arg(long, env = "SK_TICKETS_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Worker {
+    /// The address to tell at how it fares: /healthz, /readyz and /metrics [default: none]
+    #[arg(long, env = "SK_TICKETS_WORKER_LISTEN", value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    pub(crate) webhooks: Webhooks,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -129,6 +150,77 @@ pub(crate) enum Keys {
         /// The id of the key: key_…
         id: ApiKeyId,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeadLetters {
+    /// Whose dead letters
+    #[arg(long, global = true, env = "SK_TICKETS_TENANT", default_value = "demo")]
+    pub(crate) tenant: Tenant,
+
+    /// In which world: test or live
+    #[arg(long, global = true, env = "SK_TICKETS_ENVIRONMENT", default_value = "test")]
+    pub(crate) environment: Environment,
+
+    #[command(subcommand)]
+    pub(crate) command: LettersCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LettersCommand {
+    /// List dead letters, the newest first
+    List {
+        #[command(flatten)]
+        letters: Letters,
+        /// How many at most
+        #[arg(long, env = "SK_TICKETS_LETTERS_LIMIT", default_value_t = 100, value_name = "N")]
+        limit: usize,
+        /// Write each whole, as JSON on a line of its own
+        #[arg(long, env = "SK_TICKETS_LETTERS_JSON")]
+        json: bool,
+    },
+    /// Deliver again: one dead letter, or all that match
+    Replay {
+        /// The id of the one: dlv_…
+        #[arg(conflicts_with = "Letters")]
+        id: Option<DeliveryId>,
+        #[command(flatten)]
+        letters: Letters,
+        /// The key to do it once with, however often it is asked for [default: a new one]
+        #[arg(long, env = "SK_TICKETS_IDEMPOTENCY_KEY", value_name = "KEY")]
+        idempotency_key: Option<String>,
+    },
+    /// Give a dead letter up
+    Discard {
+        /// Its id: dlv_…
+        id: DeliveryId,
+        /// Why
+        #[arg(long, env = "SK_TICKETS_DISCARD_REASON")]
+        reason: String,
+        /// The key to do it once with, however often it is asked for [default: a new one]
+        #[arg(long, env = "SK_TICKETS_IDEMPOTENCY_KEY", value_name = "KEY")]
+        idempotency_key: Option<String>,
+    },
+}
+
+/// Which dead letters are meant; all of them, if nothing is said.
+#[derive(Debug, Args)]
+pub(crate) struct Letters {
+    /// Only those for this endpoint: whe_…
+    #[arg(long, env = "SK_TICKETS_LETTERS_ENDPOINT", value_name = "ID")]
+    pub(crate) endpoint: Option<EndpointId>,
+
+    /// Only those of this type of event, such as ticket.created; may be given more than once
+    #[arg(long = "type", env = "SK_TICKETS_LETTERS_TYPES", value_delimiter = ',', value_name = "TYPE")]
+    pub(crate) types: Vec<EventType>,
+
+    /// Only those of events since then, such as 2027-01-01T00:00:00Z
+    #[arg(long, env = "SK_TICKETS_LETTERS_FROM", value_name = "TIME")]
+    pub(crate) from: Option<Timestamp>,
+
+    /// Only those of events before then
+    #[arg(long, env = "SK_TICKETS_LETTERS_TO", value_name = "TIME")]
+    pub(crate) to: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]

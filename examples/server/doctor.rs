@@ -2,13 +2,24 @@
 
 use std::io::{Write, stdout};
 
-use crate::{Failure, cli::Location, store::Database};
+use sk_tickets_core::Tickets;
+
+use crate::{
+    Failure,
+    cli::Location,
+    secrets,
+    store::{self, Database},
+};
 
 pub(crate) async fn run(location: &Location) -> Result<(), Failure> {
-    let findings = match Database::parse(location)? {
+    let mut findings = match Database::parse(location)? {
         Database::Sqlite(path) => sk_tickets_sqlite::check(path).await?,
         Database::Postgres { url, listen_url: _ } => sk_tickets_postgres::check(&url).await?,
     };
+    // A store that is not well is not opened: that could change it.
+    if findings.is_empty() {
+        findings = secrets_findings(location).await?;
+    }
     let mut out = stdout().lock();
     for finding in &findings {
         writeln!(out, "- {finding}")?;
@@ -19,4 +30,10 @@ pub(crate) async fn run(location: &Location) -> Result<(), Failure> {
     }
     out.flush()?;
     Err(format!("{} finding{}", findings.len(), if findings.len() == 1 { "" } else { "s" }).into())
+}
+
+async fn secrets_findings(location: &Location) -> Result<Vec<String>, Failure> {
+    let tickets = Tickets::builder(store::open(location).await?).keyring(secrets::keyring(location)?).build();
+    let seen = tickets.secrets().await?;
+    Ok(secrets::unreadable(&seen).into_iter().chain(secrets::outdated(&seen)).collect())
 }

@@ -15,7 +15,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 use crate::{
     Failure,
     cli::{Listen, Location},
-    receiver, store,
+    receiver, secrets, store,
 };
 
 /// How many webhooks may wait to be printed.
@@ -31,7 +31,8 @@ pub(crate) async fn run(location: &Location, options: Listen) -> Result<(), Fail
         Some(secret) => WebhookSecret::parse(&secret)?,
         None => {
             let store = store::open(location).await?;
-            let tickets = Tickets::builder(store).targets(TargetPolicy::LoopbackInTest).build();
+            let keyring = secrets::keyring(location)?;
+            let tickets = Tickets::builder(store).targets(TargetPolicy::LoopbackInTest).keyring(keyring).build();
             own_secret(&tickets.desk(Realm::assume(tenant, Environment::Test)), &url).await?
         }
     };

@@ -4,13 +4,17 @@
 mod backup;
 mod cli;
 mod client;
+mod dead_letters;
 mod doctor;
 mod keys;
 mod listen;
 mod logging;
 mod migrate;
+mod progress;
 mod quickstart;
 mod receiver;
+mod reseal;
+mod secrets;
 mod serve;
 mod stop;
 mod store;
@@ -34,7 +38,9 @@ async fn main() -> ExitCode {
         Some(Command::Keys(command)) => keys::run(location, command).await,
         Some(Command::Listen(listen)) => listen::run(location, listen).await,
         Some(Command::Quickstart) => quickstart::run().await,
-        Some(Command::Worker(webhooks)) => worker::run(location, webhooks).await,
+        Some(Command::Worker(worker)) => worker::run(location, worker).await,
+        Some(Command::DeadLetters(command)) => dead_letters::run(location, command).await,
+        Some(Command::Reseal) => reseal::run(location).await,
         Some(Command::Migrate) => migrate::run(location).await,
         Some(Command::Doctor) => doctor::run(location).await,
         Some(Command::Backup { file }) => backup::run(location, &file).await,

@@ -4,6 +4,7 @@ use std::{
     env,
     future::IntoFuture,
     io::{Write, stdout},
+    net::SocketAddr,
     num::NonZeroU32,
     sync::Arc,
     time::Duration,
@@ -13,12 +14,13 @@ use sk_tickets_core::{
     ApiKeySecret, BASE_PATH, CallId, ContactId, Environment, Realm, Scope, Tickets,
     platform::{id::IdGenerator, system::SystemEntropy},
 };
-use sk_tickets_http::{RateLimit, RouterOptions, WebhookClient};
+use sk_tickets_http::{Metrics, RateLimit, RouterOptions, WebhookClient};
 use tokio::net::TcpListener;
 
 use crate::{
     Failure,
     cli::{Location, Serve},
+    secrets,
     stop::Stop,
     store::{Database, Opened},
 };
@@ -30,31 +32,33 @@ const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failure> {
     let Serve { listen, webhooks, rate_limit, public_url } = options;
+    let keyring = secrets::keyring(location)?;
     let opened = Database::parse(location)?.open().await?;
     if let Opened::Sqlite(store) = &opened {
         // To a file there is one server: what a dead predecessor held is free.
         store.void_leases().await?;
     }
 
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| format!("cannot listen on {listen}: {error}; choose another address with --listen"))?;
+    let listener = bind(listen).await?;
     let address = listener.local_addr()?;
     let public_url = public_url.unwrap_or_else(|| format!("http://{address}"));
     let tickets = Tickets::builder(opened.into_store())
         .targets(webhooks.targets())
         .schedule(webhooks.webhook_schedule.clone())
         .error_docs(format!("{}{BASE_PATH}/docs/errors/", public_url.trim_end_matches('/')))
+        .keyring(keyring)
         .build();
+    secrets::check(&tickets).await?;
 
     let stop = Stop::on_signal()?;
     welcome(&tickets, location, &public_url).await?;
 
-    let dispatcher = tickets.dispatcher(Arc::new(WebhookClient::new(webhooks.targets())?));
+    let metrics = Metrics::new();
+    let dispatcher = tickets.dispatcher(metrics.watch(Arc::new(WebhookClient::new(webhooks.targets())?)));
     let stopped = stop.clone().wait();
     let worker = tokio::spawn(async move { dispatcher.run(stopped).await });
     let rate_limit = NonZeroU32::new(rate_limit).map(RateLimit::per_second);
-    let router = RouterOptions::new(tickets).rate_limit(rate_limit).build();
+    let router = RouterOptions::new(tickets).rate_limit(rate_limit).metrics(metrics).build();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().wait());
     let out_of_patience = async {
         stop.wait().await;
@@ -67,6 +71,13 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
     worker.await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Listens on an address, or says what to do.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    Ok(TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}; choose another address with --listen"))?)
 }
 
 /// Says where the server is; on an empty database makes a test key, and says what to do with it.

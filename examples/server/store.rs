@@ -32,7 +32,7 @@ impl Opened {
 
 impl Database {
     pub(crate) fn parse(location: &Location) -> Result<Self, Failure> {
-        let Location { database, listen_url } = location;
+        let Location { database, listen_url, master_key_file: _ } = location;
         if database.starts_with("postgres://") || database.starts_with("postgresql://") {
             return Ok(Self::Postgres { url: database.clone(), listen_url: listen_url.clone() });
         }
@@ -70,7 +70,10 @@ mod tests {
 
     #[test]
     fn a_url_names_a_file_or_a_server() {
-        let parse = |database: &str| Database::parse(&Location { database: database.to_owned(), listen_url: None });
+        let parse = |database: &str| {
+            let database = database.to_owned();
+            Database::parse(&Location { database, listen_url: None, master_key_file: None })
+        };
         let file = |path: &str| Database::Sqlite(path.into());
         assert_eq!(parse("sqlite:a.db").unwrap(), file("a.db"));
         assert_eq!(parse("sqlite://a.db").unwrap(), file("a.db"));

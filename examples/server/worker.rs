@@ -1,24 +1,41 @@
 //! `worker`: delivers webhooks and does nothing else.
 
-use std::sync::Arc;
+use std::{
+    io::{Write, stdout},
+    sync::Arc,
+};
 
 use sk_tickets_core::Tickets;
-use sk_tickets_http::WebhookClient;
+use sk_tickets_http::{Metrics, WebhookClient, status_router};
 
 use crate::{
     Failure,
-    cli::{Location, Webhooks},
+    cli::{Location, Worker},
+    secrets,
+    serve::bind,
     stop::Stop,
     store,
 };
 
-pub(crate) async fn run(location: &Location, webhooks: Webhooks) -> Result<(), Failure> {
+pub(crate) async fn run(location: &Location, options: Worker) -> Result<(), Failure> {
+    let Worker { listen, webhooks } = options;
+    let keyring = secrets::keyring(location)?;
     let tickets = Tickets::builder(store::open(location).await?)
         .targets(webhooks.targets())
         .schedule(webhooks.webhook_schedule.clone())
+        .keyring(keyring)
         .build();
-    let dispatcher = tickets.dispatcher(Arc::new(WebhookClient::new(webhooks.targets())?));
+    secrets::check(&tickets).await?;
+    let metrics = Metrics::new();
+    let dispatcher = tickets.dispatcher(metrics.watch(Arc::new(WebhookClient::new(webhooks.targets())?)));
     let stop = Stop::on_signal()?;
+    if let Some(address) = listen {
+        let listener = bind(address).await?;
+        writeln!(stdout(), "the worker is listening on http://{}", listener.local_addr()?)?;
+        let router = status_router(tickets, metrics);
+        // It tells how the worker fares until the very end, and nobody waits for it.
+        tokio::spawn(async move { axum::serve(listener, router).await });
+    }
     tracing::info!("delivering webhooks");
     dispatcher.run(stop.wait()).await;
     tracing::info!("stopped");

@@ -88,3 +88,8 @@ pub use platform::{
     webhook::{Schedule, SignatureHeaders, TargetPolicy, VerifyError, WebhookSecret, verify},
 };
 pub use store::{Store, StoreError};
+
+/// The code in the guide to webhooks is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/webhooks.md")]
+struct WebhookGuide;

@@ -9,21 +9,26 @@
 //! let app: axum::Router = sk_tickets_http::router(tickets);
 //! ```
 //!
-//! The router knows the storage traits and no backend. Its paths begin with `/tickets/v1`, but for `/healthz` and
-//! `/readyz`; it can be merged into another router.
+//! The router knows the storage traits and no backend. Its paths begin with `/tickets/v1`, but for `/healthz`, `/readyz`
+//! and `/metrics`; it can be merged into another router.
 //!
 //! # The map
 //! - `platform`: bearer keys, rate limits, entity tags, query strings, problems: what every product of the suite shares.
 //! - `api`: the table of routes, and a file of handlers for each noun.
 //! - `router`: the order in which a request is judged.
+//! - `status`, `metrics`: how the process fares, for who runs it.
 //! - `webhook`: the client that deliveries are sent with.
 
 mod api;
 mod docs;
+mod metrics;
 mod platform;
 mod router;
+mod status;
 mod webhook;
 
+pub use metrics::Metrics;
 pub use platform::rate_limit::RateLimit;
 pub use router::{RouterOptions, router};
+pub use status::status_router;
 pub use webhook::WebhookClient;

@@ -1,18 +1,18 @@
 //! The order in which a request is judged, once for all routes: size; route, method and media type; API key; rate; scope;
 //! idempotency key; then the handler, which reads path, query and body and asks the desk.
 
-use std::{collections::HashMap, error::Error as _, panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::HashMap, error::Error as _, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     Extension, Router,
     body::Body,
-    extract::{RawPathParams, Request, State, rejection::RawPathParamsRejection},
+    extract::{MatchedPath, RawPathParams, Request, State, rejection::RawPathParamsRejection},
     middleware::{self, Next},
     response::Response,
     routing::{MethodFilter, MethodRouter, any, get},
 };
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use sk_tickets_core::{
     Actor, ApiKeyId, BASE_PATH, Error, IdempotencyKey, RequestId, Tickets,
     limits::REQUEST_BYTES_MAX,
@@ -25,10 +25,12 @@ use sk_tickets_core::{
 use crate::{
     api::{self, Call, KeyRing, Route},
     docs,
+    metrics::Metrics,
     platform::{
         body, fault,
         rate_limit::{Buckets, RateLimit, Standing},
     },
+    status,
 };
 
 #[cfg(test)]
@@ -43,6 +45,7 @@ struct Api {
     tickets: Tickets,
     keys: KeyRing,
     buckets: Option<Arc<Buckets<ApiKeyId>>>,
+    metrics: Metrics,
 }
 
 /// Choices for a router.
@@ -51,12 +54,13 @@ struct Api {
 pub struct RouterOptions {
     tickets: Tickets,
     rate_limit: Option<RateLimit>,
+    metrics: Option<Metrics>,
 }
 
 impl RouterOptions {
     /// The API of an engine, without a rate limit.
     pub const fn new(tickets: Tickets) -> Self {
-        Self { tickets, rate_limit: None }
+        Self { tickets, rate_limit: None, metrics: None }
     }
 
     /// Lets each key make no more requests than this, on this node; what is over is answered 429.
@@ -65,14 +69,25 @@ impl RouterOptions {
         self
     }
 
+    /// Counts requests into these metrics, which `/metrics` tells; into metrics of its own unless there are any.
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
     /// The router; see [`router()`].
     pub fn build(self) -> Router {
-        let Self { tickets, rate_limit } = self;
-        build(Api { tickets, keys: KeyRing::default(), buckets: rate_limit.map(|limit| Arc::new(Buckets::new(limit))) })
+        let Self { tickets, rate_limit, metrics } = self;
+        build(Api {
+            tickets,
+            keys: KeyRing::default(),
+            buckets: rate_limit.map(|limit| Arc::new(Buckets::new(limit))),
+            metrics: metrics.unwrap_or_default(),
+        })
     }
 }
 
-/// The REST API of an engine, under `/tickets/v1`, with `/healthz` and `/readyz` beside it.
+/// The REST API of an engine, under `/tickets/v1`, with `/healthz`, `/readyz` and `/metrics` beside it.
 ///
 /// What has no route is answered with a problem. A router that has a fallback of its own merges this one after
 /// [`Router::reset_fallback`]; what is under `/tickets/v1` is then still answered here.
@@ -89,8 +104,7 @@ fn build(api: Api) -> Router {
         }
     }
     let mut router = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz))
+        .merge(status::routes(api.tickets.clone(), api.metrics.clone()))
         .route(&format!("{BASE_PATH}/docs/errors/{{code}}"), get(docs::error_page));
     for (path, routes) in by_path {
         router = router.route(&format!("{BASE_PATH}{path}"), methods(routes));
@@ -125,12 +139,14 @@ fn methods(routes: Vec<Route>) -> MethodRouter<Api> {
         .fallback(wrong_method)
 }
 
-/// Around every request: its id, the limit of its body, and what happens if all else fails.
+/// Around every request: its id, the limit of its body, and that it is counted.
 async fn frame(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
     let request_id = api.tickets.request_id();
     request.extensions_mut().insert(request_id);
     let docs = api.tickets.error_docs();
     let (parts, body) = request.into_parts();
+    let (method, route) = (parts.method.clone(), parts.extensions.get::<MatchedPath>().cloned());
     let mut response = match body::read(body, &parts.headers, REQUEST_BYTES_MAX).await {
         Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Err(problem) => fault::response(&problem, None, docs, request_id),
@@ -138,22 +154,13 @@ async fn frame(State(api): State<Api>, mut request: Request, next: Next) -> Resp
     if let Ok(value) = HeaderValue::try_from(request_id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    api.metrics.request(&method, route.as_ref().map(MatchedPath::as_str), response.status(), started);
     response
 }
 
 async fn unknown_route(State(api): State<Api>, Extension(request_id): Extension<RequestId>) -> Response {
     let problem = Problem::new(problem::NOT_FOUND, "there is no such resource");
     fault::response(&problem, None, api.tickets.error_docs(), request_id)
-}
-
-async fn readyz(State(api): State<Api>) -> (StatusCode, &'static str) {
-    match api.tickets.store().ping().await {
-        Ok(()) => (StatusCode::OK, "ready\n"),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be reached\n")
-        }
-    }
 }
 
 /// Judges a request and lets its handler answer.

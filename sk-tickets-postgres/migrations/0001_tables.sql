@@ -14,8 +14,8 @@ CREATE TABLE sk_tickets.realms (
     environment smallint NOT NULL CHECK (environment IN (0, 1)),
     -- Where the feed ends. Who numbers events holds this row.
     last_position bigint NOT NULL DEFAULT 0,
-    -- How far the time in a ticket's id has ever been ahead of and behind its created_at. A list by time of creation
-    -- becomes a range of ids with it, however a clock has jumped.
+    -- How far the time in the id of a ticket or an event has ever been ahead of and behind its own. A list by time becomes
+    -- a range of ids with it, however a clock has jumped.
     id_ahead_ms bigint NOT NULL DEFAULT 0,
     id_behind_ms bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, environment)
@@ -56,9 +56,16 @@ CREATE TABLE sk_tickets.claims (
     etag text,
     content_type text,
     body bytea NOT NULL,
+    -- The secret that belongs into the body, and at which byte of it. Sealed anew with another master key; all else of a
+    -- claim stays for ever.
+    secret_at bigint,
+    secret bytea,
     created_at bigint NOT NULL,
-    CONSTRAINT claims_key PRIMARY KEY (tenant, environment, key)
+    CONSTRAINT claims_key PRIMARY KEY (tenant, environment, key),
+    CHECK ((secret IS NULL) = (secret_at IS NULL))
 );
+
+CREATE INDEX claims_secrets ON sk_tickets.claims (tenant, environment, key) WHERE secret IS NOT NULL;
 
 CREATE TABLE sk_tickets.contacts (
     tenant bigint NOT NULL,
@@ -196,9 +203,13 @@ CREATE TABLE sk_tickets.endpoints (
     failing_since bigint,
     created_at bigint NOT NULL,
     secret bytea NOT NULL,
+    -- Those that were replaced and still sign, the newest first, and until when each does.
+    old_secrets bytea[] NOT NULL DEFAULT '{}',
+    old_secrets_until bigint[] NOT NULL DEFAULT '{}',
     -- The row stays, since deliveries refer to it.
     deleted_at bigint,
-    CONSTRAINT endpoints_key PRIMARY KEY (tenant, environment, id)
+    CONSTRAINT endpoints_key PRIMARY KEY (tenant, environment, id),
+    CHECK (cardinality(old_secrets) = cardinality(old_secrets_until))
 );
 
 CREATE INDEX endpoints_present ON sk_tickets.endpoints (tenant, environment, id) WHERE deleted_at IS NULL;
@@ -219,6 +230,7 @@ CREATE TABLE sk_tickets.deliveries (
     attempts bigint NOT NULL DEFAULT 0,
     -- Attempts that have failed since the schedule began.
     failures bigint NOT NULL DEFAULT 0,
+    retrying boolean NOT NULL GENERATED ALWAYS AS (failures > 0) STORED,
     lease_owner bigint,
     lease_token bigint NOT NULL DEFAULT 0,
     created_at bigint NOT NULL,
@@ -233,13 +245,18 @@ CREATE TABLE sk_tickets.deliveries (
 
 CREATE INDEX deliveries_status ON sk_tickets.deliveries (tenant, environment, status, id);
 CREATE INDEX deliveries_endpoint ON sk_tickets.deliveries (tenant, environment, endpoint_id, status, id);
-CREATE INDEX deliveries_dead_letters ON sk_tickets.deliveries (tenant, environment, id)
+CREATE INDEX deliveries_dead_letters ON sk_tickets.deliveries (tenant, environment, id) INCLUDE (created_at)
     WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
--- Only what is pending, so that a claim costs the same whatever was delivered before. Workers serve all realms, so these
--- two do not begin with one.
-CREATE INDEX deliveries_claimable ON sk_tickets.deliveries (claimable_at, id, tenant, environment)
+CREATE INDEX deliveries_dead_letters_type ON sk_tickets.deliveries (tenant, environment, event_type, id)
+    WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+-- Only what is pending, so that a claim costs the same whatever was delivered before: a queue for each endpoint, another
+-- one for its retries, each in the order in which it is served.
+CREATE INDEX deliveries_queues ON sk_tickets.deliveries
+    (tenant, environment, endpoint_id, retrying, claimable_at, id) INCLUDE (next_attempt_at)
     WHERE status = 'pending';
-CREATE INDEX deliveries_leased ON sk_tickets.deliveries (lease_owner) WHERE lease_owner IS NOT NULL;
+-- There are never many: as many as may be under way.
+CREATE INDEX deliveries_leased ON sk_tickets.deliveries (tenant, environment, endpoint_id, lease_owner)
+    WHERE lease_owner IS NOT NULL;
 
 CREATE TABLE sk_tickets.delivery_attempts (
     tenant bigint NOT NULL,
@@ -255,6 +272,30 @@ CREATE TABLE sk_tickets.delivery_attempts (
     PRIMARY KEY (tenant, environment, delivery_id, number),
     FOREIGN KEY (tenant, environment, delivery_id) REFERENCES sk_tickets.deliveries (tenant, environment, id)
 );
+
+-- Jobs that replay dead letters.
+CREATE TABLE sk_tickets.replay_jobs (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    id uuid NOT NULL,
+    status text COLLATE "C" NOT NULL CHECK (status IN ('pending', 'running', 'completed')),
+    -- Which letters: for this endpoint, of these types or of any, of events since then and before then.
+    endpoint_id uuid,
+    types text[] NOT NULL,
+    since bigint,
+    before bigint,
+    total bigint NOT NULL,
+    done bigint NOT NULL,
+    failed bigint NOT NULL,
+    -- The last letter that was looked at.
+    last_seen uuid,
+    created_at bigint NOT NULL,
+    finished_at bigint,
+    CONSTRAINT replay_jobs_key PRIMARY KEY (tenant, environment, id)
+);
+
+-- Workers serve all realms, so this one does not begin with one.
+CREATE INDEX replay_jobs_unfinished ON sk_tickets.replay_jobs (id, tenant, environment) WHERE status <> 'completed';
 
 -- Append-only for everyone; the application role has no such grant besides.
 CREATE FUNCTION sk_tickets.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -12,7 +12,8 @@ BEGIN
         EXECUTE format('ALTER TABLE sk_tickets.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
     END LOOP;
     FOREACH name IN ARRAY ARRAY['realms', 'claims', 'contacts', 'tickets', 'ticket_tags', 'thread_entries', 'events',
-                                'feed_pending', 'feed', 'endpoints', 'deliveries', 'delivery_attempts'] LOOP
+                                'feed_pending', 'feed', 'endpoints', 'deliveries', 'delivery_attempts',
+                                'replay_jobs'] LOOP
         EXECUTE format('CREATE POLICY realm ON sk_tickets.%I FOR ALL TO sk_tickets_app USING (%s) WITH CHECK (%s)',
                        name, realm, realm);
     END LOOP;
@@ -24,7 +25,8 @@ GRANT USAGE ON SCHEMA sk_tickets TO sk_tickets_app, sk_tickets_worker, sk_ticket
 CREATE POLICY version ON sk_tickets.schema_version USING (true);
 GRANT SELECT ON sk_tickets.schema_version TO sk_tickets_app;
 GRANT SELECT, INSERT ON sk_tickets.claims, sk_tickets.contacts, sk_tickets.thread_entries, sk_tickets.events,
-    sk_tickets.feed TO sk_tickets_app;
+    sk_tickets.feed, sk_tickets.replay_jobs TO sk_tickets_app;
+GRANT UPDATE (secret) ON sk_tickets.claims TO sk_tickets_app;
 GRANT SELECT, INSERT, UPDATE ON sk_tickets.tickets, sk_tickets.endpoints, sk_tickets.deliveries TO sk_tickets_app;
 GRANT SELECT, INSERT, DELETE ON sk_tickets.ticket_tags, sk_tickets.feed_pending TO sk_tickets_app;
 GRANT SELECT, UPDATE (last_position, id_ahead_ms, id_behind_ms) ON sk_tickets.realms TO sk_tickets_app;
@@ -36,13 +38,16 @@ CREATE POLICY worker ON sk_tickets.events FOR SELECT TO sk_tickets_worker USING 
 CREATE POLICY worker ON sk_tickets.endpoints FOR ALL TO sk_tickets_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON sk_tickets.deliveries FOR ALL TO sk_tickets_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON sk_tickets.delivery_attempts FOR INSERT TO sk_tickets_worker WITH CHECK (true);
+CREATE POLICY worker ON sk_tickets.replay_jobs FOR ALL TO sk_tickets_worker USING (true) WITH CHECK (true);
 GRANT SELECT ON sk_tickets.tenants TO sk_tickets_worker;
 GRANT SELECT (tenant, environment, id, payload) ON sk_tickets.events TO sk_tickets_worker;
-GRANT SELECT (tenant, environment, id, url, secret, failing_since), UPDATE (status, disabled_reason, failing_since)
-    ON sk_tickets.endpoints TO sk_tickets_worker;
+GRANT SELECT (tenant, environment, id, url, status, failing_since, secret, old_secrets, old_secrets_until, deleted_at),
+    UPDATE (status, disabled_reason, failing_since) ON sk_tickets.endpoints TO sk_tickets_worker;
 GRANT SELECT, UPDATE (status, reason, next_attempt_at, claimable_at, attempts, failures, lease_owner, lease_token)
     ON sk_tickets.deliveries TO sk_tickets_worker;
 GRANT INSERT ON sk_tickets.delivery_attempts TO sk_tickets_worker;
+GRANT SELECT, UPDATE (status, total, done, failed, last_seen, finished_at) ON sk_tickets.replay_jobs
+    TO sk_tickets_worker;
 
 -- The directory: what is known before a realm is.
 CREATE POLICY directory ON sk_tickets.tenants FOR ALL TO sk_tickets_directory USING (true) WITH CHECK (true);

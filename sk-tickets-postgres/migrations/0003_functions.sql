@@ -1,6 +1,7 @@
 -- What takes more than one statement is a function, so that it is one round trip. Those that the application runs as
--- itself enter the realm first and are bound by its policies. Those of the outbox and the directory are doors: they run
--- as roles of their own, which have just what they need. Names are qualified everywhere: no search_path leads astray.
+-- itself enter the realm first and are bound by its policies. Those of the outbox and the directory, in the files after
+-- this one, are doors: they run as roles of their own, which have just what they need. Names are qualified everywhere: no
+-- search_path leads astray.
 
 CREATE FUNCTION sk_tickets.enter(p_tenant bigint, p_environment smallint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -83,6 +84,20 @@ RETURNS void LANGUAGE sql AS $$
     WHERE tenant = p_tenant AND environment = p_environment AND endpoint_id = p_endpoint AND status = 'pending'
 $$;
 
+-- Notes how far the times in new ids are from what they should be, where that is further than ever before.
+CREATE FUNCTION sk_tickets.note_skew(p_tenant bigint, p_environment smallint, p_change jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    ahead bigint := p_change->>'id_ahead_ms';
+    behind bigint := p_change->>'id_behind_ms';
+BEGIN
+    IF ahead > 0 OR behind > 0 THEN
+        UPDATE sk_tickets.realms
+        SET id_ahead_ms = GREATEST(id_ahead_ms, ahead), id_behind_ms = GREATEST(id_behind_ms, behind)
+        WHERE tenant = p_tenant AND environment = p_environment AND (id_ahead_ms < ahead OR id_behind_ms < behind);
+    END IF;
+END $$;
+
 -- Adds events and their deliveries: to one endpoint, whatever it wants, or to all that want them. Answers if one is due.
 --
 -- The endpoints are locked FOR KEY SHARE, which waits for who holds one FOR UPDATE to disable or delete it, and then
@@ -134,7 +149,6 @@ RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     t sk_tickets.tickets := jsonb_populate_record(NULL::sk_tickets.tickets, p_change->'ticket');
     tags_before text[] := '{}';
-    ahead bigint;
 BEGIN
     IF p_change->>'expect' IS NULL THEN
         INSERT INTO sk_tickets.tickets SELECT t.* ON CONFLICT ON CONSTRAINT tickets_key DO NOTHING;
@@ -171,12 +185,7 @@ BEGIN
         IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
     END IF;
 
-    ahead := (p_change->>'id_ahead_ms')::bigint;
-    IF p_change->>'expect' IS NULL AND ahead <> 0 THEN
-        UPDATE sk_tickets.realms
-        SET id_ahead_ms = GREATEST(id_ahead_ms, ahead), id_behind_ms = GREATEST(id_behind_ms, -ahead)
-        WHERE tenant = p_tenant AND environment = p_environment AND (id_ahead_ms < ahead OR id_behind_ms < -ahead);
-    END IF;
+    PERFORM sk_tickets.note_skew(p_tenant, p_environment, p_change);
 
     INSERT INTO sk_tickets.thread_entries (tenant, environment, ticket_id, sequence, id, visibility, actor, body,
                                            evidence, detail, created_at)
@@ -213,6 +222,7 @@ BEGIN
     END IF;
 
     IF p_change->>'action' = 'ping' THEN
+        PERFORM sk_tickets.note_skew(p_tenant, p_environment, p_change);
         PERFORM FROM sk_tickets.endpoints
         WHERE tenant = p_tenant AND environment = p_environment AND id = v_id AND deleted_at IS NULL FOR KEY SHARE;
         IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
@@ -225,7 +235,8 @@ BEGIN
     IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
 
     IF p_change->>'action' = 'delete' THEN
-        UPDATE sk_tickets.endpoints SET deleted_at = p_at
+        UPDATE sk_tickets.endpoints
+        SET deleted_at = p_at, secret = '', old_secrets = '{}', old_secrets_until = '{}'
         WHERE tenant = p_tenant AND environment = p_environment AND id = v_id;
         UPDATE sk_tickets.deliveries SET reason = 'endpoint_deleted'
         WHERE tenant = p_tenant AND environment = p_environment AND endpoint_id = v_id
@@ -243,7 +254,8 @@ BEGIN
     UPDATE sk_tickets.endpoints
     SET url = after.url, description = after.description, events = after.events, status = after.status,
         disabled_reason = after.disabled_reason, failing_since = after.failing_since,
-        created_at = after.created_at, secret = after.secret
+        created_at = after.created_at, secret = after.secret, old_secrets = after.old_secrets,
+        old_secrets_until = after.old_secrets_until
     WHERE tenant = p_tenant AND environment = p_environment AND id = v_id;
     IF after.status = 'disabled' THEN
         PERFORM sk_tickets.bury_pending(p_tenant, p_environment, v_id, 'endpoint_disabled');
@@ -279,13 +291,35 @@ BEGIN
     RETURN true;
 END $$;
 
--- Stores a commit. The outcome is `done`, `due` (done, and a delivery can be due), `stale`, or `recorded` with what is
--- recorded of the key.
+-- Adds a job that replays dead letters. Answers if there is something to do for it.
+CREATE FUNCTION sk_tickets.add_replay_job(p_change jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    job sk_tickets.replay_jobs := jsonb_populate_record(NULL::sk_tickets.replay_jobs, p_change->'job');
+BEGIN
+    INSERT INTO sk_tickets.replay_jobs SELECT job.* ON CONFLICT ON CONSTRAINT replay_jobs_key DO NOTHING;
+    IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+    RETURN job.status <> 'completed';
+END $$;
+
+-- Replaces the secret in a recorded answer, if it is what it was.
+CREATE FUNCTION sk_tickets.change_secret(p_tenant bigint, p_environment smallint, p_change jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE sk_tickets.claims SET secret = (p_change->>'after')::bytea
+    WHERE tenant = p_tenant AND environment = p_environment AND key = p_change->>'key'
+      AND secret = (p_change->>'before')::bytea;
+    IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+END $$;
+
+-- Stores a commit. The outcome is `done`, `due` (done, and there is something for workers to do), `stale`, or `recorded`
+-- with what is recorded of the key.
 CREATE FUNCTION sk_tickets.commit(
     p_tenant bigint, p_environment smallint, p_at bigint, p_key text, p_fingerprint bytea, p_status integer,
-    p_location text, p_etag text, p_content_type text, p_body bytea, p_effect jsonb, p_payloads bytea[]
+    p_location text, p_etag text, p_content_type text, p_body bytea, p_secret_at bigint, p_secret bytea,
+    p_effect jsonb, p_payloads bytea[]
 ) RETURNS TABLE (
-    outcome text, fingerprint bytea, status integer, location text, etag text, content_type text, body bytea
+    outcome text, fingerprint bytea, status integer, location text, etag text, content_type text, body bytea,
+    secret_at bigint, secret bytea
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -297,13 +331,15 @@ BEGIN
             -- Waits for a concurrent twin. If that one is stored, a statement of its own reads it: this one's snapshot
             -- is too old to.
             INSERT INTO sk_tickets.claims
-                (tenant, environment, key, fingerprint, status, location, etag, content_type, body, created_at)
+                (tenant, environment, key, fingerprint, status, location, etag, content_type, body, secret_at, secret,
+                 created_at)
             VALUES (p_tenant, p_environment, p_key, p_fingerprint, p_status, p_location, p_etag, p_content_type, p_body,
-                    p_at)
+                    p_secret_at, p_secret, p_at)
             ON CONFLICT ON CONSTRAINT claims_key DO NOTHING;
             IF NOT FOUND THEN
                 RETURN QUERY
-                SELECT 'recorded'::text, c.fingerprint, c.status, c.location, c.etag, c.content_type, c.body
+                SELECT 'recorded'::text, c.fingerprint, c.status, c.location, c.etag, c.content_type, c.body, c.secret_at,
+                       c.secret
                 FROM sk_tickets.claims AS c
                 WHERE c.tenant = p_tenant AND c.environment = p_environment AND c.key = p_key;
                 RETURN;
@@ -314,17 +350,20 @@ BEGIN
             WHEN 'ticket' THEN due := sk_tickets.change_ticket(p_tenant, p_environment, p_effect, p_payloads);
             WHEN 'endpoint' THEN due := sk_tickets.change_endpoint(p_tenant, p_environment, p_at, p_effect, p_payloads);
             WHEN 'delivery' THEN due := sk_tickets.change_delivery(p_tenant, p_environment, p_at, p_effect);
+            WHEN 'replay' THEN due := sk_tickets.add_replay_job(p_effect);
+            WHEN 'secret' THEN PERFORM sk_tickets.change_secret(p_tenant, p_environment, p_effect);
         END CASE;
         -- One commit in 256 numbers what there is, so that there is never much for the first read after a long time.
         IF right(p_effect #>> '{events,0,id}', 2) = '00' THEN
             PERFORM sk_tickets.number_events(p_tenant, p_environment, false);
         END IF;
     EXCEPTION WHEN SQLSTATE 'SKT01' THEN
-        RETURN QUERY SELECT 'stale'::text, NULL::bytea, NULL::integer, NULL::text, NULL::text, NULL::text, NULL::bytea;
+        outcome := 'stale';
+        RETURN NEXT;
         RETURN;
     END;
-    RETURN QUERY SELECT CASE WHEN due THEN 'due' ELSE 'done' END, NULL::bytea, NULL::integer, NULL::text, NULL::text,
-                        NULL::text, NULL::bytea;
+    outcome := CASE WHEN due THEN 'due' ELSE 'done' END;
+    RETURN NEXT;
 END $$;
 
 CREATE FUNCTION sk_tickets.event_page(
@@ -352,213 +391,3 @@ BEGIN
         ORDER BY f.position DESC LIMIT p_limit;
     END IF;
 END $$;
-
--- The outbox, across realms: run as the worker role ------------------------------------------------------------------
-
-CREATE FUNCTION sk_tickets.claim_due(p_worker bigint, p_now bigint, p_until bigint, p_limit bigint) RETURNS TABLE (
-    tenant bigint, tenant_name text, environment smallint, id uuid, token bigint, endpoint_id uuid, url text,
-    secret bytea, event_id uuid, payload bytea, attempts bigint, failures bigint
-) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
-    WITH due AS (
-        -- due: begin
-        SELECT d.tenant, d.environment, d.id, d.claimable_at FROM sk_tickets.deliveries AS d
-        WHERE d.status = 'pending' AND d.claimable_at <= p_now
-        ORDER BY d.claimable_at, d.id, d.tenant, d.environment LIMIT p_limit
-        FOR NO KEY UPDATE SKIP LOCKED
-        -- due: end
-    ), leased AS (
-        UPDATE sk_tickets.deliveries AS d
-        SET lease_owner = p_worker, lease_token = d.lease_token + 1, claimable_at = p_until
-        FROM due WHERE d.tenant = due.tenant AND d.environment = due.environment AND d.id = due.id
-        RETURNING d.*, due.claimable_at AS was_due
-    )
-    SELECT l.tenant, t.name, l.environment, l.id, l.lease_token, l.endpoint_id, e.url, e.secret, l.event_id, v.payload,
-           l.attempts, l.failures
-    FROM leased AS l
-    JOIN sk_tickets.tenants AS t ON t.id = l.tenant
-    JOIN sk_tickets.endpoints AS e ON e.tenant = l.tenant AND e.environment = l.environment AND e.id = l.endpoint_id
-    JOIN sk_tickets.events AS v ON v.tenant = l.tenant AND v.environment = l.environment AND v.id = l.event_id
-    ORDER BY l.was_due, l.id;
-END $$;
-
-CREATE FUNCTION sk_tickets.renew_lease(
-    p_tenant bigint, p_environment smallint, p_id uuid, p_token bigint, p_until bigint
-) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    UPDATE sk_tickets.deliveries SET claimable_at = p_until
-    WHERE tenant = p_tenant AND environment = p_environment AND id = p_id AND lease_token = p_token
-      AND lease_owner IS NOT NULL;
-    RETURN FOUND;
-END $$;
-
--- Locks the endpoint, where it changes, before the delivery, as commits do.
-CREATE FUNCTION sk_tickets.settle(
-    p_tenant bigint, p_environment smallint, p_id uuid, p_token bigint, p_status text, p_reason text, p_due bigint,
-    p_failures bigint, p_disable boolean, p_number bigint, p_at bigint, p_status_code integer, p_error bytea,
-    p_latency_ms bigint, p_response bytea
-) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    v_endpoint uuid;
-    v_failing bigint;
-BEGIN
-    SELECT e.id, e.failing_since INTO v_endpoint, v_failing
-    FROM sk_tickets.deliveries AS d
-    JOIN sk_tickets.endpoints AS e ON e.tenant = d.tenant AND e.environment = d.environment AND e.id = d.endpoint_id
-    WHERE d.tenant = p_tenant AND d.environment = p_environment AND d.id = p_id AND d.lease_token = p_token
-      AND d.lease_owner IS NOT NULL;
-    IF NOT FOUND THEN RETURN false; END IF;
-
-    IF p_disable THEN
-        -- FOR UPDATE, so that commits that fan out to it wait.
-        PERFORM FROM sk_tickets.endpoints
-        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint FOR UPDATE;
-        UPDATE sk_tickets.endpoints
-        SET status = 'disabled', disabled_reason = 'gone', failing_since = coalesce(failing_since, p_at)
-        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint;
-    ELSIF p_failures = 0 AND v_failing IS NOT NULL THEN
-        UPDATE sk_tickets.endpoints SET failing_since = NULL
-        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint;
-    ELSIF p_failures > 0 AND v_failing IS NULL THEN
-        UPDATE sk_tickets.endpoints SET failing_since = coalesce(failing_since, p_at)
-        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint;
-    END IF;
-
-    -- The lease is checked by the statement that ends it.
-    UPDATE sk_tickets.deliveries
-    SET status = p_status, reason = p_reason, next_attempt_at = p_due, claimable_at = p_due, attempts = attempts + 1,
-        failures = failures + p_failures, lease_owner = NULL
-    WHERE tenant = p_tenant AND environment = p_environment AND id = p_id AND lease_token = p_token
-      AND lease_owner IS NOT NULL;
-    IF NOT FOUND THEN RAISE EXCEPTION 'lease lost' USING ERRCODE = 'SKT01'; END IF;
-    INSERT INTO sk_tickets.delivery_attempts
-        (tenant, environment, delivery_id, number, at, status_code, error, latency_ms, response)
-    VALUES (p_tenant, p_environment, p_id, p_number, p_at, p_status_code, p_error, p_latency_ms, p_response);
-    IF p_disable THEN
-        PERFORM sk_tickets.bury_pending(p_tenant, p_environment, v_endpoint, 'endpoint_disabled');
-    END IF;
-    RETURN true;
-EXCEPTION WHEN SQLSTATE 'SKT01' THEN
-    RETURN false;
-END $$;
-
--- Skips what is locked: whoever holds it ends the lease too.
-CREATE FUNCTION sk_tickets.release_leases(p_worker bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    WITH held AS (
-        SELECT d.tenant, d.environment, d.id FROM sk_tickets.deliveries AS d
-        WHERE d.lease_owner = p_worker FOR NO KEY UPDATE SKIP LOCKED
-    )
-    UPDATE sk_tickets.deliveries AS d SET claimable_at = d.next_attempt_at, lease_owner = NULL
-    FROM held WHERE d.tenant = held.tenant AND d.environment = held.environment AND d.id = held.id;
-END $$;
-
-CREATE FUNCTION sk_tickets.next_due() RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN (SELECT min(claimable_at) FROM sk_tickets.deliveries WHERE status = 'pending');
-END $$;
-
--- The directory: run as a role of its own ----------------------------------------------------------------------------
-
-CREATE FUNCTION sk_tickets.tenant_find(p_name text) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN (SELECT id FROM sk_tickets.tenants WHERE name = p_name);
-END $$;
-
-CREATE FUNCTION sk_tickets.tenant_ensure(p_name text) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    v_id bigint := (SELECT id FROM sk_tickets.tenants WHERE name = p_name);
-BEGIN
-    IF v_id IS NULL THEN
-        INSERT INTO sk_tickets.tenants (name) VALUES (p_name) ON CONFLICT (name) DO NOTHING;
-        SELECT id INTO v_id FROM sk_tickets.tenants WHERE name = p_name;
-        INSERT INTO sk_tickets.realms (tenant, environment) VALUES (v_id, 0), (v_id, 1)
-        ON CONFLICT (tenant, environment) DO NOTHING;
-    END IF;
-    RETURN v_id;
-END $$;
-
-CREATE FUNCTION sk_tickets.api_key_create(
-    p_tenant text, p_environment smallint, p_id uuid, p_hash bytea, p_name text, p_scopes text[], p_created_at bigint,
-    p_expires_at bigint, p_revoked_at bigint, p_last_used_at bigint
-) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    INSERT INTO sk_tickets.api_keys
-        (tenant, environment, id, hash, name, scopes, created_at, expires_at, revoked_at, last_used_at)
-    VALUES (sk_tickets.tenant_ensure(p_tenant), p_environment, p_id, p_hash, p_name, p_scopes, p_created_at, p_expires_at,
-            p_revoked_at, p_last_used_at);
-END $$;
-
--- Every key or, with a hash, the one that has it. The hashes themselves do not come out.
-CREATE FUNCTION sk_tickets.api_keys(p_hash bytea) RETURNS TABLE (
-    tenant bigint, tenant_name text, environment smallint, id uuid, name text, scopes text[], created_at bigint,
-    expires_at bigint, revoked_at bigint, last_used_at bigint
-) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-BEGIN
-    IF p_hash IS NULL THEN
-        RETURN QUERY
-        SELECT k.tenant, t.name, k.environment, k.id, k.name, k.scopes, k.created_at, k.expires_at, k.revoked_at,
-               k.last_used_at
-        FROM sk_tickets.api_keys AS k JOIN sk_tickets.tenants AS t ON t.id = k.tenant ORDER BY k.id;
-    ELSE
-        RETURN QUERY
-        SELECT k.tenant, t.name, k.environment, k.id, k.name, k.scopes, k.created_at, k.expires_at, k.revoked_at,
-               k.last_used_at
-        FROM sk_tickets.api_keys AS k JOIN sk_tickets.tenants AS t ON t.id = k.tenant WHERE k.hash = p_hash;
-    END IF;
-END $$;
-
-CREATE FUNCTION sk_tickets.api_key_revoke(p_id uuid, p_at bigint) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    UPDATE sk_tickets.api_keys SET revoked_at = p_at WHERE id = p_id AND revoked_at IS NULL;
-    RETURN FOUND;
-END $$;
-
-CREATE FUNCTION sk_tickets.api_key_used(p_id uuid, p_at bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    UPDATE sk_tickets.api_keys SET last_used_at = p_at
-    WHERE id = p_id AND (last_used_at IS NULL OR last_used_at < p_at);
-END $$;
-
-CREATE FUNCTION sk_tickets.cursor_key(p_candidate bytea) RETURNS bytea
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    v_kept bytea := (SELECT value FROM sk_tickets.settings WHERE name = 'cursor_key');
-BEGIN
-    IF v_kept IS NULL THEN
-        INSERT INTO sk_tickets.settings (name, value) VALUES ('cursor_key', p_candidate) ON CONFLICT (name) DO NOTHING;
-        SELECT value INTO v_kept FROM sk_tickets.settings WHERE name = 'cursor_key';
-    END IF;
-    RETURN v_kept;
-END $$;
-
--- Functions are everyone's until they are taken away.
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA sk_tickets FROM PUBLIC;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sk_tickets TO sk_tickets_app;
-GRANT EXECUTE ON FUNCTION sk_tickets.bury_pending TO sk_tickets_worker;
-GRANT EXECUTE ON FUNCTION sk_tickets.tenant_ensure TO sk_tickets_directory;
-
--- A function's new owner needs CREATE where it is, for that moment.
-GRANT CREATE ON SCHEMA sk_tickets TO sk_tickets_worker, sk_tickets_directory;
-ALTER FUNCTION sk_tickets.claim_due OWNER TO sk_tickets_worker;
-ALTER FUNCTION sk_tickets.renew_lease OWNER TO sk_tickets_worker;
-ALTER FUNCTION sk_tickets.settle OWNER TO sk_tickets_worker;
-ALTER FUNCTION sk_tickets.release_leases OWNER TO sk_tickets_worker;
-ALTER FUNCTION sk_tickets.next_due OWNER TO sk_tickets_worker;
-ALTER FUNCTION sk_tickets.tenant_find OWNER TO sk_tickets_directory;
-ALTER FUNCTION sk_tickets.tenant_ensure OWNER TO sk_tickets_directory;
-ALTER FUNCTION sk_tickets.api_key_create OWNER TO sk_tickets_directory;
-ALTER FUNCTION sk_tickets.api_keys OWNER TO sk_tickets_directory;
-ALTER FUNCTION sk_tickets.api_key_revoke OWNER TO sk_tickets_directory;
-ALTER FUNCTION sk_tickets.api_key_used OWNER TO sk_tickets_directory;
-ALTER FUNCTION sk_tickets.cursor_key OWNER TO sk_tickets_directory;
-REVOKE CREATE ON SCHEMA sk_tickets FROM sk_tickets_worker, sk_tickets_directory;

@@ -8,8 +8,8 @@ use sk_tickets_core::{
     platform::{
         id::{Id, IdKind},
         realm::Environment,
+        seal::Sealed,
         time::Timestamp,
-        webhook::WebhookSecret,
     },
 };
 use sqlx::{Decode, Postgres, Row, Type, ValueRef, postgres::PgRow};
@@ -115,8 +115,8 @@ impl<'row> Columns<'row> {
         self.parse(|text: Option<&str>| text.map(serde_json::from_str).transpose())
     }
 
-    pub(crate) fn secret(&mut self) -> Read<WebhookSecret> {
-        self.parse(WebhookSecret::from_bytes)
+    pub(crate) fn secret(&mut self) -> Read<Sealed> {
+        self.plain().map(Sealed::from_bytes)
     }
 
     pub(crate) fn priority(&mut self) -> Read<Priority> {

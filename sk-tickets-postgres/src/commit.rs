@@ -9,6 +9,7 @@ use sk_tickets_core::{
         contact::Contact,
         endpoint::{DisabledReason, Endpoint},
         event::Event,
+        replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
@@ -17,7 +18,7 @@ use sk_tickets_core::{
         idempotency::{Claim, StoredResponse},
         time::Timestamp,
     },
-    store::{Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, TicketChange},
+    store::{Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, SecretChange, TicketChange},
 };
 
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
     error::{Fault, Result},
     pool::Pool,
     realms::RealmNumber,
-    row,
+    row::{self, recorded_columns},
     statement::uuid,
 };
 
@@ -41,12 +42,14 @@ pub(crate) async fn apply(pool: &Pool, realm: RealmNumber, commit: &Commit) -> R
         Some((claim, response)) => (Some(claim), Some(response)),
         None => (None, None),
     };
+    let slot = response.and_then(|response| response.secret.as_ref());
     let (effect, events) = effect(realm, commit.effect())?;
     let payloads: Vec<&[u8]> = events.iter().map(|event| event.payload.as_slice()).collect();
-    let query = sqlx::query(
-        "SELECT outcome, fingerprint, status, location, etag, content_type, body
-         FROM sk_tickets.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12)",
-    )
+    let query = sqlx::query(concat!(
+        "SELECT outcome, ",
+        recorded_columns!(),
+        " FROM sk_tickets.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::jsonb, $14)"
+    ))
     .bind(realm.tenant)
     .bind(number_of(realm.environment))
     .bind(commit.at().as_millis())
@@ -57,6 +60,8 @@ pub(crate) async fn apply(pool: &Pool, realm: RealmNumber, commit: &Commit) -> R
     .bind(response.and_then(|response| response.etag.as_deref()))
     .bind(response.and_then(|response| response.content_type.as_deref()))
     .bind(response.map(|response| response.body.as_slice()))
+    .bind(slot.map(|slot| i64::try_from(slot.at)).transpose()?)
+    .bind(slot.map(|slot| slot.secret.as_bytes()))
     .bind(serde_json::to_string(&effect)?)
     .bind(payloads);
     let row = pool.rows(query).await?.into_iter().next();
@@ -109,9 +114,10 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
             EndpointChange::Delete(id) => (json!({ "kind": "endpoint", "action": "delete", "id": self::id(*id) }), &[]),
             EndpointChange::Ping(id, event) => {
                 let events = std::slice::from_ref(event);
-                let change = json!({
+                let mut change = json!({
                     "kind": "endpoint", "action": "ping", "id": self::id(*id), "events": self::events(events)?,
                 });
+                note_skew(&mut change, [skew(event.id, event.at)]);
                 (change, events)
             }
         },
@@ -120,6 +126,16 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
         }
         Effect::Delivery(DeliveryChange::Discard(id)) => {
             (json!({ "kind": "delivery", "action": "discard", "id": self::id(*id) }), &[])
+        }
+        Effect::Replay(job) => {
+            let mut job = replay_job(job)?;
+            place(realm, &mut job);
+            (json!({ "kind": "replay", "job": job }), &[])
+        }
+        Effect::Secret(change) => {
+            let SecretChange { key, before, after } = &**change;
+            let (before, after) = (bytes(before.as_bytes()), bytes(after.as_bytes()));
+            (json!({ "kind": "secret", "key": key.as_str(), "before": before, "after": after }), &[])
         }
     })
 }
@@ -134,15 +150,31 @@ fn ticket_change(realm: RealmNumber, change: &TicketChange) -> Result<Value> {
     if let Some(contact) = &mut contact {
         place(realm, contact);
     }
-    Ok(json!({
+    // The ticket's own is the same in every version.
+    let skews = events.iter().map(|event| skew(event.id, event.at)).chain([skew(ticket.id, ticket.created_at)]);
+    let mut change = json!({
         "kind": "ticket",
         "expect": expect,
         "ticket": self::ticket(realm, ticket)?,
-        "id_ahead_ms": ticket.id.timestamp().as_millis() - ticket.created_at.as_millis(),
         "contact": contact,
         "entries": entries.iter().map(entry).collect::<Result<Vec<_>>>()?,
         "events": self::events(events)?,
-    }))
+    });
+    note_skew(&mut change, skews);
+    Ok(change)
+}
+
+/// How far the time in an id is ahead of when its row was made, in milliseconds.
+fn skew<K: IdKind>(id: Id<K>, made_at: Timestamp) -> i64 {
+    id.timestamp().as_millis() - made_at.as_millis()
+}
+
+/// Adds to a change how far the times in its ids are off.
+fn note_skew(change: &mut Value, skews: impl IntoIterator<Item = i64>) {
+    let (ahead, behind) =
+        skews.into_iter().fold((0, 0), |(ahead, behind), skew| (ahead.max(skew), behind.max(skew.saturating_neg())));
+    change["id_ahead_ms"] = json!(ahead);
+    change["id_behind_ms"] = json!(behind);
 }
 
 /// Adds the columns that every key begins with.
@@ -254,8 +286,18 @@ fn events(events: &[Event]) -> Result<Vec<Value>> {
 
 /// An endpoint without the column that belongs to the workers.
 fn endpoint(endpoint: &Endpoint) -> Value {
-    let Endpoint { id, url, description, events, status, disabled_reason, failing_since: _, created_at, secret } =
-        endpoint;
+    let Endpoint {
+        id,
+        url,
+        description,
+        events,
+        status,
+        disabled_reason,
+        failing_since: _,
+        created_at,
+        secret,
+        old_secrets,
+    } = endpoint;
     json!({
         "id": self::id(*id),
         "url": url,
@@ -265,5 +307,24 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         "disabled_reason": disabled_reason.map(DisabledReason::as_str),
         "created_at": created_at.as_millis(),
         "secret": bytes(secret.as_bytes()),
+        "old_secrets": old_secrets.iter().map(|old| bytes(old.secret.as_bytes())).collect::<Vec<_>>(),
+        "old_secrets_until": old_secrets.iter().map(|old| old.until.as_millis()).collect::<Vec<_>>(),
     })
+}
+
+fn replay_job(job: &ReplayJob) -> Result<Value> {
+    let ReplayJob { id, status, endpoint_id, types, from, to, total, done, failed, created_at, finished_at } = job;
+    Ok(json!({
+        "id": self::id(*id),
+        "status": status.as_str(),
+        "endpoint_id": endpoint_id.map(self::id),
+        "types": types,
+        "since": from.map(Timestamp::as_millis),
+        "before": to.map(Timestamp::as_millis),
+        "total": i64::try_from(*total)?,
+        "done": i64::try_from(*done)?,
+        "failed": i64::try_from(*failed)?,
+        "created_at": created_at.as_millis(),
+        "finished_at": finished_at.map(Timestamp::as_millis),
+    }))
 }

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use sk_tickets_core::{
     model::api_key::{ApiKey, Scope},
-    platform::{api_key::ApiKeyHash, cursor::CursorKey, id::ApiKeyId, time::Timestamp},
+    platform::{api_key::ApiKeyHash, cursor::CursorKey, id::ApiKeyId, realm::Realm, time::Timestamp},
     store::{self, Directory},
 };
 use sqlx::{
@@ -72,6 +72,15 @@ impl Directory for PostgresStore {
             .await
             .map(CursorKey::from_bytes)
             .map_err(|error| Fault::from(error).during("keep the cursor key"))
+    }
+
+    async fn realms(&self) -> store::Result<Vec<Realm>> {
+        let query = sqlx::query("SELECT tenant, tenant_name, environment FROM sk_tickets.realms()");
+        let realms = async {
+            let rows = self.inner.pool.rows(query).await?;
+            rows.iter().map(|row| Ok(row::realm(&mut Columns::of(row))?.1)).collect::<Result<_>>()
+        };
+        realms.await.map_err(|fault| fault.during("list realms"))
     }
 
     async fn ping(&self) -> store::Result<()> {

@@ -9,12 +9,14 @@ use std::fmt::Write;
 use sk_tickets_core::{
     model::{
         delivery::{DeliveryFilter, DeliveryStatus},
+        event::EventType,
         id::TicketId,
         page::Order,
         ticket::{OwnerFilter, Status, TicketFilter},
     },
     platform::{
         id::{DeliveryId, EndpointId},
+        idempotency::IdempotencyKey,
         time::Timestamp,
     },
     store::PageSpec,
@@ -115,21 +117,16 @@ pub(crate) fn tickets(realm: RealmNumber, filter: &TicketFilter, page: PageSpec<
     query
 }
 
-/// Adds the conditions that tickets were made within a time, and that their ids lie within the range that follows from
+/// Adds the conditions that rows were made within a time, and that their ids lie within the range that follows from
 /// it. Answers the row that the range comes from.
-fn span(
-    query: &mut Query,
-    conditions: &mut String,
-    created_after: Option<Timestamp>,
-    created_before: Option<Timestamp>,
-) -> String {
+fn span(query: &mut Query, conditions: &mut String, from: Option<Timestamp>, to: Option<Timestamp>) -> String {
     let mut bounds = Vec::new();
-    if let Some(at) = created_after {
+    if let Some(at) = from {
         let at = query.bind(Value::Number(at.as_millis()));
         let _ = write!(conditions, " AND created_at >= {at} AND id >= span.floor");
         bounds.push(format!("sk_tickets.id_floor({at} - id_behind_ms) AS floor"));
     }
-    if let Some(at) = created_before {
+    if let Some(at) = to {
         let at = query.bind(Value::Number(at.as_millis()));
         let _ = write!(conditions, " AND created_at < {at} AND id < span.ceiling");
         bounds.push(format!("sk_tickets.id_floor({at} + id_ahead_ms) AS ceiling"));
@@ -167,40 +164,86 @@ pub(crate) fn endpoints(realm: RealmNumber, page: PageSpec<EndpointId>) -> Query
 
 /// A page of deliveries.
 pub(crate) fn deliveries(realm: RealmNumber, filter: &DeliveryFilter, page: PageSpec<DeliveryId>) -> Query {
-    let DeliveryFilter { status, endpoint_id, dead_letters } = *filter;
     let mut query = Query::on(realm);
-    let mut conditions =
-        " FROM sk_tickets.deliveries WHERE tenant = realm.tenant AND environment = realm.environment".to_owned();
-    if let Some(endpoint) = endpoint_id {
-        let _ = write!(conditions, " AND endpoint_id = {}", query.bind(id(endpoint)));
-    }
+    let Matching { span, mut conditions } = matching(&mut query, filter);
     if let Some(after) = page.after {
         let _ = write!(conditions, " AND id {} {}", beyond(page.order), query.bind(id(after)));
     }
-    if dead_letters {
-        // The same words as in the partial index, so that it is used.
-        conditions += " AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled')";
-    }
-    let mut select = |status: Option<DeliveryStatus>| {
-        let status =
-            status.map_or_else(String::new, |status| format!(" AND status = {}", query.bind(text(status.as_str()))));
-        format!(concat!("SELECT ", delivery_columns!(), "{}{}"), conditions, status)
-    };
-    let branches: Vec<_> = match (endpoint_id, status, dead_letters) {
-        // The index goes on with the status, so there is a branch for each.
-        (Some(_), None, false) => DeliveryStatus::ALL.iter().map(|status| select(Some(*status))).collect(),
-        (Some(_), None, true) | (Some(_), Some(_), _) | (None, _, _) => vec![select(status)],
-    };
+    let select = |condition: &str| format!(concat!("SELECT ", delivery_columns!(), "{}{}"), conditions, condition);
+    let branches: Vec<_> = branches(&mut query, filter).iter().map(|condition| select(condition)).collect();
     let limit = query.bind(Value::Number(limit(page.limit)));
     query.sql = format!(
         concat!(
-            in_realm!("SELECT delivery.*, attempts.* FROM realm CROSS JOIN LATERAL ("),
-            "{}) AS delivery ",
+            in_realm!("SELECT delivery.*, attempts.* FROM realm "),
+            "{} CROSS JOIN LATERAL ({}) AS delivery ",
             attempts_of_delivery!(),
             " ORDER BY delivery.id {}"
         ),
+        span,
         first_of(&branches, page.order, &limit),
         direction(page.order)
     );
+    query
+}
+
+/// What a filter of deliveries comes to.
+pub(crate) struct Matching {
+    /// The row that bounds of time come from, to be joined first.
+    pub(crate) span: String,
+    /// From the table on.
+    pub(crate) conditions: String,
+}
+
+/// The conditions of a filter of deliveries.
+pub(crate) fn matching(query: &mut Query, filter: &DeliveryFilter) -> Matching {
+    let DeliveryFilter { status, endpoint_id, types, from, to, dead_letters } = filter;
+    let mut conditions =
+        " FROM sk_tickets.deliveries WHERE tenant = realm.tenant AND environment = realm.environment".to_owned();
+    if let Some(status) = status {
+        let _ = write!(conditions, " AND status = {}", query.bind(text(status.as_str())));
+    }
+    if let Some(endpoint) = endpoint_id {
+        let _ = write!(conditions, " AND endpoint_id = {}", query.bind(id(*endpoint)));
+    }
+    if !types.is_empty() {
+        let types: Vec<_> = types.iter().map(|one| query.bind(text(one.as_str()))).collect();
+        let _ = write!(conditions, " AND event_type IN ({})", types.join(", "));
+    }
+    if *dead_letters {
+        // The same words as in the partial indexes, so that they are used.
+        conditions += " AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled')";
+    }
+    let span = span(query, &mut conditions, *from, *to);
+    Matching { span, conditions }
+}
+
+/// One more condition for each branch of a page of deliveries: where an index has a column before the id, a branch for
+/// each value.
+fn branches(query: &mut Query, filter: &DeliveryFilter) -> Vec<String> {
+    let DeliveryFilter { status, endpoint_id, types, dead_letters, .. } = filter;
+    let mut is = |column: &str, word: &str| format!(" AND {column} = {}", query.bind(text(word)));
+    if *dead_letters && !types.is_empty() {
+        let types = EventType::ALL.iter().filter(|one| types.contains(one));
+        types.map(|one| is("event_type", one.as_str())).collect()
+    } else if endpoint_id.is_some() && status.is_none() && !dead_letters {
+        DeliveryStatus::ALL.iter().map(|status| is("status", status.as_str())).collect()
+    } else {
+        vec![String::new()]
+    }
+}
+
+/// A page of the secrets in recorded answers, by key.
+pub(crate) fn recorded_secrets(realm: RealmNumber, after: Option<&IdempotencyKey>, most: usize) -> Query {
+    let mut query = Query::on(realm);
+    // No key is empty.
+    query.values.push(text(after.map_or("", IdempotencyKey::as_str)));
+    query.values.push(Value::Number(limit(most)));
+    query.sql = in_realm!(
+        "SELECT claim.* FROM realm CROSS JOIN LATERAL (
+             SELECT key, secret FROM sk_tickets.claims
+             WHERE tenant = realm.tenant AND environment = realm.environment AND secret IS NOT NULL AND key > $3
+             ORDER BY key LIMIT $4) AS claim ORDER BY claim.key"
+    )
+    .to_owned();
     query
 }

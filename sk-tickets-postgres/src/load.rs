@@ -1,12 +1,13 @@
 //! What a mutation needs to know, in one read.
 
 use sk_tickets_core::{
-    model::contact::ContactHandle,
+    model::{contact::ContactHandle, delivery::DeliveryFilter},
     store::{Loaded, Lookup, Subject},
 };
 
 use crate::{
     error::Result,
+    list::{Matching, matching},
     reader::attempts_of_delivery,
     realms::RealmNumber,
     row::{
@@ -50,22 +51,28 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
                 ContactHandle::Email(_) => NEW_TICKET_BY_EMAIL,
                 ContactHandle::Phone(_) => NEW_TICKET_BY_PHONE,
             }
+            .to_owned()
         }
         Subject::Ticket(ticket) => {
             query.values.push(id(ticket));
-            TICKET
+            TICKET.to_owned()
         }
-        Subject::NewEndpoint => NEW_ENDPOINT,
+        Subject::NewEndpoint => NEW_ENDPOINT.to_owned(),
         Subject::Endpoint(endpoint) => {
             query.values.push(id(endpoint));
-            ENDPOINT
+            ENDPOINT.to_owned()
         }
         Subject::Delivery(delivery) => {
             query.values.push(id(delivery));
-            DELIVERY
+            DELIVERY.to_owned()
         }
-    }
-    .to_owned();
+        Subject::DeadLetters { endpoint_id, types, from, to } => {
+            query.values.push(endpoint_id.map_or(Value::NoId, id));
+            let types = types.to_vec();
+            let filter = DeliveryFilter { status: None, endpoint_id, types, from, to, dead_letters: true };
+            dead_letters(&mut query, &filter)
+        }
+    };
 
     let loaded = store.one(query, |columns| {
         let mut loaded = Loaded { recorded: columns.maybe(RECORDED_WIDTH, row::recorded)?, ..Loaded::default() };
@@ -84,6 +91,10 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
             Subject::Delivery(_) => {
                 loaded.delivery = columns.maybe(DELIVERY_WIDTH, row::delivery)?;
                 loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?;
+            }
+            Subject::DeadLetters { .. } => {
+                loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?;
+                loaded.dead_letters = columns.number()?;
             }
         }
         Ok(loaded)
@@ -140,3 +151,19 @@ const DELIVERY: &str = in_realm!(
     attempts_of_delivery!(),
     joined!("endpoint", endpoint_columns!(), "endpoints", "id = delivery.endpoint_id AND deleted_at IS NULL")
 );
+
+/// The endpoint `$4`, and how many dead letters match.
+fn dead_letters(query: &mut Query, filter: &DeliveryFilter) -> String {
+    let Matching { span, conditions } = matching(query, filter);
+    format!(
+        concat!(
+            in_realm!(
+                "SELECT recorded.*, endpoint.*, letters.count FROM realm",
+                recorded!(),
+                joined!("endpoint", endpoint_columns!(), "endpoints", "id = $4 AND deleted_at IS NULL")
+            ),
+            " {} CROSS JOIN LATERAL (SELECT count(*){} OFFSET 0) AS letters"
+        ),
+        span, conditions
+    )
+}

@@ -18,6 +18,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_tables.sql"),
     include_str!("../migrations/0002_policies.sql"),
     include_str!("../migrations/0003_functions.sql"),
+    include_str!("../migrations/0004_outbox.sql"),
+    include_str!("../migrations/0005_directory.sql"),
 ];
 
 /// The version that this crate is written for.

@@ -155,7 +155,7 @@ async fn each_filter_of_deliveries_has_its_index() {
         (None, None, true, "deliveries_dead_letters"),
         (None, endpoint, true, "deliveries_"),
     ] {
-        let filter = DeliveryFilter { status, endpoint_id, dead_letters };
+        let filter = DeliveryFilter { status, endpoint_id, dead_letters, ..DeliveryFilter::default() };
         let after = Some(DeliveryId::floor(Timestamp::from_millis(COUNT / 2)));
         let spec = PageSpec { after, order: Order::Desc, limit: 26 };
         let (plan, _) = plan(&mut connection, list::deliveries(REALM, &filter, spec)).await;
@@ -222,25 +222,6 @@ async fn no_plan_reads_before_the_realm_is_entered() {
             }
         }
     }
-}
-
-/// The statement inside of the function that claims, as the role that it runs as.
-#[tokio::test]
-async fn a_claim_reads_no_more_than_what_is_due() {
-    let mut connection = filled().await;
-    let source: String = sqlx::query_scalar("SELECT prosrc FROM pg_proc WHERE proname = 'claim_due'")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
-    let (_, rest) = source.split_once("-- due: begin").unwrap();
-    let (claim, _) = rest.split_once("-- due: end").unwrap();
-    let sql = format!("EXPLAIN (COSTS OFF) {}", claim.replace("p_now", "5000").replace("p_limit", "10"));
-    sqlx::raw_sql("RESET ROLE; SET ROLE sk_tickets_worker").execute(&mut connection).await.unwrap();
-    let lines = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
-    let plan: Vec<String> = lines.iter().map(|row| row.get(0)).collect();
-    let plan = plan.join("\n");
-    assert_uses(&plan, "deliveries_claimable");
-    assert!(!plan.contains("Sort"), "{plan}");
 }
 
 /// A delivery has the same id here as in the core.

@@ -9,16 +9,12 @@ use async_trait::async_trait;
 use sk_tickets_core::{
     model::delivery::{Attempt, DeadReason, DeliveryStatus},
     platform::time::Timestamp,
-    store::{self, DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, WorkerId},
+    store::{self, Backlog, Claimed, DeliveryQueue, Lane, Lease, LeasedDelivery, NextStep, Settled, Slots, WorkerId},
 };
-use sqlx::{
-    Postgres,
-    postgres::{PgArguments, PgRow},
-    query::Query,
-};
+use sqlx::{Postgres, postgres::PgArguments, query::Query};
 
 use crate::{
-    columns::{Columns, number_of},
+    columns::{Columns, Read, number_of},
     error::{Fault, Result},
     reader::limit,
     row,
@@ -33,9 +29,9 @@ impl DeliveryQueue for PostgresStore {
         worker: WorkerId,
         now: Timestamp,
         lease: Duration,
-        limit: usize,
-    ) -> store::Result<Vec<LeasedDelivery>> {
-        self.claim(worker, now, now + lease, limit).await.map_err(|fault| fault.during("claim deliveries"))
+        slots: Slots,
+    ) -> store::Result<Claimed> {
+        self.claim(worker, now, now + lease, slots).await.map_err(|fault| fault.during("claim deliveries"))
     }
 
     async fn renew(&self, lease: &Lease, until: Timestamp) -> store::Result<Settled> {
@@ -62,18 +58,40 @@ impl DeliveryQueue for PostgresStore {
         Ok(())
     }
 
-    async fn next_due(&self) -> store::Result<Option<Timestamp>> {
-        let next = async {
-            let row = self.inner.pool.row(sqlx::query("SELECT sk_tickets.next_due()")).await?;
-            Columns::of(&row).maybe_time()
+    async fn replay_some(&self, now: Timestamp, limit: usize) -> store::Result<bool> {
+        let replay =
+            sqlx::query("SELECT sk_tickets.replay_some($1, $2)").bind(now.as_millis()).bind(self::limit(limit));
+        let replayed = async { Columns::of(&self.inner.pool.row(replay).await?).plain() };
+        let replayed = replayed.await.map_err(|error| Fault::from(error).during("replay dead letters"))?;
+        if replayed {
+            self.inner.wakeup.ring();
+        }
+        Ok(replayed)
+    }
+
+    async fn backlog(&self) -> store::Result<Backlog> {
+        let backlog = async {
+            let query =
+                sqlx::query("SELECT pending, oldest_due, dead_letters, oldest_dead_letter FROM sk_tickets.backlog()");
+            let row = self.inner.pool.row(query).await?;
+            let mut columns = Columns::of(&row);
+            Ok(Backlog {
+                pending: columns.number()?,
+                oldest_due: columns.maybe_time()?,
+                dead_letters: columns.number()?,
+                oldest_dead_letter: columns.maybe_time()?,
+            })
         };
-        next.await.map_err(|error| Fault::from(error).during("look for the next delivery"))
+        backlog.await.map_err(|error: sqlx::Error| Fault::from(error).during("count what waits"))
     }
 
     async fn wait_for_work(&self) {
         self.inner.wakeup.wait().await;
     }
 }
+
+/// How many columns a leased delivery has.
+const LEASED_WIDTH: usize = 15;
 
 /// How a delivery stands after an attempt.
 struct Standing {
@@ -97,40 +115,47 @@ impl From<NextStep> for Standing {
 }
 
 impl PostgresStore {
-    async fn claim(
-        &self,
-        worker: WorkerId,
-        now: Timestamp,
-        until: Timestamp,
-        most: usize,
-    ) -> Result<Vec<LeasedDelivery>> {
+    async fn claim(&self, worker: WorkerId, now: Timestamp, until: Timestamp, slots: Slots) -> Result<Claimed> {
         let query = sqlx::query(
-            "SELECT tenant, tenant_name, environment, id, token, endpoint_id, url, secret, event_id, payload, attempts,
-                    failures
-             FROM sk_tickets.claim_due($1, $2, $3, $4)",
+            "SELECT tenant, tenant_name, environment, id, token, endpoint_id, url, secret, old_secrets,
+                    old_secrets_until, event_id, payload, attempts, failures, retry, next, replaying
+             FROM sk_tickets.claim_due($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(owner(worker))
         .bind(now.as_millis())
         .bind(until.as_millis())
-        .bind(limit(most));
-        let leased = self.inner.pool.rows(query).await?;
-        let read = |row: &PgRow| {
-            let mut columns = Columns::of(row);
-            let (tenant, realm) = row::realm(&mut columns)?;
-            // To settle it takes the number again.
-            self.inner.realms.remember(&realm, tenant);
-            Ok(LeasedDelivery {
-                lease: Lease { realm, delivery_id: columns.id()?, token: columns.number()? },
-                endpoint_id: columns.id()?,
-                url: columns.plain()?,
-                secrets: vec![columns.secret()?],
-                event_id: columns.id()?,
-                payload: columns.plain()?,
-                attempts_before: columns.number()?,
-                failures: columns.number()?,
-            })
-        };
-        leased.iter().map(read).collect()
+        .bind(limit(slots.first))
+        .bind(limit(slots.retry))
+        .bind(limit(Lane::First.in_flight_max(false)))
+        .bind(limit(Lane::Retry.in_flight_max(false)))
+        .bind(limit(Lane::Retry.in_flight_max(true)));
+        let mut claimed = Claimed::default();
+        for row in self.inner.pool.rows(query).await? {
+            let mut columns = Columns::of(&row);
+            match columns.maybe(LEASED_WIDTH, |columns| self.leased(columns))? {
+                Some(delivery) => claimed.deliveries.push(delivery),
+                None => (claimed.next, claimed.replaying) = (columns.maybe_time()?, columns.plain()?),
+            }
+        }
+        Ok(claimed)
+    }
+
+    fn leased(&self, columns: &mut Columns<'_>) -> Read<LeasedDelivery> {
+        let (tenant, realm) = row::realm(columns)?;
+        // To settle it takes the number again.
+        self.inner.realms.remember(&realm, tenant);
+        Ok(LeasedDelivery {
+            lease: Lease { realm, delivery_id: columns.id()?, token: columns.number()? },
+            endpoint_id: columns.id()?,
+            url: columns.plain()?,
+            secret: columns.secret()?,
+            old_secrets: row::old_secrets(columns)?,
+            event_id: columns.id()?,
+            payload: columns.plain()?,
+            attempts_before: columns.number()?,
+            failures: columns.number()?,
+            lane: if columns.plain()? { Lane::Retry } else { Lane::First },
+        })
     }
 
     async fn renew_lease(&self, lease: &Lease, until: Timestamp) -> Result<Settled> {

@@ -8,12 +8,15 @@ use sk_tickets_core::{
         event::{Event, FeedPosition},
         id::{EntryId, TicketId},
         page::Order,
+        replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::{Ticket, TicketFilter, TicketView},
     },
     platform::{
-        id::{DeliveryId, EndpointId, EventId},
+        id::{DeliveryId, EndpointId, EventId, JobId},
+        idempotency::IdempotencyKey,
         realm::Realm,
+        seal::Sealed,
     },
     store::{self, Loaded, Lookup, PageSpec, RealmReader},
 };
@@ -27,7 +30,7 @@ use crate::{
     realms::RealmNumber,
     row::{
         self, ENTRY_WIDTH, attempt_columns, delivery_columns, endpoint_columns, entry_columns, event_columns,
-        ticket_columns,
+        replay_job_columns, ticket_columns,
     },
     statement::{Query, Value, id, in_realm},
     store::PostgresStore,
@@ -221,6 +224,32 @@ impl RealmReader for PostgresStore {
     ) -> store::Result<Vec<Delivery>> {
         self.read("list deliveries", realm, async |realm| {
             self.all(list::deliveries(realm, filter, page), row::delivery).await
+        })
+        .await
+    }
+
+    async fn replay_job(&self, realm: &Realm, id: JobId) -> store::Result<Option<ReplayJob>> {
+        self.read("read a replay job", realm, async |realm| {
+            let sql = in_realm!(
+                "SELECT job.* FROM realm CROSS JOIN LATERAL (SELECT ",
+                replay_job_columns!(),
+                " FROM sk_tickets.replay_jobs
+                 WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 OFFSET 0) AS job"
+            );
+            self.one(with_id(realm, sql, id), row::replay_job).await
+        })
+        .await
+    }
+
+    async fn recorded_secrets(
+        &self,
+        realm: &Realm,
+        after: Option<&IdempotencyKey>,
+        limit: usize,
+    ) -> store::Result<Vec<(IdempotencyKey, Sealed)>> {
+        self.read("list recorded secrets", realm, async |realm| {
+            let query = list::recorded_secrets(realm, after, limit);
+            self.all(query, |columns| Ok((IdempotencyKey::from_kept(columns.plain()?), columns.secret()?))).await
         })
         .await
     }

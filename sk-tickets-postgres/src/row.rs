@@ -7,14 +7,16 @@ use sk_tickets_core::{
         api_key::ApiKey,
         contact::Contact,
         delivery::{Attempt, Delivery},
-        endpoint::Endpoint,
+        endpoint::{Endpoint, OldSecret},
         event::Event,
+        replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
     platform::{
-        idempotency::{Fingerprint, Recorded, StoredResponse},
+        idempotency::{Fingerprint, Recorded, SecretSlot, StoredResponse},
         realm::{Environment, Realm, Tenant},
+        seal::Sealed,
         time::Timestamp,
     },
 };
@@ -114,13 +116,14 @@ pub(crate) fn event(columns: &mut Columns<'_>) -> Read<Event> {
 /// The columns of an endpoint.
 macro_rules! endpoint_columns {
     () => {
-        "id, url, description, events, status, disabled_reason, failing_since, created_at, secret"
+        "id, url, description, events, status, disabled_reason, failing_since, created_at, secret, \
+         old_secrets, old_secrets_until"
     };
 }
 pub(crate) use endpoint_columns;
 
 /// How many [`endpoint_columns`] there are.
-pub(crate) const ENDPOINT_WIDTH: usize = 9;
+pub(crate) const ENDPOINT_WIDTH: usize = 11;
 
 /// An endpoint out of [`endpoint_columns`].
 pub(crate) fn endpoint(columns: &mut Columns<'_>) -> Read<Endpoint> {
@@ -134,7 +137,16 @@ pub(crate) fn endpoint(columns: &mut Columns<'_>) -> Read<Endpoint> {
         failing_since: columns.maybe_time()?,
         created_at: columns.time()?,
         secret: columns.secret()?,
+        old_secrets: old_secrets(columns)?,
     })
+}
+
+/// The replaced secrets of an endpoint, out of `old_secrets, old_secrets_until`.
+pub(crate) fn old_secrets(columns: &mut Columns<'_>) -> Read<Vec<OldSecret>> {
+    let secrets: Vec<Vec<u8>> = columns.plain()?;
+    let until: Vec<i64> = columns.plain()?;
+    let secrets = secrets.into_iter().map(Sealed::from_bytes).zip(until.into_iter().map(Timestamp::from_millis));
+    Ok(secrets.map(|(secret, until)| OldSecret { secret, until }).collect())
 }
 
 /// The columns of a contact.
@@ -231,13 +243,13 @@ fn decode(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 /// The columns of what is recorded of a key.
 macro_rules! recorded_columns {
     () => {
-        "fingerprint, status, location, etag, content_type, body"
+        "fingerprint, status, location, etag, content_type, body, secret_at, secret"
     };
 }
 pub(crate) use recorded_columns;
 
 /// How many [`recorded_columns`] there are.
-pub(crate) const RECORDED_WIDTH: usize = 6;
+pub(crate) const RECORDED_WIDTH: usize = 8;
 
 /// What is recorded of a key, out of [`recorded_columns`].
 pub(crate) fn recorded(columns: &mut Columns<'_>) -> Read<Recorded> {
@@ -249,7 +261,37 @@ pub(crate) fn recorded(columns: &mut Columns<'_>) -> Read<Recorded> {
             etag: columns.plain()?,
             content_type: columns.plain()?,
             body: columns.plain()?,
+            secret: columns.maybe(2, secret_slot)?,
         },
+    })
+}
+
+fn secret_slot(columns: &mut Columns<'_>) -> Read<SecretSlot> {
+    Ok(SecretSlot { at: columns.number()?, secret: columns.secret()? })
+}
+
+/// The columns of a job that replays dead letters.
+macro_rules! replay_job_columns {
+    () => {
+        "id, status, endpoint_id, types, since, before, total, done, failed, created_at, finished_at"
+    };
+}
+pub(crate) use replay_job_columns;
+
+/// A job that replays dead letters, out of [`replay_job_columns`].
+pub(crate) fn replay_job(columns: &mut Columns<'_>) -> Read<ReplayJob> {
+    Ok(ReplayJob {
+        id: columns.id()?,
+        status: columns.word()?,
+        endpoint_id: columns.maybe_id()?,
+        types: columns.words()?,
+        from: columns.maybe_time()?,
+        to: columns.maybe_time()?,
+        total: columns.number()?,
+        done: columns.number()?,
+        failed: columns.number()?,
+        created_at: columns.time()?,
+        finished_at: columns.maybe_time()?,
     })
 }
 

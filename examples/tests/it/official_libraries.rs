@@ -1,8 +1,10 @@
 //! The official Standard Webhooks libraries for Python and Node take our webhooks, and refuse what was tampered with.
 
 use std::{
+    fs,
+    io::Write,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -52,6 +54,59 @@ fn post(authority: &str, webhook: &WebhookRequest, body: &[u8]) -> u16 {
         ("webhook-signature", webhook.signature.as_str()),
     ];
     send(authority, "POST", "/", &headers, body).unwrap().status
+}
+
+/// The code of the guide in this language.
+fn snippet(language: &str) -> String {
+    let guide = fs::read_to_string(root().join("docs/webhooks.md")).unwrap();
+    let (_, code) = guide.split_once(&format!("```{language}\n")).unwrap();
+    code.split_once("```\n").unwrap().0.to_owned()
+}
+
+/// Gives a webhook to the code of the guide: what it prints is the id that it was to keep, if any, and the status.
+fn printed_by(language: &str, secret: &str, webhook: &WebhookRequest, body: &[u8]) -> String {
+    let mut command = match language {
+        "python" => {
+            let mut command = Command::new(fs::canonicalize(root()).unwrap().join("target/venv/bin/python"));
+            command.arg("-c").arg(format!(
+                "import json, sys\n\
+                 def enqueue(id, event): print(id)\n\
+                 {}\n\
+                 print(receive(sys.stdin.buffer.read(), json.loads(os.environ['HEADERS'])))",
+                snippet("python")
+            ));
+            command
+        }
+        "js" => {
+            let mut command = Command::new("node");
+            command.args(["--input-type=module", "--eval"]).arg(format!(
+                "{}\n\
+                 import {{ readFileSync }} from 'node:fs';\n\
+                 function enqueue(id, event) {{ console.log(id); }}\n\
+                 console.log(receive(readFileSync(0), JSON.parse(process.env.HEADERS)));",
+                snippet("js")
+            ));
+            command
+        }
+        other => panic!("{other} is not run"),
+    };
+    let headers = serde_json::json!({
+        "webhook-id": webhook.id,
+        "webhook-timestamp": webhook.timestamp,
+        "webhook-signature": webhook.signature,
+    });
+    command
+        // Where Node finds its library.
+        .current_dir(root().join("examples/verify-webhook"))
+        .env("WEBHOOK_SECRET", secret)
+        .env("HEADERS", headers.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    process.stdin.take().unwrap().write_all(body).unwrap();
+    let output = process.wait_with_output().unwrap();
+    assert!(output.status.success(), "the code in {language} does not run");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A ticket whose webhook failed an hour ago and is tried again now: what was sent both times.
@@ -243,5 +298,23 @@ fn they_take_either_secret_while_one_replaces_the_other() {
         receiver.wait_for(&verified(&ticket));
         let deleted = format!("/webhook_endpoints/{}", endpoint.id);
         assert_eq!(server.send("DELETE", &deleted, Some(&endpoint.key()), "").unwrap().status, 204);
+    }
+}
+
+#[tokio::test]
+async fn the_code_of_the_guide_takes_what_is_signed_and_refuses_the_rest() {
+    let (secret, sent) = an_hour_apart().await;
+    let [old, fresh] = sent.as_slice() else { panic!("{} attempts", sent.len()) };
+    for language in ["python", "js"] {
+        let taken = format!("{}\n204\n", fresh.id);
+        assert_eq!(printed_by(language, &secret, fresh, &fresh.body), taken, "{language}");
+        let rotated = WebhookRequest { signature: format!("v1,AAAA {}", fresh.signature), ..fresh.clone() };
+        assert_eq!(
+            printed_by(language, &secret, &rotated, &fresh.body),
+            taken,
+            "{language} takes one of two signatures"
+        );
+        assert_eq!(printed_by(language, &secret, fresh, b"{}"), "400\n", "{language}");
+        assert_eq!(printed_by(language, &secret, old, &old.body), "400\n", "{language}");
     }
 }

@@ -45,6 +45,11 @@ impl Receiving {
         self.received.recv().ok()
     }
 
+    /// A webhook that has come already.
+    pub(crate) fn try_now(&self) -> Option<Webhook> {
+        self.received.try_recv().ok()
+    }
+
     /// The next webhook.
     pub(crate) fn next(&self) -> Webhook {
         self.received.recv_timeout(PATIENCE).expect("a webhook comes")

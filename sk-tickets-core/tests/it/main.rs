@@ -7,6 +7,7 @@ mod dispatcher;
 mod documents;
 mod golden;
 mod properties;
+mod schedule;
 mod stage;
 mod transitions;
 

@@ -148,9 +148,9 @@ pub(crate) fn json(value: &impl Serialize) -> Result<Response, Error> {
     Ok(response)
 }
 
-/// A recorded answer, byte for byte.
+/// An answer as the desk gives it, byte for byte: the secret, if it tells one, is in its body.
 fn stored(stored: StoredResponse, replayed: bool) -> Response {
-    let StoredResponse { status, location, etag, content_type, body } = stored;
+    let StoredResponse { status, location, etag, content_type, body, secret: _ } = stored;
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

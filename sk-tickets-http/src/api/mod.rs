@@ -44,31 +44,34 @@ macro_rules! routes {
 /// Every route under the base path, by path.
 pub(crate) fn table() -> Vec<Route> {
     routes! {
-        POST   "/tickets"                         TicketsWrite  tickets::create;
-        GET    "/tickets"                         TicketsRead   tickets::list;
-        GET    "/tickets/{id}"                    TicketsRead   tickets::get;
-        PATCH  "/tickets/{id}"                    TicketsTriage tickets::update;
-        POST   "/tickets/{id}/assign"             TicketsTriage tickets::assign;
-        POST   "/tickets/{id}/transitions"        TicketsTriage tickets::transition;
-        POST   "/tickets/{id}/thread"             TicketsTriage threads::post;
-        GET    "/tickets/{id}/thread"             TicketsRead   threads::list;
-        GET    "/tickets/{id}/thread/{entry}"     TicketsRead   threads::get;
-        GET    "/events"                          TicketsRead   events::list;
-        GET    "/events/{id}"                     TicketsRead   events::get;
-        POST   "/webhook_endpoints"               Webhooks      webhook_endpoints::create;
-        GET    "/webhook_endpoints"               Webhooks      webhook_endpoints::list;
-        GET    "/webhook_endpoints/{id}"          Webhooks      webhook_endpoints::get;
-        PATCH  "/webhook_endpoints/{id}"          Webhooks      webhook_endpoints::update;
-        DELETE "/webhook_endpoints/{id}"          Webhooks      webhook_endpoints::delete;
-        POST   "/webhook_endpoints/{id}/enable"   Webhooks      webhook_endpoints::enable;
-        POST   "/webhook_endpoints/{id}/disable"  Webhooks      webhook_endpoints::disable;
-        POST   "/webhook_endpoints/{id}/ping"     Webhooks      webhook_endpoints::ping;
-        GET    "/deliveries"                      Webhooks      deliveries::list;
-        GET    "/deliveries/{id}"                 Webhooks      deliveries::get;
-        GET    "/dead_letters"                    Webhooks      dead_letters::list;
-        GET    "/dead_letters/{id}"               Webhooks      dead_letters::get;
-        POST   "/dead_letters/{id}/replay"        Webhooks      dead_letters::replay;
-        POST   "/dead_letters/{id}/discard"       Webhooks      dead_letters::discard;
+        POST   "/tickets"                              TicketsWrite  tickets::create;
+        GET    "/tickets"                              TicketsRead   tickets::list;
+        GET    "/tickets/{id}"                         TicketsRead   tickets::get;
+        PATCH  "/tickets/{id}"                         TicketsTriage tickets::update;
+        POST   "/tickets/{id}/assign"                  TicketsTriage tickets::assign;
+        POST   "/tickets/{id}/transitions"             TicketsTriage tickets::transition;
+        POST   "/tickets/{id}/thread"                  TicketsTriage threads::post;
+        GET    "/tickets/{id}/thread"                  TicketsRead   threads::list;
+        GET    "/tickets/{id}/thread/{entry}"          TicketsRead   threads::get;
+        GET    "/events"                               TicketsRead   events::list;
+        GET    "/events/{id}"                          TicketsRead   events::get;
+        POST   "/webhook_endpoints"                    Webhooks      webhook_endpoints::create;
+        GET    "/webhook_endpoints"                    Webhooks      webhook_endpoints::list;
+        GET    "/webhook_endpoints/{id}"               Webhooks      webhook_endpoints::get;
+        PATCH  "/webhook_endpoints/{id}"               Webhooks      webhook_endpoints::update;
+        DELETE "/webhook_endpoints/{id}"               Webhooks      webhook_endpoints::delete;
+        POST   "/webhook_endpoints/{id}/enable"        Webhooks      webhook_endpoints::enable;
+        POST   "/webhook_endpoints/{id}/disable"       Webhooks      webhook_endpoints::disable;
+        POST   "/webhook_endpoints/{id}/ping"          Webhooks      webhook_endpoints::ping;
+        POST   "/webhook_endpoints/{id}/rotate_secret" Webhooks      webhook_endpoints::rotate_secret;
+        GET    "/deliveries"                           Webhooks      deliveries::list;
+        GET    "/deliveries/{id}"                      Webhooks      deliveries::get;
+        GET    "/dead_letters"                         Webhooks      dead_letters::list;
+        POST   "/dead_letters/replay"                  Webhooks      dead_letters::replay_all;
+        GET    "/dead_letters/jobs/{id}"               Webhooks      dead_letters::job;
+        GET    "/dead_letters/{id}"                    Webhooks      dead_letters::get;
+        POST   "/dead_letters/{id}/replay"             Webhooks      dead_letters::replay;
+        POST   "/dead_letters/{id}/discard"            Webhooks      dead_letters::discard;
     }
     .to_vec()
 }

@@ -1,5 +1,5 @@
 use axum::response::Response;
-use sk_tickets_core::{Command, CreateEndpoint, EndpointCommand, EndpointId, Error, UpdateEndpoint};
+use sk_tickets_core::{Command, CreateEndpoint, EndpointCommand, EndpointId, Error, RotateSecret, UpdateEndpoint};
 
 use super::call::{Call, json, not_found};
 
@@ -41,6 +41,13 @@ pub(super) async fn disable(call: Call) -> Result<Response, Error> {
 
 pub(super) async fn ping(call: Call) -> Result<Response, Error> {
     bare(call, EndpointCommand::Ping).await
+}
+
+pub(super) async fn rotate_secret(call: Call) -> Result<Response, Error> {
+    let id = call.id("id")?;
+    call.no_query()?;
+    let (body, sent) = call.request::<RotateSecret>()?;
+    call.execute(Command::Endpoint(EndpointCommand::RotateSecret(id, body)), &sent).await
 }
 
 /// A command that says no more than which endpoint.

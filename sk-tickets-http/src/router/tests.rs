@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc, time::Duration};
 
 use http_body_util::BodyExt;
 use sk_tickets_core::{
-    Clock, CreateEndpoint, CreateTicket, DeliveryFilter, Environment, MemoryStore, PageRequest, Realm, Scope,
-    Timestamp, testing::ManualClock,
+    Clock, CreateEndpoint, CreateTicket, DeliveryFilter, Environment, MemoryStore, PageRequest, Realm,
+    ReplayDeadLetters, Scope, Timestamp, testing::ManualClock,
 };
 use tower::ServiceExt;
 
@@ -70,13 +70,21 @@ struct Ids {
     event: String,
     endpoint: String,
     delivery: String,
+    job: String,
 }
 
 impl Ids {
     /// Of no things.
     fn of_nothing() -> Self {
         let id = |prefix: &str| format!("{prefix}_{ULID}");
-        Self { ticket: id("tkt"), entry: id("ent"), event: id("evt"), endpoint: id("whe"), delivery: id("dlv") }
+        Self {
+            ticket: id("tkt"),
+            entry: id("ent"),
+            event: id("evt"),
+            endpoint: id("whe"),
+            delivery: id("dlv"),
+            job: id("job"),
+        }
     }
 
     /// Of a tenant's things, one of each kind; the delivery is a dead letter.
@@ -91,12 +99,14 @@ impl Ids {
         let first = PageRequest::first();
         let entry = desk.thread(ticket, &first).await.unwrap().unwrap().data[0].id;
         let letter = desk.deliveries(&DeliveryFilter::default(), &first).await.unwrap().data.remove(0);
+        let job = desk.replay_dead_letters(&key("job"), ReplayDeadLetters::ALL).await.unwrap().value.id;
         Self {
             ticket: ticket.to_string(),
             entry: entry.to_string(),
             event: letter.event_id.to_string(),
             endpoint: endpoint.to_string(),
             delivery: letter.id.to_string(),
+            job: job.to_string(),
         }
     }
 
@@ -106,6 +116,7 @@ impl Ids {
             "tickets" => &self.ticket,
             "events" => &self.event,
             "webhook_endpoints" => &self.endpoint,
+            "dead_letters" if route.path.contains("/jobs/") => &self.job,
             "deliveries" | "dead_letters" => &self.delivery,
             other => panic!("which ids do {other} have?"),
         };
@@ -158,7 +169,7 @@ async fn no_route_tells_another_tenants_thing_from_no_thing() {
     let owner = stage.key_of("acme", Environment::Test, Scope::ALL).await;
     for (number, route) in with_id.iter().enumerate() {
         let (status, answer) = stage.act(route, &theirs.path(route), &owner, &format!("owner-{number}")).await;
-        let is_gone = route.path.starts_with("/dead_letters") || route.path.starts_with("/webhook_endpoints");
+        let is_gone = ["/dead_letters/{id}", "/webhook_endpoints"].iter().any(|path| route.path.starts_with(path));
         assert!(status != 404 || is_gone, "{} {}: {answer}", route.method, route.path);
     }
 }

@@ -1,6 +1,7 @@
 use std::{
     error::Error,
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -20,7 +21,7 @@ use sk_tickets_core::{
     platform::webhook::{HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP},
 };
 
-use super::resolver::PolicyResolver;
+use super::resolver::{Lookup, PolicyResolver, SystemLookup};
 
 const CONNECT_TIME_OUT: Duration = Duration::from_secs(5);
 const IDLE_TIME_OUT: Duration = Duration::from_secs(30);
@@ -49,11 +50,12 @@ impl WebhookClient {
     /// # Errors
     /// If the system's certificates cannot be read.
     pub fn new(policy: TargetPolicy) -> std::io::Result<Self> {
-        Ok(Self {
-            policy,
-            test: client(PolicyResolver { policy, environment: Environment::Test })?,
-            live: client(PolicyResolver { policy, environment: Environment::Live })?,
-        })
+        Self::with_lookup(policy, &(Arc::new(SystemLookup) as Arc<dyn Lookup>))
+    }
+
+    pub(super) fn with_lookup(policy: TargetPolicy, lookup: &Arc<dyn Lookup>) -> std::io::Result<Self> {
+        let resolver = |environment| PolicyResolver { policy, environment, lookup: Arc::clone(lookup) };
+        Ok(Self { policy, test: client(resolver(Environment::Test))?, live: client(resolver(Environment::Live))? })
     }
 }
 

@@ -1,15 +1,37 @@
 use std::{
+    fmt::Debug,
     future::Future,
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     vec,
 };
 
+use async_trait::async_trait;
 use hyper_util::client::legacy::connect::dns::Name;
 use sk_tickets_core::{Environment, TargetPolicy};
 use tower_service::Service;
+
+/// Where the addresses of a name come from. A parameter, so that tests can have names that change their mind.
+#[async_trait]
+pub(super) trait Lookup: Debug + Send + Sync + 'static {
+    /// The addresses of a name; their ports mean nothing.
+    async fn lookup(&self, name: &str) -> io::Result<Vec<SocketAddr>>;
+}
+
+/// As the system resolves names.
+#[derive(Debug)]
+pub(super) struct SystemLookup;
+
+#[async_trait]
+impl Lookup for SystemLookup {
+    async fn lookup(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
+        // The connector puts the port in.
+        Ok(tokio::net::lookup_host((name, 0)).await?.collect())
+    }
+}
 
 /// Resolves names to those of their addresses that may be dialled. It stands inside the connector: the address that was
 /// judged is the address that is dialled, whatever the name says a moment later.
@@ -17,6 +39,7 @@ use tower_service::Service;
 pub(super) struct PolicyResolver {
     pub(super) policy: TargetPolicy,
     pub(super) environment: Environment,
+    pub(super) lookup: Arc<dyn Lookup>,
 }
 
 impl Service<Name> for PolicyResolver {
@@ -29,15 +52,14 @@ impl Service<Name> for PolicyResolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let Self { policy, environment } = *self;
+        let Self { policy, environment, lookup } = self.clone();
         Box::pin(async move {
-            // The connector puts the port in.
-            let addresses = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let lawful: Vec<_> = addresses.filter(|address| policy.permits(address.ip(), environment)).collect();
-            if lawful.is_empty() {
+            let mut addresses = lookup.lookup(name.as_str()).await?;
+            addresses.retain(|address| policy.permits(address.ip(), environment));
+            if addresses.is_empty() {
                 return Err(io::Error::other("the name has no address that webhooks may be sent to"));
             }
-            Ok(lawful.into_iter())
+            Ok(addresses.into_iter())
         })
     }
 }
@@ -47,7 +69,8 @@ mod tests {
     use super::*;
 
     async fn resolve(name: &str, policy: TargetPolicy, environment: Environment) -> io::Result<Vec<SocketAddr>> {
-        PolicyResolver { policy, environment }.call(name.parse().unwrap()).await.map(Iterator::collect)
+        let mut resolver = PolicyResolver { policy, environment, lookup: Arc::new(SystemLookup) };
+        resolver.call(name.parse().unwrap()).await.map(Iterator::collect)
     }
 
     #[tokio::test]

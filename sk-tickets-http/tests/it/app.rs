@@ -62,11 +62,17 @@ pub(crate) struct TestApp {
 #[derive(Debug, Clone)]
 pub(crate) struct TestAppBuilder {
     schedule: Schedule,
+    targets: TargetPolicy,
 }
 
 impl TestAppBuilder {
     pub(crate) fn schedule(mut self, schedule: &str) -> Self {
         self.schedule = schedule.parse().expect("a schedule");
+        self
+    }
+
+    pub(crate) const fn targets(mut self, targets: TargetPolicy) -> Self {
+        self.targets = targets;
         self
     }
 
@@ -81,7 +87,7 @@ impl TestAppBuilder {
         let options = SqliteOptions::new(folder.path().join("tickets.db")).synchronous(Synchronous::Normal);
         let tickets = Tickets::builder(Arc::new(options.open().await.expect("a database")))
             .clock(Arc::clone(&clock) as Arc<dyn Clock>)
-            .targets(TargetPolicy::LoopbackInTest)
+            .targets(self.targets)
             .schedule(self.schedule.clone())
             .build();
         let router = sk_tickets_http::router(tickets.clone());
@@ -91,7 +97,7 @@ impl TestAppBuilder {
 
 impl TestApp {
     pub(crate) fn builder() -> TestAppBuilder {
-        TestAppBuilder { schedule: Schedule::default() }
+        TestAppBuilder { schedule: Schedule::default(), targets: TargetPolicy::LoopbackInTest }
     }
 
     pub(crate) async fn start() -> Self {

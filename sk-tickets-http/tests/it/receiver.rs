@@ -126,9 +126,18 @@ impl WebhookSender for Watched {
 impl TestApp {
     /// Delivers what is due: lets a worker make so many attempts and settle them.
     pub(crate) async fn attempt(&self, attempts: usize) {
+        self.attempt_through(attempts, |sender| sender).await;
+    }
+
+    /// The same, through another sender around that of the box.
+    pub(crate) async fn attempt_through(
+        &self,
+        attempts: usize,
+        around: impl FnOnce(Arc<dyn WebhookSender>) -> Arc<dyn WebhookSender>,
+    ) {
         let (sent, mut done) = mpsc::unbounded_channel();
         let client = WebhookClient::new(TargetPolicy::LoopbackInTest).expect("a client");
-        let dispatcher = self.tickets.dispatcher(Arc::new(Watched { client, sent }));
+        let dispatcher = self.tickets.dispatcher(around(Arc::new(Watched { client, sent })));
         // A worker that is told to stop lets the attempts under way be settled.
         let all_sent = async {
             for _ in 0..attempts {

@@ -12,7 +12,7 @@ use sk_tickets_core::{
 use sk_tickets_postgres::{PostgresOptions, PostgresStore};
 use tokio::time::timeout;
 
-use crate::stage::{Stage, engine, key, raw};
+use crate::stage::{SLOTS, Stage, engine, key, raw};
 
 /// A worker hears of work that another node has committed, sooner than by looking once a second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -36,8 +36,8 @@ async fn a_store_that_cannot_listen_serves_all_the_same() {
     let nowhere = "postgres://nobody@127.0.0.1:1/nothing";
     let store = PostgresOptions::new(&stage.url).listen_url(nowhere).open().await.unwrap();
     timeout(Duration::from_secs(5), store.wait_for_work()).await.unwrap();
-    let due = store.claim_due(WorkerId(7), engine(&store).now(), Duration::from_secs(10), 10).await.unwrap();
-    assert!(!due.is_empty());
+    let due = store.claim_due(WorkerId(7), engine(&store).now(), Duration::from_secs(10), SLOTS).await.unwrap();
+    assert!(!due.deliveries.is_empty());
 }
 
 /// Commits fan out while their endpoint is disabled and enabled over and over: whenever it is disabled, nothing is

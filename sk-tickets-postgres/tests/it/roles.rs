@@ -161,7 +161,7 @@ async fn ten_nodes_can_open_a_new_database_at_once() {
         .fetch_one(&mut raw(&url).await)
         .await
         .unwrap();
-    assert_eq!(versions, 3);
+    assert_eq!(versions, 5);
 }
 
 /// Neither options nor stores nor errors show a password.

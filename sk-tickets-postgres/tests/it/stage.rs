@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use sk_tickets_core::{
     ContactId, CreateEndpoint, CreateTicket, Desk, Environment, IdempotencyKey, InlineContact, Order, PageRequest,
-    Realm, TargetPolicy, Tickets, UserId,
+    Realm, ReplayDeadLetters, TargetPolicy, Tickets, UserId,
     model::delivery::Attempt,
     platform::text::List,
-    store::{DeliveryQueue, NextStep, Settled, WorkerId},
+    store::{DeliveryQueue, NextStep, Settled, Slots, WorkerId},
 };
 use sk_tickets_postgres::{PostgresStore, testing::Cluster};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -31,6 +31,9 @@ pub(crate) fn engine(store: &PostgresStore) -> Tickets {
 pub(crate) fn realm(tenant: &str) -> Realm {
     Realm::assume(tenant.parse().unwrap(), Environment::Test)
 }
+
+/// Room for all that is due.
+pub(crate) const SLOTS: Slots = Slots { first: 100, retry: 100 };
 
 /// A connection that knows nothing of this crate.
 pub(crate) async fn raw(url: &str) -> PgConnection {
@@ -83,7 +86,7 @@ async fn fill(store: &PostgresStore, tickets: &Tickets, desk: &Desk) {
     desk.create_ticket(&key("ticket"), ticket("one")).await.unwrap();
     desk.events(&PageRequest::first().order(Order::Asc)).await.unwrap();
     let (now, lease) = (tickets.now(), Duration::from_secs(10));
-    for due in store.claim_due(WorkerId(1), now, lease, 10).await.unwrap() {
+    for due in store.claim_due(WorkerId(1), now, lease, SLOTS).await.unwrap().deliveries {
         let attempt =
             Attempt { number: 1, at: now, status_code: Some(200), error: None, latency_ms: 1, response: None };
         let settled = store.settle(&due.lease, attempt, NextStep::Delivered).await.unwrap();
@@ -92,6 +95,7 @@ async fn fill(store: &PostgresStore, tickets: &Tickets, desk: &Desk) {
     // One more, whose event has no place in the feed yet and whose delivery is pending.
     let known = CreateTicket { contact: None, contact_id: Some(ContactId::from_bytes([7; 16])), ..ticket("two") };
     desk.create_ticket(&key("another"), known).await.unwrap();
+    desk.replay_dead_letters(&key("replay"), ReplayDeadLetters::ALL).await.unwrap();
 }
 
 fn ticket(subject: &str) -> CreateTicket {

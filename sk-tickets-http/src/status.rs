@@ -1,0 +1,52 @@
+//! How a process fares: `/healthz`, `/readyz` and `/metrics`. They are outside of the base path and ask for no key.
+
+use std::sync::Arc;
+
+use axum::{Router, extract::State, response::IntoResponse, routing::get};
+use http::{StatusCode, header};
+use sk_tickets_core::Tickets;
+
+use crate::metrics::{self, Metrics, RecentBacklog};
+
+#[derive(Debug, Clone)]
+struct Status {
+    tickets: Tickets,
+    metrics: Metrics,
+    backlog: Arc<RecentBacklog>,
+}
+
+/// `/healthz`, `/readyz` and `/metrics` alone: for a process that delivers webhooks and has no API.
+pub fn status_router(tickets: Tickets, metrics: Metrics) -> Router {
+    routes(tickets, metrics)
+}
+
+/// The same, to be merged into a router with any state.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(tickets: Tickets, metrics: Metrics) -> Router<S> {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(tell))
+        .with_state(Status { tickets, metrics, backlog: Arc::default() })
+}
+
+async fn readyz(State(status): State<Status>) -> (StatusCode, &'static str) {
+    match status.tickets.store().ping().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be reached\n")
+        }
+    }
+}
+
+async fn tell(State(status): State<Status>) -> impl IntoResponse {
+    let Status { tickets, metrics, backlog } = status;
+    match metrics.text(&tickets, &backlog).await {
+        Ok(text) => (StatusCode::OK, [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text),
+        Err(error) => {
+            tracing::error!(%error, "the metrics could not be written");
+            let text = "the metrics could not be written\n".to_owned();
+            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text)
+        }
+    }
+}

@@ -1,0 +1,312 @@
+-- The outbox, across realms: run as the worker role ------------------------------------------------------------------
+
+CREATE TYPE sk_tickets.endpoint_key AS (tenant bigint, environment smallint, id uuid);
+
+-- The queues in which something is pending: for each endpoint one of first attempts and one of retries. Hops through the
+-- index from one queue to the next, however long they are.
+CREATE FUNCTION sk_tickets.queues() RETURNS TABLE (
+    tenant bigint, environment smallint, endpoint_id uuid, retrying boolean
+) LANGUAGE plpgsql ROWS 100 AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH RECURSIVE queue AS (
+        (SELECT d.tenant, d.environment, d.endpoint_id, d.retrying FROM sk_tickets.deliveries AS d
+         WHERE d.status = 'pending'
+         ORDER BY d.tenant, d.environment, d.endpoint_id, d.retrying LIMIT 1)
+        UNION ALL
+        SELECT next.tenant, next.environment, next.endpoint_id, next.retrying
+        FROM queue
+        CROSS JOIN LATERAL (
+            SELECT d.tenant, d.environment, d.endpoint_id, d.retrying FROM sk_tickets.deliveries AS d
+            WHERE d.status = 'pending'
+              AND (d.tenant, d.environment, d.endpoint_id, d.retrying)
+                  > (queue.tenant, queue.environment, queue.endpoint_id, queue.retrying)
+            ORDER BY d.tenant, d.environment, d.endpoint_id, d.retrying LIMIT 1
+        ) AS next
+    )
+    SELECT queue.tenant, queue.environment, queue.endpoint_id, queue.retrying FROM queue;
+END $$;
+
+-- What a worker with so many slots in each lane is to claim: in SQL what the core's `choose` says.
+--
+-- A queue is read no further than may be under way of it. The place of a delivery is how many of its endpoint are under
+-- way in the lane once it is: the small ones come first.
+CREATE FUNCTION sk_tickets.choose(
+    p_now bigint, p_first_slots bigint, p_retry_slots bigint, p_first_max bigint, p_retries_max bigint,
+    p_failing_max bigint
+) RETURNS TABLE (
+    tenant bigint, environment smallint, endpoint_id uuid, id uuid, retry boolean, place bigint, due bigint
+) LANGUAGE plpgsql ROWS 100 AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH queue AS (
+        SELECT q.tenant, q.environment, q.endpoint_id, q.retrying, lane.failing, lane.retry,
+               CASE WHEN lane.failing THEN p_failing_max WHEN lane.retry THEN p_retries_max ELSE p_first_max END AS most,
+               CASE WHEN lane.retry THEN p_retry_slots ELSE p_first_slots END AS slots
+        FROM sk_tickets.queues() AS q
+        JOIN sk_tickets.endpoints AS e
+            ON e.tenant = q.tenant AND e.environment = q.environment AND e.id = q.endpoint_id
+        CROSS JOIN LATERAL (
+            SELECT e.failing_since IS NOT NULL AS failing, q.retrying OR e.failing_since IS NOT NULL AS retry
+        ) AS lane
+    ), placed AS (
+        SELECT q.tenant, q.environment, q.endpoint_id, q.retry, q.most, q.slots, waiting.id, waiting.claimable_at,
+               leased.count + row_number() OVER (PARTITION BY q.tenant, q.environment, q.endpoint_id, q.retry
+                                                 ORDER BY waiting.claimable_at, waiting.id) AS place
+        FROM queue AS q
+        CROSS JOIN LATERAL (
+            SELECT d.id, d.claimable_at FROM sk_tickets.deliveries AS d
+            WHERE d.status = 'pending' AND d.tenant = q.tenant AND d.environment = q.environment
+              AND d.endpoint_id = q.endpoint_id AND d.retrying = q.retrying AND d.claimable_at <= p_now
+            ORDER BY d.claimable_at, d.id LIMIT LEAST(q.most, q.slots)
+        ) AS waiting
+        CROSS JOIN LATERAL (
+            SELECT count(*) FROM sk_tickets.deliveries AS d
+            WHERE d.lease_owner IS NOT NULL AND d.tenant = q.tenant AND d.environment = q.environment
+              AND d.endpoint_id = q.endpoint_id AND d.claimable_at > p_now AND (q.failing OR d.retrying = q.retrying)
+        ) AS leased
+    ), ranked AS (
+        SELECT p.*, row_number() OVER (PARTITION BY p.retry
+                                       ORDER BY p.place, p.claimable_at, p.id, p.tenant, p.environment) AS rank
+        FROM placed AS p WHERE p.place <= p.most
+    )
+    SELECT r.tenant, r.environment, r.endpoint_id, r.id, r.retry, r.place, r.claimable_at
+    FROM ranked AS r WHERE r.rank <= r.slots;
+END $$;
+
+-- Leases what is due. The last row has no delivery: it says when something else can be due, and whether there is a replay
+-- to go on with.
+--
+-- Nobody else may lease for an endpoint from when its leases are counted until there is one more. So the endpoints of
+-- what would be chosen are locked first, and the choice is made by a statement after that, which sees what the holders
+-- before have leased. An endpoint that another claim holds is left to that one: a claim never waits for another one, but
+-- is told to look again soon, after 50 ms.
+--
+-- Without sequential scans however old the statistics are: the table grows from nothing to many rows in a moment.
+CREATE FUNCTION sk_tickets.claim_due(
+    p_worker bigint, p_now bigint, p_until bigint, p_first_slots bigint, p_retry_slots bigint, p_first_max bigint,
+    p_retries_max bigint, p_failing_max bigint
+) RETURNS TABLE (
+    tenant bigint, tenant_name text, environment smallint, id uuid, token bigint, endpoint_id uuid, url text,
+    secret bytea, old_secrets bytea[], old_secrets_until bigint[], event_id uuid, payload bytea, attempts bigint,
+    failures bigint, retry boolean, next bigint, replaying boolean
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+    v_held sk_tickets.endpoint_key[];
+    v_missed boolean;
+BEGIN
+    WITH wanted AS MATERIALIZED (
+        SELECT DISTINCT c.tenant, c.environment, c.endpoint_id
+        FROM sk_tickets.choose(p_now, p_first_slots, p_retry_slots, p_first_max, p_retries_max, p_failing_max) AS c
+    ), held AS (
+        SELECT e.tenant, e.environment, e.id FROM wanted AS w
+        JOIN sk_tickets.endpoints AS e
+            ON e.tenant = w.tenant AND e.environment = w.environment AND e.id = w.endpoint_id
+        FOR NO KEY UPDATE OF e SKIP LOCKED
+    )
+    SELECT array_agg((h.tenant, h.environment, h.id)::sk_tickets.endpoint_key),
+           count(*) < (SELECT count(*) FROM wanted)
+    INTO v_held, v_missed FROM held AS h;
+
+    IF v_held IS NOT NULL THEN
+        RETURN QUERY
+        WITH chosen AS MATERIALIZED (
+            SELECT c.*
+            FROM sk_tickets.choose(p_now, p_first_slots, p_retry_slots, p_first_max, p_retries_max, p_failing_max) AS c
+            WHERE (c.tenant, c.environment, c.endpoint_id)::sk_tickets.endpoint_key = ANY (v_held)
+        ), leased AS (
+            UPDATE sk_tickets.deliveries AS d
+            SET lease_owner = p_worker, lease_token = d.lease_token + 1, claimable_at = p_until
+            FROM chosen AS c
+            WHERE d.tenant = c.tenant AND d.environment = c.environment AND d.id = c.id
+              -- Once more, for who settles or renews a lease that has run out comes without the endpoint.
+              AND d.status = 'pending' AND d.claimable_at <= p_now
+            RETURNING d.*, c.retry, c.place, c.due
+        )
+        SELECT l.tenant, t.name, l.environment, l.id, l.lease_token, l.endpoint_id, e.url, e.secret, e.old_secrets,
+               e.old_secrets_until, l.event_id, v.payload, l.attempts, l.failures, l.retry, NULL::bigint, NULL::boolean
+        FROM leased AS l
+        JOIN sk_tickets.tenants AS t ON t.id = l.tenant
+        JOIN sk_tickets.endpoints AS e
+            ON e.tenant = l.tenant AND e.environment = l.environment AND e.id = l.endpoint_id
+        JOIN sk_tickets.events AS v ON v.tenant = l.tenant AND v.environment = l.environment AND v.id = l.event_id
+        ORDER BY l.place, l.due, l.id, l.tenant, l.environment;
+    END IF;
+
+    next := LEAST(sk_tickets.next_due(p_now), CASE WHEN v_missed THEN p_now + 50 END);
+    replaying := EXISTS (SELECT FROM sk_tickets.replay_jobs AS j WHERE j.status <> 'completed');
+    RETURN NEXT;
+END $$;
+
+-- The first time after now at which a pending delivery is due or a lease runs out.
+CREATE FUNCTION sk_tickets.next_due(p_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (
+        SELECT min(later.claimable_at) FROM sk_tickets.queues() AS q
+        CROSS JOIN LATERAL (
+            SELECT d.claimable_at FROM sk_tickets.deliveries AS d
+            WHERE d.status = 'pending' AND d.tenant = q.tenant AND d.environment = q.environment
+              AND d.endpoint_id = q.endpoint_id AND d.retrying = q.retrying AND d.claimable_at > p_now
+            ORDER BY d.claimable_at LIMIT 1
+        ) AS later
+    );
+END $$;
+
+CREATE FUNCTION sk_tickets.renew_lease(
+    p_tenant bigint, p_environment smallint, p_id uuid, p_token bigint, p_until bigint
+) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE sk_tickets.deliveries SET claimable_at = p_until
+    WHERE tenant = p_tenant AND environment = p_environment AND id = p_id AND lease_token = p_token
+      AND lease_owner IS NOT NULL;
+    RETURN FOUND;
+END $$;
+
+-- Locks the endpoint, where it changes, before the delivery, as commits do.
+CREATE FUNCTION sk_tickets.settle(
+    p_tenant bigint, p_environment smallint, p_id uuid, p_token bigint, p_status text, p_reason text, p_due bigint,
+    p_failures bigint, p_disable boolean, p_number bigint, p_at bigint, p_status_code integer, p_error bytea,
+    p_latency_ms bigint, p_response bytea
+) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_endpoint uuid;
+    v_failing bigint;
+BEGIN
+    SELECT e.id, e.failing_since INTO v_endpoint, v_failing
+    FROM sk_tickets.deliveries AS d
+    JOIN sk_tickets.endpoints AS e ON e.tenant = d.tenant AND e.environment = d.environment AND e.id = d.endpoint_id
+    WHERE d.tenant = p_tenant AND d.environment = p_environment AND d.id = p_id AND d.lease_token = p_token
+      AND d.lease_owner IS NOT NULL;
+    IF NOT FOUND THEN RETURN false; END IF;
+
+    IF p_disable THEN
+        -- FOR UPDATE, so that commits that fan out to it wait.
+        PERFORM FROM sk_tickets.endpoints
+        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint FOR UPDATE;
+        UPDATE sk_tickets.endpoints
+        SET status = 'disabled', disabled_reason = 'gone', failing_since = coalesce(failing_since, p_at)
+        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint;
+    ELSIF p_failures = 0 AND v_failing IS NOT NULL THEN
+        UPDATE sk_tickets.endpoints SET failing_since = NULL
+        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint;
+    ELSIF p_failures > 0 AND v_failing IS NULL THEN
+        UPDATE sk_tickets.endpoints SET failing_since = coalesce(failing_since, p_at)
+        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint;
+    END IF;
+
+    -- The lease is checked by the statement that ends it.
+    UPDATE sk_tickets.deliveries
+    SET status = p_status, reason = p_reason, next_attempt_at = p_due, claimable_at = p_due, attempts = attempts + 1,
+        failures = failures + p_failures, lease_owner = NULL
+    WHERE tenant = p_tenant AND environment = p_environment AND id = p_id AND lease_token = p_token
+      AND lease_owner IS NOT NULL;
+    IF NOT FOUND THEN RAISE EXCEPTION 'lease lost' USING ERRCODE = 'SKT01'; END IF;
+    INSERT INTO sk_tickets.delivery_attempts
+        (tenant, environment, delivery_id, number, at, status_code, error, latency_ms, response)
+    VALUES (p_tenant, p_environment, p_id, p_number, p_at, p_status_code, p_error, p_latency_ms, p_response);
+    IF p_disable THEN
+        PERFORM sk_tickets.bury_pending(p_tenant, p_environment, v_endpoint, 'endpoint_disabled');
+    END IF;
+    RETURN true;
+EXCEPTION WHEN SQLSTATE 'SKT01' THEN
+    RETURN false;
+END $$;
+
+-- Skips what is locked: whoever holds it ends the lease too.
+CREATE FUNCTION sk_tickets.release_leases(p_worker bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    WITH held AS (
+        SELECT d.tenant, d.environment, d.id FROM sk_tickets.deliveries AS d
+        WHERE d.lease_owner = p_worker FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE sk_tickets.deliveries AS d SET claimable_at = d.next_attempt_at, lease_owner = NULL
+    FROM held WHERE d.tenant = held.tenant AND d.environment = held.environment AND d.id = held.id;
+END $$;
+
+-- Goes on with the job that was made first of those that are not completed and that nobody else goes on with. Answers if
+-- there is one.
+--
+-- Locks the endpoints, then the letters by id, as commits do. A letter that was replayed or discarded before it was ours
+-- is none any more: it was looked at all the same.
+CREATE FUNCTION sk_tickets.replay_some(p_now bigint, p_limit bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    job sk_tickets.replay_jobs;
+    v_letters uuid[];
+    v_endpoints uuid[];
+    v_done bigint;
+BEGIN
+    SELECT j.* INTO job FROM sk_tickets.replay_jobs AS j WHERE j.status <> 'completed'
+    ORDER BY j.id, j.tenant, j.environment LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN RETURN false; END IF;
+
+    SELECT coalesce(array_agg(l.id ORDER BY l.id), '{}'), coalesce(array_agg(DISTINCT l.endpoint_id), '{}')
+    INTO v_letters, v_endpoints
+    FROM (
+        SELECT d.id, d.endpoint_id FROM sk_tickets.deliveries AS d
+        WHERE d.tenant = job.tenant AND d.environment = job.environment
+          AND d.status = 'dead' AND d.reason IN ('exhausted', 'endpoint_disabled')
+          AND (job.last_seen IS NULL OR d.id > job.last_seen)
+          AND (job.endpoint_id IS NULL OR d.endpoint_id = job.endpoint_id)
+          AND (job.types = '{}' OR d.event_type = ANY (job.types))
+          AND (job.since IS NULL OR d.created_at >= job.since)
+          AND (job.before IS NULL OR d.created_at < job.before)
+        ORDER BY d.id LIMIT p_limit
+    ) AS l;
+    PERFORM FROM sk_tickets.endpoints AS e
+    WHERE e.tenant = job.tenant AND e.environment = job.environment AND e.id = ANY (v_endpoints)
+    ORDER BY e.id FOR KEY SHARE;
+    WITH letter AS MATERIALIZED (
+        SELECT d.id FROM sk_tickets.deliveries AS d
+        JOIN sk_tickets.endpoints AS e
+            ON e.tenant = d.tenant AND e.environment = d.environment AND e.id = d.endpoint_id
+        WHERE d.tenant = job.tenant AND d.environment = job.environment AND d.id = ANY (v_letters)
+          AND d.status = 'dead' AND d.reason IN ('exhausted', 'endpoint_disabled')
+          AND e.status = 'enabled' AND e.deleted_at IS NULL
+        ORDER BY d.id FOR NO KEY UPDATE OF d
+    ), revived AS (
+        UPDATE sk_tickets.deliveries AS d
+        SET status = 'pending', reason = NULL, next_attempt_at = p_now, claimable_at = p_now, failures = 0
+        FROM letter WHERE d.tenant = job.tenant AND d.environment = job.environment AND d.id = letter.id
+        RETURNING d.id
+    )
+    SELECT count(*) INTO v_done FROM revived;
+
+    -- As the core's `ReplayJob::advance`.
+    job.done := job.done + v_done;
+    job.failed := job.failed + cardinality(v_letters) - v_done;
+    IF cardinality(v_letters) < p_limit THEN
+        -- Those that were nowhere to be found are no dead letters any more.
+        job.failed := GREATEST(job.failed, job.total - job.done);
+        job.status := 'completed';
+        job.finished_at := p_now;
+    ELSE
+        job.status := 'running';
+        job.last_seen := coalesce(v_letters[cardinality(v_letters)], job.last_seen);
+    END IF;
+    UPDATE sk_tickets.replay_jobs
+    SET status = job.status, total = GREATEST(job.total, job.done + job.failed), done = job.done, failed = job.failed,
+        last_seen = job.last_seen, finished_at = job.finished_at
+    WHERE tenant = job.tenant AND environment = job.environment AND id = job.id;
+    RETURN true;
+END $$;
+
+CREATE FUNCTION sk_tickets.backlog() RETURNS TABLE (
+    pending bigint, oldest_due bigint, dead_letters bigint, oldest_dead_letter bigint
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT waiting.count, waiting.oldest, letters.count, letters.oldest
+    FROM (
+        SELECT count(*), min(d.next_attempt_at) AS oldest FROM sk_tickets.deliveries AS d WHERE d.status = 'pending'
+    ) AS waiting
+    CROSS JOIN (
+        SELECT count(*), min(d.created_at) AS oldest FROM sk_tickets.deliveries AS d
+        WHERE d.status = 'dead' AND d.reason IN ('exhausted', 'endpoint_disabled')
+    ) AS letters;
+END $$;
