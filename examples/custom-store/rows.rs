@@ -70,8 +70,8 @@ impl EndpointRow {
     }
 
     /// The row of one that was deleted: without its secrets.
-    pub(crate) fn deleted(endpoint: Endpoint) -> Self {
-        Self { secret: Vec::new(), old_secrets: Vec::new(), deleted: true, ..Self::of(&endpoint) }
+    pub(crate) fn deleted(endpoint: &Endpoint) -> Self {
+        Self { secret: Vec::new(), old_secrets: Vec::new(), deleted: true, ..Self::of(endpoint) }
     }
 
     pub(crate) fn endpoint(&self) -> Endpoint {

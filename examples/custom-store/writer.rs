@@ -145,7 +145,7 @@ fn change_endpoint(journal: &Journal, batch: &mut Batch, realm: &Realm, change: 
         }
         EndpointChange::Delete(id) => {
             let Some(current) = endpoint(journal, realm, *id)? else { return Ok(false) };
-            batch.put(key(realm, "endpoint", id), &EndpointRow::deleted(current))?;
+            batch.put(key(realm, "endpoint", id), &EndpointRow::deleted(&current))?;
             bury(journal, batch, realm, *id, DeadReason::EndpointDeleted)?;
         }
         EndpointChange::Ping(id, event) => {

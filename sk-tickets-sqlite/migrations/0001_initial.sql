@@ -62,7 +62,7 @@ CREATE TABLE claims (
 -- Those with a secret, to seal them anew by.
 CREATE INDEX claims_secrets ON claims (realm, key) WHERE secret IS NOT NULL;
 
--- Every column but the secret, which is sealed anew when the master key changes.
+-- Of a recorded answer nothing changes but its secret, which is sealed anew with another master key.
 CREATE TRIGGER claims_stay
 BEFORE UPDATE OF realm, key, fingerprint, status, location, etag, content_type, body, secret_offset, created_at ON claims
 BEGIN
@@ -223,6 +223,7 @@ CREATE TABLE deliveries (
     attempts INTEGER NOT NULL DEFAULT 0,
     -- Attempts that have failed since the schedule began.
     failures INTEGER NOT NULL DEFAULT 0,
+    -- In which of its endpoint's two queues it waits.
     retrying INTEGER NOT NULL AS (failures > 0) VIRTUAL,
     lease_owner INTEGER,
     lease_token INTEGER NOT NULL DEFAULT 0,

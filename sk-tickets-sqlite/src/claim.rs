@@ -285,17 +285,17 @@ mod tests {
     }
 
     /// What a claim gives, and how many steps SQLite's machine makes for it.
-    fn counted(connection: &Guarded) -> (Claimed, u64) {
+    fn counted(connection: &mut Guarded) -> (Claimed, u64) {
         let steps = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&steps);
         let count = move || {
             counter.fetch_add(1, Ordering::Relaxed);
             false
         };
-        connection.bare().progress_handler(1, Some(count)).unwrap();
+        connection.maintain(|connection| Ok(connection.progress_handler(1, Some(count))?)).unwrap();
         let (now, until) = (Timestamp::from_millis(100), Timestamp::from_millis(10_100));
         let claimed = claim(connection, WorkerId(1), now, until, Slots { first: 96, retry: 32 }).unwrap();
-        connection.bare().progress_handler(1, None::<fn() -> bool>).unwrap();
+        connection.maintain(|connection| Ok(connection.progress_handler(0, None::<fn() -> bool>)?)).unwrap();
         (claimed, steps.load(Ordering::Relaxed))
     }
 
@@ -303,9 +303,9 @@ mod tests {
     fn a_claim_costs_the_same_however_many_wait() {
         for (failing, leased) in [(false, 8), (true, 1)] {
             let [few, many] = [100, 20_000].map(|count| {
-                let (_folder, connection) = backlog(count, failing);
+                let (_folder, mut connection) = backlog(count, failing);
                 // The second one finds the endpoint with as many under way as there may be.
-                [counted(&connection), counted(&connection)].map(|(claimed, steps)| {
+                [counted(&mut connection), counted(&mut connection)].map(|(claimed, steps)| {
                     assert_eq!(claimed.next, Some(Timestamp::from_millis(9_000)));
                     (claimed.deliveries.len(), steps)
                 })

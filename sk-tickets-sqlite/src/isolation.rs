@@ -1,195 +1,20 @@
 //! Hostile tests of the guard. They are in here, not in `tests`, because from outside nobody can run SQL on a connection
 //! of ours: that is the first line of defence.
 
-use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path};
 
-use rusqlite::{Connection, params_from_iter, types::Value};
+use rusqlite::{Connection, types::Value};
 use sk_tickets_core::{
-    CreateTicket, Environment, IdempotencyKey, Realm, Tickets,
-    model::{
-        contact::InlineContact, delivery::Attempt, endpoint::CreateEndpoint, replay_job::ReplayDeadLetters,
-        ticket::TicketFilter,
-    },
-    platform::{text::List, time::Timestamp, webhook::TargetPolicy},
-    store::{DeliveryQueue, LeasedDelivery, NextStep, PageSpec, RealmReader, Settled, Slots, WorkerId},
+    model::ticket::TicketFilter,
+    store::{PageSpec, RealmReader},
 };
 
 use crate::{
-    connect,
     guard::{Guarded, Scope, VIEWS},
-    options::SqliteOptions,
     pool::Readers,
     realms::RealmNumber,
-    store::SqliteStore,
+    stage::{Came, Stage, TABLES, read, realm, stage, write},
 };
-
-/// Every table with rows of realms, a column to change with a value for it, and the key of a row after the realm.
-const TABLES: [(&str, &str, &str, &[&str]); 10] = [
-    ("claims", "status", "299", &["key"]),
-    ("contacts", "name", "'Eve'", &["id"]),
-    ("tickets", "subject", "'stolen'", &["id"]),
-    ("ticket_tags", "tag", "'stolen'", &["tag", "ticket_id"]),
-    ("thread_entries", "body", "'stolen'", &["ticket_id", "sequence"]),
-    ("events", "at", "0", &["id"]),
-    ("endpoints", "url", "'http://evil.example/'", &["id"]),
-    ("deliveries", "attempts", "99", &["id"]),
-    ("delivery_attempts", "latency_ms", "99", &["delivery_id", "number"]),
-    ("replay_jobs", "total", "99", &["id"]),
-];
-
-/// A database in which two realms have a row in each table.
-struct Stage {
-    _folder: tempfile::TempDir,
-    options: SqliteOptions,
-    store: SqliteStore,
-    mine: RealmNumber,
-    foreign: RealmNumber,
-}
-
-fn realm(tenant: &str) -> Realm {
-    Realm::assume(tenant.parse().unwrap(), Environment::Test)
-}
-
-async fn stage() -> Stage {
-    let folder = tempfile::tempdir().unwrap();
-    let options = SqliteOptions::new(folder.path().join("tickets.db")).readers(1);
-    let store = options.clone().open().await.unwrap();
-    let tickets = Tickets::builder(Arc::new(store.clone())).targets(TargetPolicy::LoopbackInTest).build();
-    for tenant in ["mine", "foreign"] {
-        let desk = tickets.desk(realm(tenant));
-        let key = |text: &str| IdempotencyKey::system(text);
-        let endpoint = CreateEndpoint::new("http://127.0.0.1:9000/".parse().unwrap());
-        let endpoint = desk.create_endpoint(&key("e"), endpoint).await.unwrap().value.id;
-        let email = Some(format!("ann@{tenant}.example").parse().unwrap());
-        let create = CreateTicket {
-            contact: Some(InlineContact { name: None, email, phone: None }),
-            tags: List::new(vec!["vip".parse().unwrap()]).unwrap(),
-            ..CreateTicket::new("Part delayed").unwrap()
-        };
-        desk.create_ticket(&key("t"), create).await.unwrap();
-        desk.ping_endpoint(&key("p"), endpoint).await.unwrap();
-    }
-    fail(&store, tickets.now()).await;
-    for tenant in ["mine", "foreign"] {
-        let desk = tickets.desk(realm(tenant));
-        let job = desk.replay_dead_letters(&IdempotencyKey::system("r"), ReplayDeadLetters::ALL).await.unwrap();
-        assert_eq!(job.value.total, 1);
-    }
-    let connection = connect::writer(&options).unwrap();
-    let number = |tenant: &str| {
-        connection.within(Scope::Directory, |connection| {
-            let sql = "SELECT id FROM directory_realms WHERE tenant = ?1";
-            Ok(connection.query_row(sql, [tenant], |row| row.get(0))?)
-        })
-    };
-    let (mine, foreign) = (number("mine").unwrap(), number("foreign").unwrap());
-    Stage { _folder: folder, options, store, mine, foreign }
-}
-
-/// Makes one delivery of each realm a dead letter, and leaves the other one leased for its second attempt.
-async fn fail(store: &SqliteStore, now: Timestamp) {
-    let slots = Slots { first: 10, retry: 10 };
-    let claim = async || store.claim_due(WorkerId(1), now, Duration::from_secs(10), slots).await.unwrap().deliveries;
-    let mut with_a_letter = BTreeSet::new();
-    for LeasedDelivery { lease, .. } in claim().await {
-        let next =
-            if with_a_letter.insert(lease.realm.clone()) { NextStep::DeadLetter } else { NextStep::RetryAt(now) };
-        let attempt =
-            Attempt { number: 1, at: now, status_code: Some(500), error: None, latency_ms: 1, response: None };
-        assert_eq!(store.settle(&lease, attempt, next).await.unwrap(), Settled::Recorded);
-    }
-    assert_eq!(claim().await.len(), 2);
-}
-
-impl Stage {
-    fn writer(&self) -> Guarded {
-        connect::writer(&self.options).unwrap()
-    }
-
-    fn reader(&self) -> Guarded {
-        connect::reader(&self.options).unwrap()
-    }
-
-    /// The same database with every safeguard gone: no authorizer, no triggers, no checks, views that show everything.
-    fn disarmed(&self) -> Guarded {
-        let raw = Connection::open(&self.options.path).unwrap();
-        raw.pragma_update(None, "ignore_check_constraints", true).unwrap();
-        raw.pragma_update(None, "foreign_keys", false).unwrap();
-        let names = |kind: &str| -> Vec<String> {
-            let mut statement = raw.prepare("SELECT name FROM sqlite_schema WHERE type = ?1").unwrap();
-            statement.query_map([kind], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
-        };
-        for name in names("trigger") {
-            raw.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
-        }
-        for (table, ..) in TABLES {
-            raw.execute_batch(&format!("DROP VIEW my_{table}; CREATE VIEW my_{table} AS SELECT * FROM {table}"))
-                .unwrap();
-        }
-        Guarded::disarmed(raw).unwrap()
-    }
-
-    /// A row of another realm, as a statement that writes it anew.
-    fn foreign_row(&self, table: &str) -> (String, Vec<String>, Vec<Value>) {
-        let connection = self.writer();
-        let row = connection.within(Scope::Maintenance, |connection| {
-            let columns = columns(connection, table)?;
-            let sql = format!("SELECT {} FROM {table} WHERE realm = ?1", columns.join(", "));
-            let mut statement = connection.prepare(&sql)?;
-            let values: Vec<Value> =
-                statement.query_row([self.foreign], |row| (0..columns.len()).map(|index| row.get(index)).collect())?;
-            Ok((columns, values))
-        });
-        let (columns, values) = row.unwrap();
-        let marks = vec!["?"; columns.len()].join(", ");
-        (format!("INTO {table} ({}) VALUES ({marks})", columns.join(", ")), columns, values)
-    }
-}
-
-/// The columns of a table that can be written.
-fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
-    statement.query_map([table], |row| row.get(0))?.collect()
-}
-
-/// What an attempt came to.
-#[derive(Debug, PartialEq)]
-enum Came {
-    /// So many rows were seen or written.
-    Through(usize),
-    Refused(String),
-}
-
-fn read(guarded: &Guarded, scope: Option<Scope>, sql: &str) -> Came {
-    let count = |connection: &Connection| {
-        let mut statement = connection.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        let mut count = 0;
-        while rows.next()?.is_some() {
-            count += 1;
-        }
-        Ok(count)
-    };
-    let counted = match scope {
-        Some(scope) => guarded.within(scope, count),
-        None => count(guarded.bare()),
-    };
-    counted.map_or_else(|fault| Came::Refused(fault.to_string()), Came::Through)
-}
-
-/// Writes, and takes it back.
-fn write(guarded: &Guarded, scope: Option<Scope>, sql: &str, values: &[Value]) -> Came {
-    guarded.bare().execute_batch("BEGIN IMMEDIATE").unwrap();
-    let execute = |connection: &Connection| Ok(connection.execute(sql, params_from_iter(values))?);
-    let written = match scope {
-        Some(scope) => guarded.within(scope, execute),
-        None => execute(guarded.bare()),
-    };
-    if !guarded.bare().is_autocommit() {
-        guarded.bare().execute_batch("ROLLBACK").unwrap();
-    }
-    written.map_or_else(|fault| Came::Refused(fault.to_string()), Came::Through)
-}
 
 /// All that reads in one realm and could tell of another. Each statement finds something only if it does.
 fn reads(mine: RealmNumber, foreign: RealmNumber) -> Vec<(&'static str, String)> {
@@ -623,7 +448,7 @@ fn no_statement_of_ours_goes_around_the_authorizer() {
     let mut views_used = 0;
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
-        if ["guard.rs", "isolation.rs"].iter().any(|name| path.ends_with(name)) {
+        if ["guard.rs", "isolation.rs", "stage.rs"].iter().any(|name| path.ends_with(name)) {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();

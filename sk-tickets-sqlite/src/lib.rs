@@ -61,6 +61,8 @@ mod reader;
 mod realms;
 mod replay;
 mod row;
+#[cfg(test)]
+mod stage;
 mod store;
 mod ticket;
 mod wakeup;

@@ -147,7 +147,9 @@ impl Hook {
         if self.faults.load(Ordering::Acquire) {
             match self.manner {
                 Manner::Slow => thread::sleep(SLOW),
-                Manner::Flapping if (self.begun.elapsed().as_millis() / FLAP.as_millis()) % 2 == 0 => return 503,
+                Manner::Flapping if (self.begun.elapsed().as_millis() / FLAP.as_millis()).is_multiple_of(2) => {
+                    return 503;
+                }
                 Manner::Refusing => return 500,
                 Manner::Healthy | Manner::Flapping | Manner::Unreachable => {}
             }

@@ -1,6 +1,7 @@
 //! Dead letters by the command line, beside a running server.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     process::Output,
     thread,
@@ -8,16 +9,21 @@ use std::{
 };
 
 use serde_json::Value;
+use sk_tickets_postgres::testing::Cluster;
 
 use crate::{
-    process::{Server, command},
+    process::{Server, command_on},
     receiver::Receiving,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    command(folder, &[&["dead-letters"], arguments].concat()).output().unwrap()
+    run_on("sqlite:tickets.db", folder, arguments)
+}
+
+fn run_on(database: &str, folder: &Path, arguments: &[&str]) -> Output {
+    command_on(database, folder, &[&["dead-letters"], arguments].concat()).output().unwrap()
 }
 
 /// What it prints.
@@ -154,29 +160,43 @@ fn one_is_replayed_or_discarded() {
 }
 
 #[test]
-fn many_are_replayed_by_a_job_that_is_done_when_it_returns() {
+fn on_sqlite_many_are_replayed_by_a_job_that_is_done_when_it_returns() {
+    replay_many("sqlite:tickets.db");
+}
+
+#[tokio::test]
+async fn on_postgres_many_are_replayed_by_a_job_that_is_done_when_it_returns() {
+    let url = Cluster::shared().database().await;
+    tokio::task::spawn_blocking(move || replay_many(&url)).await.unwrap();
+}
+
+fn replay_many(database: &str) {
     const LETTERS: usize = 250;
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let server = Server::start(folder, &[]);
+    let server = Server::start_on(database, folder, "127.0.0.1:0", &[]);
+    let run = |arguments: &[&str]| run_on(database, folder, arguments);
+    let says = |arguments: &[&str]| String::from_utf8(run(arguments).stdout).unwrap();
     let receiving = Receiving::start(200);
     let endpoint = hook(&server, &receiving.url);
     act(&server, &endpoint, "disable");
     tickets(&server, "missed", LETTERS);
     let by_endpoint = ["replay", "--endpoint", &endpoint, "--type", "ticket.created"];
-    assert!(complains(folder, &by_endpoint).contains("error: endpoint_disabled: "));
+    let refused = run(&by_endpoint);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("error: endpoint_disabled: "));
     act(&server, &endpoint, "enable");
 
-    let output = run(folder, &[&by_endpoint[..], &["--idempotency-key", "all"]].concat());
+    let output = run(&[&by_endpoint[..], &["--idempotency-key", "all"]].concat());
     assert!(output.status.success());
     let summary = String::from_utf8(output.stdout).unwrap();
     assert!(summary.starts_with("job_"), "{summary}");
     assert!(summary.ends_with(": 250 of 250 dead letters were replayed, 0 could not be\n"), "{summary}");
     let progress = String::from_utf8(output.stderr).unwrap();
     assert!(progress.lines().next().unwrap().ends_with(" of 250"), "{progress}");
-    assert_eq!(says(folder, &[&by_endpoint[..], &["--idempotency-key", "all"]].concat()), summary, "the same job");
+    assert_eq!(says(&[&by_endpoint[..], &["--idempotency-key", "all"]].concat()), summary, "the same job");
     letters(&server, 0);
-    let told: std::collections::BTreeSet<_> = (0..LETTERS).map(|_| receiving.next().id).collect();
+    let told: BTreeSet<_> = (0..LETTERS).map(|_| receiving.next().id).collect();
     assert_eq!(told.len(), LETTERS);
-    assert!(says(folder, &["replay"]).ends_with(": 0 of 0 dead letters were replayed, 0 could not be\n"));
+    assert!(says(&["replay"]).ends_with(": 0 of 0 dead letters were replayed, 0 could not be\n"));
 }

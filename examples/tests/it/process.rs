@@ -78,6 +78,10 @@ impl Process {
         assert!(sent.expect("kill is there").success());
     }
 
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("can be asked").is_none()
+    }
+
     /// Waits for its end.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let start = Instant::now();

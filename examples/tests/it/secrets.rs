@@ -8,9 +8,10 @@ use std::{
 };
 
 use sk_tickets_core::{Clock, SignatureHeaders, SystemClock, WebhookSecret, verify};
+use sk_tickets_postgres::testing::Cluster;
 
 use crate::{
-    process::{Server, command},
+    process::{Server, command, command_on},
     receiver::Receiving,
 };
 
@@ -71,11 +72,17 @@ fn stop(mut server: Server) -> String {
     server.process.stderr()
 }
 
-/// All that is in the folder, and a compact copy of the database.
-fn everything(folder: &Path) -> Vec<u8> {
-    let copy = folder.join("copy.db");
-    assert!(run(folder, &["backup", copy.to_str().unwrap()]).status.success());
+/// All that is in the files of a folder.
+fn files(folder: &Path) -> Vec<u8> {
     fs::read_dir(folder).unwrap().flat_map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
+}
+
+/// A compact copy of the database.
+fn copy(folder: &Path) -> Vec<u8> {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = elsewhere.path().join("copy.db");
+    assert!(run(folder, &["backup", copy.to_str().unwrap()]).status.success());
+    fs::read(copy).unwrap()
 }
 
 /// Whether a secret is in some bytes, as it is or in base 64.
@@ -95,13 +102,13 @@ fn with_a_master_key_no_secret_is_anywhere_in_the_files() {
         let server = Server::start(folder.path(), flags);
         let secrets = [first_secret(&server, &receiving.url), second_secret(&server)];
         assert_signed(&server, &receiving, "one", &secrets);
-        let running = everything(folder.path());
+        let (running, copy) = (files(folder.path()), copy(folder.path()));
         let logs = stop(server);
-        let stopped = fs::read(folder.path().join("tickets.db")).unwrap();
+        let stopped = files(folder.path());
         for secret in &secrets {
             assert!(!is_in(secret, logs.as_bytes()));
             // Without a master key it is there: that is what makes the search worth something.
-            assert_eq!((is_in(secret, &running), is_in(secret, &stopped)), (!sealed, !sealed));
+            assert_eq!([&running, &copy, &stopped].map(|bytes| is_in(secret, bytes)), [!sealed; 3]);
         }
     }
 }
@@ -135,10 +142,23 @@ fn without_its_master_key_nothing_starts_and_all_say_why() {
 }
 
 #[test]
-fn the_master_key_is_changed_beside_a_running_server() {
+fn on_sqlite_the_master_key_is_changed_beside_a_running_server() {
+    change_the_master_key("sqlite:tickets.db");
+}
+
+#[tokio::test]
+async fn on_postgres_the_master_key_is_changed_beside_a_running_server() {
+    let url = Cluster::shared().database().await;
+    tokio::task::spawn_blocking(move || change_the_master_key(&url)).await.unwrap();
+}
+
+fn change_the_master_key(database: &str) {
     let folder = tempfile::tempdir().unwrap();
     let receiving = Receiving::start(200);
-    let server = Server::start(folder.path(), &[]);
+    let start = |flags: &[&str]| Server::start_on(database, folder.path(), "127.0.0.1:0", flags);
+    let with_keys =
+        |name: &str| command_on(database, folder.path(), &[&[name][..], &WITH_KEYS].concat()).output().unwrap();
+    let server = start(&[]);
     let secrets = [first_secret(&server, &receiving.url), second_secret(&server)];
     assert_signed(&server, &receiving, "plain", &secrets);
     stop(server);
@@ -146,11 +166,11 @@ fn the_master_key_is_changed_beside_a_running_server() {
     // The first master key, then another one: what is to seal comes first, what is to open after it.
     for (round, with) in [&[OLD][..], &[NEW, OLD]].into_iter().enumerate() {
         keys(folder.path(), with);
-        let doctor = run(folder.path(), &[&["doctor"][..], &WITH_KEYS].concat());
+        let doctor = with_keys("doctor");
         assert!(text(&doctor.stdout).contains("- 4 webhook secrets are not sealed with the first"), "{doctor:?}");
-        let server = Server::start(folder.path(), &WITH_KEYS);
+        let server = start(&WITH_KEYS);
         assert_signed(&server, &receiving, &format!("before-{round}"), &secrets);
-        let reseal = run(folder.path(), &[&["reseal"][..], &WITH_KEYS].concat());
+        let reseal = with_keys("reseal");
         assert!(reseal.status.success(), "{reseal:?}");
         assert_eq!(text(&reseal.stdout), "4 of 4 webhook secrets were sealed anew\n");
         assert_signed(&server, &receiving, &format!("after-{round}"), &secrets);
@@ -159,8 +179,8 @@ fn the_master_key_is_changed_beside_a_running_server() {
     }
 
     keys(folder.path(), &[NEW]);
-    assert!(run(folder.path(), &[&["doctor"][..], &WITH_KEYS].concat()).status.success());
-    let server = Server::start(folder.path(), &WITH_KEYS);
+    assert!(with_keys("doctor").status.success());
+    let server = start(&WITH_KEYS);
     assert_signed(&server, &receiving, "in-the-end", &secrets);
     assert_eq!(first_secret(&server, &receiving.url).expose(), secrets[0].expose());
     assert_eq!(second_secret(&server).expose(), secrets[1].expose());

@@ -11,7 +11,7 @@ use crate::{
     platform::{
         problem::{self, Problem},
         realm::Realm,
-        seal::{MasterKeyId, Sealed},
+        seal::{MasterKeyId, SealError, Sealed},
         webhook::WebhookSecret,
     },
     store::{Commit, CommitOutcome, Effect, EndpointChange, PageSpec, SecretChange, StoreError},
@@ -63,6 +63,7 @@ impl Tickets {
 
     async fn endpoints(&self, realm: &Realm, reseal: bool, seen: &mut Secrets) -> Result<(), StoreError> {
         let inner = &*self.inner;
+        let now = inner.clock.now();
         let mut after = None;
         loop {
             let spec = PageSpec { after, order: Order::Asc, limit: PAGE };
@@ -76,17 +77,19 @@ impl Tickets {
                     outdated |= anew.is_some();
                     anew.unwrap_or_else(|| sealed.clone())
                 };
-                let after = Endpoint {
+                let sealed = Endpoint {
                     secret: anew(&before.secret),
+                    // One that has run out signs nothing more, and is no reason to keep its key.
                     old_secrets: before
                         .old_secrets
                         .iter()
+                        .filter(|old| old.until > now)
                         .map(|OldSecret { secret, until }| OldSecret { secret: anew(secret), until: *until })
                         .collect(),
                     ..before.clone()
                 };
-                if reseal && outdated {
-                    let change = EndpointChange::Update { before, after };
+                if reseal && (outdated || sealed.old_secrets.len() < before.old_secrets.len()) {
+                    let change = EndpointChange::Update { before, after: sealed };
                     inner.replace(realm, Effect::Endpoint(Box::new(change))).await?;
                 }
             }
@@ -118,13 +121,13 @@ impl Inner {
         seen.count += 1;
         let is_current = self.keyring.is_current(sealed);
         seen.outdated += u64::from(!is_current);
-        match self.keyring.open(sealed, realm) {
-            Ok(plain) => (!is_current).then(|| self.keyring.seal(&plain, realm, &*self.entropy)),
-            Err(_) => {
-                *seen.unreadable.entry(sealed.key_id()).or_default() += 1;
-                None
-            }
-        }
+        let missing = match self.keyring.open(sealed, realm) {
+            Ok(plain) => return (!is_current).then(|| self.keyring.seal(&plain, realm, &*self.entropy)),
+            Err(SealError::UnknownKey(id)) => Some(id),
+            Err(SealError::Damaged) => None,
+        };
+        *seen.unreadable.entry(missing).or_default() += 1;
+        None
     }
 
     /// Replaces what is sealed, by no request. If it was changed meanwhile, whoever did so has sealed it.

@@ -27,11 +27,11 @@ use crate::{
 const LEASE: Duration = Duration::from_secs(10);
 /// How many deliveries a worker attempts at a time: this bounds its memory, whatever waits.
 const SLOTS: Slots = Slots { first: 96, retry: 32 };
-/// How often a worker looks, even if nobody wakes it: another process may have written.
-const POLL: Duration = Duration::from_secs(1);
-/// How long a worker that is told to stop lets attempts finish before it hands their leases back: short, since
-/// another worker is to go on within a second.
-const GRACE: Duration = Duration::from_millis(500);
+/// How often a worker looks, even if nobody wakes it: another process may have written, or handed its leases back.
+const POLL: Duration = Duration::from_millis(500);
+/// How long a worker that is told to stop lets attempts finish before it hands their leases back: together with the above
+/// less than a second, within which another worker goes on.
+const GRACE: Duration = Duration::from_millis(400);
 /// How many dead letters a job replays at a time, between two looks for what is due.
 const REPLAYED_AT_A_TIME: usize = 100;
 
@@ -61,7 +61,7 @@ impl Dispatcher {
         Self { store, sender, clock, schedule: Arc::new(schedule), keyring, worker }
     }
 
-    /// Works until `shutdown` is ready. Then attempts under way get half a second to finish, and the leases of the rest
+    /// Works until `shutdown` is ready. Then attempts under way get a moment to finish, and the leases of the rest
     /// are handed back, so that another worker goes on at once.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown);

@@ -149,7 +149,7 @@ async fn a_worker_that_is_told_to_stop_hands_its_leases_back() {
     let stage = Stage::set().await;
     let Stage { store, clock, sender: _, desk, stop, worker } = stage;
     stop.send(()).expect("the worker is there");
-    // It waits half a second for the attempt, which does not end.
+    // It waits a moment for the attempt, which does not end.
     for _ in 0..2 {
         for _ in 0..50 {
             tokio::task::yield_now().await;

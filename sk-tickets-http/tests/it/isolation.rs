@@ -15,6 +15,7 @@ struct Things {
     endpoint: String,
     delivery: String,
     dead_letter: String,
+    job: String,
 }
 
 impl Things {
@@ -32,7 +33,8 @@ impl Things {
         assert_eq!(disabled["status"], "disabled");
         client.ticket(json!({"subject": "Not told"})).await;
         let dead_letter = id(&client.all("/dead_letters").await[0]);
-        Self { ticket, entry, event, endpoint, delivery, dead_letter }
+        let job = id(&client.post("/dead_letters/replay", json!({})).await.expect(202).json());
+        Self { ticket, entry, event, endpoint, delivery, dead_letter, job }
     }
 
     /// Things that are nowhere.
@@ -44,12 +46,13 @@ impl Things {
             endpoint: format!("whe_{UNKNOWN}"),
             delivery: format!("dlv_{UNKNOWN}"),
             dead_letter: format!("dlv_{UNKNOWN}"),
+            job: format!("job_{UNKNOWN}"),
         }
     }
 
     /// Every request that names one of them.
     fn requests(&self) -> Vec<Ask> {
-        let Self { ticket, entry, event, endpoint, delivery, dead_letter } = self;
+        let Self { ticket, entry, event, endpoint, delivery, dead_letter, job } = self;
         let get = |path: String| Ask::get(&path);
         let send = |method, path: String, body: Value| Ask::new(method, &path).fresh_key().json(&body);
         vec![
@@ -60,6 +63,7 @@ impl Things {
             get(format!("/webhook_endpoints/{endpoint}")),
             get(format!("/deliveries/{delivery}")),
             get(format!("/dead_letters/{dead_letter}")),
+            get(format!("/dead_letters/jobs/{job}")),
             send(Method::PATCH, format!("/tickets/{ticket}"), json!({"subject": "Mine"})),
             send(Method::POST, format!("/tickets/{ticket}/assign"), json!({"owner_id": null})),
             send(Method::POST, format!("/tickets/{ticket}/transitions"), json!({"to": "closed", "reason": "spam"})),
@@ -69,6 +73,8 @@ impl Things {
             send(Method::POST, format!("/webhook_endpoints/{endpoint}/enable"), json!({})),
             send(Method::POST, format!("/webhook_endpoints/{endpoint}/disable"), json!({})),
             send(Method::POST, format!("/webhook_endpoints/{endpoint}/ping"), json!({})),
+            send(Method::POST, format!("/webhook_endpoints/{endpoint}/rotate_secret"), json!({})),
+            send(Method::POST, "/dead_letters/replay".to_owned(), json!({"endpoint_id": endpoint})),
             send(Method::POST, format!("/dead_letters/{dead_letter}/replay"), json!({})),
             send(Method::POST, format!("/dead_letters/{dead_letter}/discard"), json!({"reason": "spam"})),
             send(Method::DELETE, format!("/webhook_endpoints/{endpoint}"), json!({})),
@@ -78,7 +84,7 @@ impl Things {
     /// Everything there is to see of them.
     async fn seen(&self, client: &Client) -> Vec<Value> {
         let mut seen = Vec::new();
-        for ask in self.requests().into_iter().take(7) {
+        for ask in self.requests().into_iter().take(8) {
             seen.push(client.send(ask).await.expect(200).json());
         }
         for list in ["/tickets", "/events", "/webhook_endpoints", "/deliveries", "/dead_letters"] {
