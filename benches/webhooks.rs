@@ -1,4 +1,4 @@
-//! Webhooks by one worker, from a durable SQLite store to receivers on this machine. Floor of the rate: a bare hyper client in
+//! Webhooks by one worker, from a durable `SQLite` store to receivers on this machine. Floor of the rate: a bare hyper client in
 //! a loop, the same bodies to the same receivers, as many at a time. Floor of the latency: the same worker without an endpoint
 //! that hangs.
 
