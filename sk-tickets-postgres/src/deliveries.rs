@@ -1,4 +1,5 @@
-//! The SQL of lists of deliveries. What [`list`](crate::list) says of lists holds here too.
+//! The SQL of lists of deliveries. What [`list`](crate::list) says of lists holds here too, but for the types of deliveries
+//! that are no dead letters: an index of those would cost something with each event, so they are looked through.
 
 use std::fmt::Write;
 
