@@ -9,7 +9,6 @@ use sk_tickets_core::{
         contact::Contact,
         endpoint::{DisabledReason, Endpoint},
         event::Event,
-        replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
@@ -26,6 +25,7 @@ use crate::{
     error::{Fault, Result},
     pool::Pool,
     realms::RealmNumber,
+    replay,
     row::{self, recorded_columns},
     statement::uuid,
 };
@@ -128,7 +128,7 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
             (json!({ "kind": "delivery", "action": "discard", "id": self::id(*id) }), &[])
         }
         Effect::Replay(job) => {
-            let mut job = replay_job(job)?;
+            let mut job = replay::columns(job)?;
             place(realm, &mut job);
             (json!({ "kind": "replay", "job": job }), &[])
         }
@@ -310,21 +310,4 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         "old_secrets": old_secrets.iter().map(|old| bytes(old.secret.as_bytes())).collect::<Vec<_>>(),
         "old_secrets_until": old_secrets.iter().map(|old| old.until.as_millis()).collect::<Vec<_>>(),
     })
-}
-
-fn replay_job(job: &ReplayJob) -> Result<Value> {
-    let ReplayJob { id, status, endpoint_id, types, from, to, total, done, failed, created_at, finished_at } = job;
-    Ok(json!({
-        "id": self::id(*id),
-        "status": status.as_str(),
-        "endpoint_id": endpoint_id.map(self::id),
-        "types": types,
-        "since": from.map(Timestamp::as_millis),
-        "before": to.map(Timestamp::as_millis),
-        "total": i64::try_from(*total)?,
-        "done": i64::try_from(*done)?,
-        "failed": i64::try_from(*failed)?,
-        "created_at": created_at.as_millis(),
-        "finished_at": finished_at.map(Timestamp::as_millis),
-    }))
 }

@@ -8,29 +8,23 @@ use std::fmt::Write;
 
 use sk_tickets_core::{
     model::{
-        delivery::{DeliveryFilter, DeliveryStatus},
-        event::EventType,
         id::TicketId,
         page::Order,
         ticket::{OwnerFilter, Status, TicketFilter},
     },
-    platform::{
-        id::{DeliveryId, EndpointId},
-        idempotency::IdempotencyKey,
-        time::Timestamp,
-    },
+    platform::{id::EndpointId, idempotency::IdempotencyKey, time::Timestamp},
     store::PageSpec,
 };
 
 use crate::{
     columns::rank,
-    reader::{attempts_of_delivery, limit},
+    reader::limit,
     realms::RealmNumber,
-    row::{attempt_columns, delivery_columns, endpoint_columns, ticket_columns},
+    row::{endpoint_columns, ticket_columns},
     statement::{Query, Value, id, in_realm, text},
 };
 
-const fn direction(order: Order) -> &'static str {
+pub(crate) const fn direction(order: Order) -> &'static str {
     match order {
         Order::Asc => "ASC",
         Order::Desc => "DESC",
@@ -38,7 +32,7 @@ const fn direction(order: Order) -> &'static str {
 }
 
 /// Which way the next page lies.
-const fn beyond(order: Order) -> &'static str {
+pub(crate) const fn beyond(order: Order) -> &'static str {
     match order {
         Order::Asc => ">",
         Order::Desc => "<",
@@ -46,7 +40,7 @@ const fn beyond(order: Order) -> &'static str {
 }
 
 /// The first rows of any of the branches, in order of id. Each branch comes in that order, no longer than the whole.
-fn first_of(branches: &[String], order: Order, limit: &str) -> String {
+pub(crate) fn first_of(branches: &[String], order: Order, limit: &str) -> String {
     let tail = format!("ORDER BY id {} LIMIT {limit}", direction(order));
     match branches {
         [one] => format!("{one} {tail}"),
@@ -119,7 +113,12 @@ pub(crate) fn tickets(realm: RealmNumber, filter: &TicketFilter, page: PageSpec<
 
 /// Adds the conditions that rows were made within a time, and that their ids lie within the range that follows from
 /// it. Answers the row that the range comes from.
-fn span(query: &mut Query, conditions: &mut String, from: Option<Timestamp>, to: Option<Timestamp>) -> String {
+pub(crate) fn span(
+    query: &mut Query,
+    conditions: &mut String,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> String {
     let mut bounds = Vec::new();
     if let Some(at) = from {
         let at = query.bind(Value::Number(at.as_millis()));
@@ -160,76 +159,6 @@ pub(crate) fn endpoints(realm: RealmNumber, page: PageSpec<EndpointId>) -> Query
         after, direction, limit, direction
     );
     query
-}
-
-/// A page of deliveries.
-pub(crate) fn deliveries(realm: RealmNumber, filter: &DeliveryFilter, page: PageSpec<DeliveryId>) -> Query {
-    let mut query = Query::on(realm);
-    let Matching { span, mut conditions } = matching(&mut query, filter);
-    if let Some(after) = page.after {
-        let _ = write!(conditions, " AND id {} {}", beyond(page.order), query.bind(id(after)));
-    }
-    let select = |condition: &str| format!(concat!("SELECT ", delivery_columns!(), "{}{}"), conditions, condition);
-    let branches: Vec<_> = branches(&mut query, filter).iter().map(|condition| select(condition)).collect();
-    let limit = query.bind(Value::Number(limit(page.limit)));
-    query.sql = format!(
-        concat!(
-            in_realm!("SELECT delivery.*, attempts.* FROM realm "),
-            "{} CROSS JOIN LATERAL ({}) AS delivery ",
-            attempts_of_delivery!(),
-            " ORDER BY delivery.id {}"
-        ),
-        span,
-        first_of(&branches, page.order, &limit),
-        direction(page.order)
-    );
-    query
-}
-
-/// What a filter of deliveries comes to.
-pub(crate) struct Matching {
-    /// The row that bounds of time come from, to be joined first.
-    pub(crate) span: String,
-    /// From the table on.
-    pub(crate) conditions: String,
-}
-
-/// The conditions of a filter of deliveries.
-pub(crate) fn matching(query: &mut Query, filter: &DeliveryFilter) -> Matching {
-    let DeliveryFilter { status, endpoint_id, types, from, to, dead_letters } = filter;
-    let mut conditions =
-        " FROM sk_tickets.deliveries WHERE tenant = realm.tenant AND environment = realm.environment".to_owned();
-    if let Some(status) = status {
-        let _ = write!(conditions, " AND status = {}", query.bind(text(status.as_str())));
-    }
-    if let Some(endpoint) = endpoint_id {
-        let _ = write!(conditions, " AND endpoint_id = {}", query.bind(id(*endpoint)));
-    }
-    if !types.is_empty() {
-        let types: Vec<_> = types.iter().map(|one| query.bind(text(one.as_str()))).collect();
-        let _ = write!(conditions, " AND event_type IN ({})", types.join(", "));
-    }
-    if *dead_letters {
-        // The same words as in the partial indexes, so that they are used.
-        conditions += " AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled')";
-    }
-    let span = span(query, &mut conditions, *from, *to);
-    Matching { span, conditions }
-}
-
-/// One more condition for each branch of a page of deliveries: where an index has a column before the id, a branch for
-/// each value.
-fn branches(query: &mut Query, filter: &DeliveryFilter) -> Vec<String> {
-    let DeliveryFilter { status, endpoint_id, types, dead_letters, .. } = filter;
-    let mut is = |column: &str, word: &str| format!(" AND {column} = {}", query.bind(text(word)));
-    if *dead_letters && !types.is_empty() {
-        let types = EventType::ALL.iter().filter(|one| types.contains(one));
-        types.map(|one| is("event_type", one.as_str())).collect()
-    } else if endpoint_id.is_some() && status.is_none() && !dead_letters {
-        DeliveryStatus::ALL.iter().map(|status| is("status", status.as_str())).collect()
-    } else {
-        vec![String::new()]
-    }
 }
 
 /// A page of the secrets in recorded answers, by key.

@@ -6,8 +6,8 @@ use sk_tickets_core::{
 };
 
 use crate::{
+    deliveries,
     error::Result,
-    list::{Matching, matching},
     reader::attempts_of_delivery,
     realms::RealmNumber,
     row::{
@@ -154,16 +154,10 @@ const DELIVERY: &str = in_realm!(
 
 /// The endpoint `$4`, and how many dead letters match.
 fn dead_letters(query: &mut Query, filter: &DeliveryFilter) -> String {
-    let Matching { span, conditions } = matching(query, filter);
-    format!(
-        concat!(
-            in_realm!(
-                "SELECT recorded.*, endpoint.*, letters.count FROM realm",
-                recorded!(),
-                joined!("endpoint", endpoint_columns!(), "endpoints", "id = $4 AND deleted_at IS NULL")
-            ),
-            " {} CROSS JOIN LATERAL (SELECT count(*){} OFFSET 0) AS letters"
-        ),
-        span, conditions
-    )
+    let select = in_realm!(
+        "SELECT recorded.*, endpoint.*, letters.count FROM realm",
+        recorded!(),
+        joined!("endpoint", endpoint_columns!(), "endpoints", "id = $4 AND deleted_at IS NULL")
+    );
+    format!("{select} {} AS letters", deliveries::count(query, filter))
 }

@@ -17,7 +17,7 @@ use crate::{
     columns::{Columns, Read, number_of},
     error::{Fault, Result},
     reader::limit,
-    row,
+    replay, row,
     statement::uuid,
     store::PostgresStore,
 };
@@ -59,10 +59,8 @@ impl DeliveryQueue for PostgresStore {
     }
 
     async fn replay_some(&self, now: Timestamp, limit: usize) -> store::Result<bool> {
-        let replay =
-            sqlx::query("SELECT sk_tickets.replay_some($1, $2)").bind(now.as_millis()).bind(self::limit(limit));
-        let replayed = async { Columns::of(&self.inner.pool.row(replay).await?).plain() };
-        let replayed = replayed.await.map_err(|error| Fault::from(error).during("replay dead letters"))?;
+        let replayed = replay::go_on(&self.inner.pool, now, limit).await;
+        let replayed = replayed.map_err(|fault| fault.during("replay dead letters"))?;
         if replayed {
             self.inner.wakeup.ring();
         }

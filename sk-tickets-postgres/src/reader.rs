@@ -24,13 +24,15 @@ use sqlx::postgres::PgRow;
 
 use crate::{
     columns::{Columns, Read},
+    deliveries,
     error::Result,
     feed, list,
     load::load,
     realms::RealmNumber,
+    replay,
     row::{
         self, ENTRY_WIDTH, attempt_columns, delivery_columns, endpoint_columns, entry_columns, event_columns,
-        replay_job_columns, ticket_columns,
+        ticket_columns,
     },
     statement::{Query, Value, id, in_realm},
     store::PostgresStore,
@@ -223,20 +225,14 @@ impl RealmReader for PostgresStore {
         page: PageSpec<DeliveryId>,
     ) -> store::Result<Vec<Delivery>> {
         self.read("list deliveries", realm, async |realm| {
-            self.all(list::deliveries(realm, filter, page), row::delivery).await
+            self.all(deliveries::page(realm, filter, page), row::delivery).await
         })
         .await
     }
 
     async fn replay_job(&self, realm: &Realm, id: JobId) -> store::Result<Option<ReplayJob>> {
         self.read("read a replay job", realm, async |realm| {
-            let sql = in_realm!(
-                "SELECT job.* FROM realm CROSS JOIN LATERAL (SELECT ",
-                replay_job_columns!(),
-                " FROM sk_tickets.replay_jobs
-                 WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 OFFSET 0) AS job"
-            );
-            self.one(with_id(realm, sql, id), row::replay_job).await
+            self.one(with_id(realm, replay::JOB, id), replay::job).await
         })
         .await
     }

@@ -9,7 +9,6 @@ use sk_tickets_core::{
         delivery::{Attempt, Delivery},
         endpoint::{Endpoint, OldSecret},
         event::Event,
-        replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
@@ -268,31 +267,6 @@ pub(crate) fn recorded(columns: &mut Columns<'_>) -> Read<Recorded> {
 
 fn secret_slot(columns: &mut Columns<'_>) -> Read<SecretSlot> {
     Ok(SecretSlot { at: columns.number()?, secret: columns.secret()? })
-}
-
-/// The columns of a job that replays dead letters.
-macro_rules! replay_job_columns {
-    () => {
-        "id, status, endpoint_id, types, since, before, total, done, failed, created_at, finished_at"
-    };
-}
-pub(crate) use replay_job_columns;
-
-/// A job that replays dead letters, out of [`replay_job_columns`].
-pub(crate) fn replay_job(columns: &mut Columns<'_>) -> Read<ReplayJob> {
-    Ok(ReplayJob {
-        id: columns.id()?,
-        status: columns.word()?,
-        endpoint_id: columns.maybe_id()?,
-        types: columns.words()?,
-        from: columns.maybe_time()?,
-        to: columns.maybe_time()?,
-        total: columns.number()?,
-        done: columns.number()?,
-        failed: columns.number()?,
-        created_at: columns.time()?,
-        finished_at: columns.maybe_time()?,
-    })
 }
 
 /// A realm and the number of its tenant, out of `tenant, tenant_name, environment`.

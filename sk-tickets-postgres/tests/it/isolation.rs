@@ -304,6 +304,20 @@ async fn workers_and_the_directory_see_no_more_than_they_need() {
     assert_eq!(of(&worker, "events"), ["tenant", "environment", "id", "payload"]);
     let endpoints = "tenant environment id url status failing_since secret old_secrets old_secrets_until deleted_at";
     assert_eq!(of(&worker, "endpoints"), endpoints.split(' ').collect::<Vec<_>>());
+    // Nor do they change what is not theirs.
+    let mut connection = raw(&stage.url).await;
+    execute(&mut connection, "SET ROLE sk_tickets_worker").await;
+    for sql in [
+        "UPDATE sk_tickets.endpoints SET url = url",
+        "UPDATE sk_tickets.endpoints SET secret = secret, old_secrets = old_secrets",
+        "UPDATE sk_tickets.deliveries SET endpoint_id = endpoint_id",
+        "UPDATE sk_tickets.replay_jobs SET types = types",
+        "INSERT INTO sk_tickets.replay_jobs SELECT * FROM sk_tickets.replay_jobs",
+        "SELECT secret FROM sk_tickets.claims",
+    ] {
+        let refused = sqlx::query(sql).execute(&mut connection).await.unwrap_err();
+        assert_eq!(refused.into_database_error().unwrap().code().unwrap(), "42501", "{sql}");
+    }
     let directory = visible("sk_tickets_directory").await;
     assert_eq!(tables(&directory), ["api_keys", "realms", "settings", "tenants"].map(str::to_owned).into());
 }

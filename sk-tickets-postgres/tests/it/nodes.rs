@@ -9,9 +9,10 @@ use std::{
 };
 
 use sk_tickets_core::{
-    CreateEndpoint, CreateTicket, DeliveryFilter, DeliveryStatus, PageRequest, Timestamp,
+    CreateEndpoint, CreateTicket, DeliveryFilter, DeliveryStatus, DiscardDeadLetter, PageRequest, ReplayDeadLetters,
+    Timestamp,
     limits::{FAILING_IN_FLIGHT_MAX, FIRST_IN_FLIGHT_MAX, RETRIES_IN_FLIGHT_MAX},
-    model::delivery::Attempt,
+    model::{delivery::Attempt, replay_job::JobStatus},
     store::{DeliveryQueue, NextStep, Settled, Slots, WorkerId},
 };
 use sk_tickets_postgres::{PostgresOptions, PostgresStore};
@@ -224,4 +225,59 @@ async fn while_one_node_claims_for_an_endpoint_no_other_one_does() {
     let claimed = slow.await.unwrap().unwrap();
     assert_eq!(claimed.deliveries.len(), 1);
     assert_eq!(claimed.deliveries[0].lease.delivery_id.to_bytes(), first.into_bytes());
+}
+
+/// Two jobs about the same letters, done by many nodes at once, while others discard some of them: nobody waits in a circle,
+/// and each letter is replayed once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_replay_the_same_letters_replay_each_once() {
+    const LETTERS: u64 = 60;
+    let stage = Stage::set().await;
+    let endpoint = stage.mine.endpoints(&PageRequest::first()).await.unwrap().data.remove(0).id;
+    stage.mine.disable_endpoint(&key("disable"), endpoint).await.unwrap();
+    for number in 0..LETTERS {
+        let create = CreateTicket::new("one of many").unwrap();
+        stage.mine.create_ticket(&key(&format!("{number}")), create).await.unwrap();
+    }
+    stage.mine.enable_endpoint(&key("enable"), endpoint).await.unwrap();
+    let which = ReplayDeadLetters { endpoint_id: Some(endpoint), ..ReplayDeadLetters::ALL };
+    let mut jobs = Vec::new();
+    for name in ["one", "other"] {
+        jobs.push(stage.mine.replay_dead_letters(&key(name), which.clone()).await.unwrap().value);
+    }
+    let letters = DeliveryFilter { dead_letters: true, ..DeliveryFilter::default() };
+    let discarding = stage.mine.deliveries(&letters, &PageRequest::first().limit(30)).await.unwrap().data;
+
+    let now = engine(&stage.store).now();
+    let mut replaying = Vec::new();
+    for _ in 0..6 {
+        let store = PostgresOptions::new(&stage.url).pool(1).open().await.unwrap();
+        replaying.push(tokio::spawn(async move { while store.replay_some(now, 7).await.unwrap() {} }));
+    }
+    let mut discarded = 0;
+    for letter in discarding {
+        let discard = DiscardDeadLetter { reason: "not needed".parse().unwrap() };
+        // Refused if it was replayed before.
+        let answer = stage.mine.discard_dead_letter(&key(&format!("no-{}", letter.id)), letter.id, discard).await;
+        discarded += u64::from(answer.is_ok());
+    }
+    for one in replaying {
+        one.await.unwrap();
+    }
+    while stage.store.replay_some(now, 7).await.unwrap() {}
+    let mut done = 0;
+    for made in jobs {
+        let job = stage.mine.replay_job(made.id).await.unwrap().unwrap();
+        assert_eq!((job.status, job.total, job.done + job.failed), (JobStatus::Completed, made.total, made.total));
+        done += job.done;
+    }
+    assert_eq!(stage.mine.deliveries(&letters, &PageRequest::first()).await.unwrap().data, []);
+    assert!(done + discarded >= LETTERS, "{done} and {discarded}");
+    let pending: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sk_tickets.deliveries WHERE endpoint_id = $1 AND status = 'pending'")
+            .bind(uuid::Uuid::from_bytes(endpoint.to_bytes()))
+            .fetch_one(&mut raw(&stage.url).await)
+            .await
+            .unwrap();
+    assert_eq!(pending as u64, done);
 }
