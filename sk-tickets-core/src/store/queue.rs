@@ -62,7 +62,8 @@ pub struct LeasedDelivery {
 pub struct Claimed {
     /// What it holds from now on.
     pub deliveries: Vec<LeasedDelivery>,
-    /// When something else can be due: the first time after now at which a pending delivery is due or a lease runs out.
+    /// When to look again: the first time after now at which a pending delivery is due or a lease runs out, or sooner, if
+    /// another worker's claim hid what is due.
     pub next: Option<Timestamp>,
     /// Whether a job that replays dead letters is not completed.
     pub replaying: bool,
@@ -122,7 +123,8 @@ pub trait DeliveryQueue: Debug + Send + Sync + 'static {
     ///   another one in each lane. A lease that ran out does not count
     /// - the deliveries of an endpoint in a lane come by when they were due, then by id
     /// - of several endpoints the one with fewer deliveries leased in the lane comes first, be it by this very claim; of
-    ///   those with as many, the one whose next delivery was due first, then by its id
+    ///   those with as many, the one whose next delivery was due first, then by its id (which realm comes first where ids
+    ///   are alike is up to the store)
     /// - the cost depends neither on how many deliveries of an endpoint wait, nor on how many were delivered
     async fn claim_due(&self, worker: WorkerId, now: Timestamp, lease: Duration, slots: Slots) -> Result<Claimed>;
 
@@ -146,7 +148,7 @@ pub trait DeliveryQueue: Debug + Send + Sync + 'static {
     /// letters that match and come after those it has looked at, by id. A letter whose endpoint is enabled becomes pending,
     /// due at `now`, with the schedule from its start; any other has failed.
     ///
-    /// Answers whether there was such a job.
+    /// Answers whether there was such a job. One that another worker is at counts as none.
     ///
     /// ### To ensure correctness
     /// - the letters and the job's progress ([`ReplayJob::advance`](crate::model::replay_job::ReplayJob::advance)) change
