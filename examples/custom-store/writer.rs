@@ -114,6 +114,7 @@ fn deliver(batch: &mut Batch, realm: &Realm, event: &Event, endpoint: &Endpoint)
         ticket_id: event.ticket_id,
         status,
         reason,
+        discard_reason: None,
         next_attempt_at,
         attempts: Vec::new(),
         created_at: event.at,
@@ -205,7 +206,7 @@ fn change_delivery(
     change: &DeliveryChange,
     at: Timestamp,
 ) -> io::Result<bool> {
-    let (DeliveryChange::Replay(id) | DeliveryChange::Discard(id)) = change;
+    let (DeliveryChange::Replay(id) | DeliveryChange::Discard(id, _)) = change;
     let row = journal.get::<DeliveryRow>(&key(realm, "delivery", id))?;
     let Some(mut row) = row.filter(|row| row.delivery.is_dead_letter()) else { return Ok(false) };
     match change {
@@ -216,7 +217,10 @@ fn change_delivery(
             }
             row.revive(at);
         }
-        DeliveryChange::Discard(_) => row.delivery.reason = Some(DeadReason::Discarded),
+        DeliveryChange::Discard(_, reason) => {
+            row.delivery.reason = Some(DeadReason::Discarded);
+            row.delivery.discard_reason = Some(reason.clone());
+        }
     }
     batch.put(key(realm, "delivery", id), &row)?;
     Ok(true)

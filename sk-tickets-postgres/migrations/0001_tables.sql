@@ -224,6 +224,8 @@ CREATE TABLE sk_tickets.deliveries (
     ticket_id uuid,
     status text COLLATE "C" NOT NULL CHECK (status IN ('pending', 'delivered', 'dead')),
     reason text COLLATE "C",
+    -- What was said when it was discarded.
+    discard_reason text,
     next_attempt_at bigint,
     -- next_attempt_at or, while it is leased, the end of the lease.
     claimable_at bigint,

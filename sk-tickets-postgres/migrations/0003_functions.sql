@@ -269,7 +269,7 @@ DECLARE
     v_id uuid := p_change->>'id';
 BEGIN
     IF p_change->>'action' = 'discard' THEN
-        UPDATE sk_tickets.deliveries SET reason = 'discarded'
+        UPDATE sk_tickets.deliveries SET reason = 'discarded', discard_reason = p_change->>'discard_reason'
         WHERE tenant = p_tenant AND environment = p_environment AND id = v_id
           AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
         IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;

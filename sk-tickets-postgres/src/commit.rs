@@ -124,8 +124,8 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
         Effect::Delivery(DeliveryChange::Replay(id)) => {
             (json!({ "kind": "delivery", "action": "replay", "id": self::id(*id) }), &[])
         }
-        Effect::Delivery(DeliveryChange::Discard(id)) => {
-            (json!({ "kind": "delivery", "action": "discard", "id": self::id(*id) }), &[])
+        Effect::Delivery(DeliveryChange::Discard(id, why)) => {
+            (json!({ "kind": "delivery", "action": "discard", "id": self::id(*id), "discard_reason": why }), &[])
         }
         Effect::Replay(job) => {
             let mut job = replay::columns(job)?;

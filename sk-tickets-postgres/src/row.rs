@@ -173,7 +173,7 @@ pub(crate) fn contact(columns: &mut Columns<'_>) -> Read<Contact> {
 /// The columns of a delivery.
 macro_rules! delivery_columns {
     () => {
-        "id, endpoint_id, event_id, event_type, ticket_id, status, reason, next_attempt_at, created_at"
+        "id, endpoint_id, event_id, event_type, ticket_id, status, reason, discard_reason, next_attempt_at, created_at"
     };
 }
 pub(crate) use delivery_columns;
@@ -189,7 +189,7 @@ macro_rules! attempt_columns {
 pub(crate) use attempt_columns;
 
 /// How many [`delivery_columns`] and [`attempt_columns`] there are.
-pub(crate) const DELIVERY_WIDTH: usize = 9 + 6;
+pub(crate) const DELIVERY_WIDTH: usize = 10 + 6;
 
 /// A delivery out of [`delivery_columns`] and [`attempt_columns`].
 pub(crate) fn delivery(columns: &mut Columns<'_>) -> Read<Delivery> {
@@ -201,6 +201,7 @@ pub(crate) fn delivery(columns: &mut Columns<'_>) -> Read<Delivery> {
         ticket_id: columns.maybe_id()?,
         status: columns.word()?,
         reason: columns.maybe_word()?,
+        discard_reason: columns.plain()?,
         next_attempt_at: columns.maybe_time()?,
         attempts: Vec::new(),
         created_at: columns.time()?,

@@ -217,6 +217,8 @@ CREATE TABLE deliveries (
     ticket_id BLOB,
     status TEXT NOT NULL CHECK (status IN ('pending', 'delivered', 'dead')),
     reason TEXT,
+    -- What was said when it was discarded.
+    discard_reason TEXT,
     next_attempt_at INTEGER,
     -- next_attempt_at or, while it is leased, the end of the lease.
     claimable_at INTEGER,

@@ -124,7 +124,7 @@ fn change_delivery(
     Ok(match change {
         DeliveryChange::Replay(id) if outbox::replay(connection, realm, *id, at)? => Change::Due,
         DeliveryChange::Replay(_) => Change::Stale,
-        DeliveryChange::Discard(id) => Change::unless_stale(outbox::discard(connection, realm, *id)?),
+        DeliveryChange::Discard(id, why) => Change::unless_stale(outbox::discard(connection, realm, *id, why)?),
     })
 }
 

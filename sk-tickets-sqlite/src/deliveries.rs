@@ -59,8 +59,17 @@ impl Lead {
 pub(crate) fn page(realm: RealmNumber, skew: Skew, filter: &DeliveryFilter, page: PageSpec<DeliveryId>) -> Query {
     let PageSpec { after, order, limit } = page;
     let mut query = Query::default();
-    let conditions = conditions(&mut query, realm, skew, filter, after, order);
     let lead = Lead::of(filter);
+    let conditions = match lead {
+        // Each branch names its type: named twice, the index might be read by the other one, and not in order.
+        Lead::LetterType => {
+            let of_any_type = DeliveryFilter { types: Vec::new(), ..filter.clone() };
+            conditions(&mut query, realm, skew, &of_any_type, after, order)
+        }
+        Lead::Endpoint | Lead::Letter | Lead::Status | Lead::Id => {
+            conditions(&mut query, realm, skew, filter, after, order)
+        }
+    };
     let select = format!(concat!("SELECT id, ", delivery_columns!(), " FROM {} WHERE {}"), lead.source(), conditions);
     let mut branch = |column: &str, word: &str| format!("{select} AND {column} = {}", query.bind(row::text(word)));
     // Where an index has a column before the id, there is a branch for each value of it.

@@ -112,12 +112,12 @@ pub(crate) fn replay(connection: &Connection, realm: RealmNumber, delivery: Deli
 }
 
 /// Gives up a dead letter; false if it is none.
-pub(crate) fn discard(connection: &Connection, realm: RealmNumber, delivery: DeliveryId) -> Result<bool> {
+pub(crate) fn discard(connection: &Connection, realm: RealmNumber, delivery: DeliveryId, why: &str) -> Result<bool> {
     let changed = connection
         .prepare_cached(concat!(
-            "UPDATE deliveries SET reason = ?3 WHERE realm = ?1 AND id = ?2 AND ",
+            "UPDATE deliveries SET reason = ?3, discard_reason = ?4 WHERE realm = ?1 AND id = ?2 AND ",
             is_dead_letter!()
         ))?
-        .execute(params![realm, delivery.to_bytes(), DeadReason::Discarded.as_str()])?;
+        .execute(params![realm, delivery.to_bytes(), DeadReason::Discarded.as_str(), why])?;
     Ok(changed == 1)
 }

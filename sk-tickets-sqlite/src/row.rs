@@ -256,7 +256,7 @@ pub(crate) fn contact(row: &Row<'_>) -> Read<Contact> {
 /// The columns of a delivery after its id.
 macro_rules! delivery_columns {
     () => {
-        "endpoint_id, event_id, event_type, ticket_id, status, reason, next_attempt_at, created_at"
+        "endpoint_id, event_id, event_type, ticket_id, status, reason, discard_reason, next_attempt_at, created_at"
     };
 }
 pub(crate) use delivery_columns;
@@ -272,6 +272,7 @@ pub(crate) fn delivery(row: &Row<'_>) -> Read<Delivery> {
         ticket_id: columns.maybe_id()?,
         status: columns.word()?,
         reason: columns.maybe_word()?,
+        discard_reason: columns.plain()?,
         next_attempt_at: columns.maybe_time()?,
         attempts: Vec::new(),
         created_at: columns.time()?,

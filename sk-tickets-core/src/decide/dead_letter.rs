@@ -1,7 +1,7 @@
 use super::{Context, DeadLetterCommand, Rejection};
 use crate::{
     model::{
-        delivery::{DeadReason, Delivery, DeliveryStatus},
+        delivery::{DeadReason, Delivery, DeliveryStatus, DiscardDeadLetter},
         endpoint::EndpointStatus,
     },
     store::{DeliveryChange, Effect, Loaded},
@@ -34,9 +34,14 @@ pub fn decide_dead_letter(
             };
             Ok((Effect::Delivery(DeliveryChange::Replay(*id)), after))
         }
-        DeadLetterCommand::Discard(id, _) => {
-            let after = Delivery { reason: Some(DeadReason::Discarded), ..before.clone() };
-            Ok((Effect::Delivery(DeliveryChange::Discard(*id)), after))
+        DeadLetterCommand::Discard(id, DiscardDeadLetter { reason }) => {
+            let reason = reason.to_string();
+            let after = Delivery {
+                reason: Some(DeadReason::Discarded),
+                discard_reason: Some(reason.clone()),
+                ..before.clone()
+            };
+            Ok((Effect::Delivery(DeliveryChange::Discard(*id, reason)), after))
         }
     }
 }

@@ -161,7 +161,7 @@ impl RealmData {
     }
 
     fn change_delivery(&mut self, change: &DeliveryChange, at: Timestamp) -> bool {
-        let (DeliveryChange::Replay(id) | DeliveryChange::Discard(id)) = change;
+        let (DeliveryChange::Replay(id) | DeliveryChange::Discard(id, _)) = change;
         let Some(row) = self.deliveries.get_mut(id).filter(|row| row.delivery.is_dead_letter()) else { return false };
         match change {
             DeliveryChange::Replay(_) => {
@@ -171,7 +171,10 @@ impl RealmData {
                 }
                 row.revive(at);
             }
-            DeliveryChange::Discard(_) => row.delivery.reason = Some(DeadReason::Discarded),
+            DeliveryChange::Discard(_, reason) => {
+                row.delivery.reason = Some(DeadReason::Discarded);
+                row.delivery.discard_reason = Some(reason.clone());
+            }
         }
         true
     }
@@ -220,6 +223,7 @@ fn new_delivery(event: &Event, endpoint: &Endpoint) -> Delivery {
         ticket_id: event.ticket_id,
         status,
         reason,
+        discard_reason: None,
         next_attempt_at,
         attempts: Vec::new(),
         created_at: event.at,

@@ -69,6 +69,9 @@ pub struct Delivery {
     pub status: DeliveryStatus,
     /// Why it is dead; none while it is not.
     pub reason: Option<DeadReason>,
+    /// What was said when it was discarded; not there unless it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discard_reason: Option<String>,
     /// When it is tried next; none unless it is pending.
     pub next_attempt_at: Option<Timestamp>,
     /// Every attempt so far, those before a replay too.

@@ -147,8 +147,8 @@ pub enum DeliveryChange {
     /// Becomes pending, due at the commit's time, with the schedule from its start. If its endpoint is not enabled, or was
     /// deleted, stale: nothing is pending for one that is not told.
     Replay(DeliveryId),
-    /// Becomes dead for [`Discarded`](crate::model::delivery::DeadReason::Discarded).
-    Discard(DeliveryId),
+    /// Becomes dead for [`Discarded`](crate::model::delivery::DeadReason::Discarded), with what was said of it.
+    Discard(DeliveryId, String),
 }
 
 /// What became of a commit.

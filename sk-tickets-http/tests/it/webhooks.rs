@@ -380,6 +380,7 @@ async fn a_dead_letter_is_inspected_replayed_and_discarded() {
     assert_eq!(answer.faults(), [("/reason".to_owned(), "required".to_owned())]);
     let discarded = admin.post(&format!("{place}/discard"), json!({"reason": "stale"})).await.expect(200).json();
     assert_eq!((text(&discarded, "status"), text(&discarded, "reason")), ("dead", "discarded"));
+    assert_eq!(discarded["discard_reason"], "stale");
     assert_eq!(admin.all("/dead_letters").await.len(), 0);
     admin.post(&format!("{place}/replay"), json!({})).await.problem(409, "not_a_dead_letter");
 }

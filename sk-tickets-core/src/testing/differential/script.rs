@@ -235,7 +235,11 @@ impl Script {
             }
             _ => {
                 let id = dice.pick(&known.deliveries)?.id;
-                Effect::Delivery(if dice.once_in(2) { DeliveryChange::Replay(id) } else { DeliveryChange::Discard(id) })
+                Effect::Delivery(if dice.once_in(2) {
+                    DeliveryChange::Replay(id)
+                } else {
+                    DeliveryChange::Discard(id, dice.pick(&TEXTS)?.to_owned())
+                })
             }
         })
     }

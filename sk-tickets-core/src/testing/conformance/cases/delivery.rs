@@ -242,6 +242,8 @@ pub async fn a_dead_letter_is_replayed_or_discarded(fixture: &Fixture) {
     let discard = || DiscardDeadLetter { reason: "not needed".parse().expect("lawful") };
     let gone = fixture.desk.discard_dead_letter(&key("discard"), dead[1].id, discard()).await.expect("discarded").value;
     assert_eq!((gone.status, gone.reason), (DeliveryStatus::Dead, Some(DeadReason::Discarded)));
+    assert_eq!(gone.discard_reason.as_deref(), Some("not needed"));
+    assert_eq!(fixture.desk.delivery(gone.id).await.expect("read").as_ref(), Some(&gone));
     assert!(letters().await.is_empty());
     let again = fixture.desk.replay_dead_letter(&key("late"), dead[1].id).await.expect_err("given up");
     assert_eq!(again.code(), "not_a_dead_letter");
