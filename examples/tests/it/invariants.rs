@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 use rusqlite::{Connection, OpenFlags};
 use sk_tickets_postgres::testing::Cluster;
 
-/// Each counts what must not be there. `{}` stands for the schema.
+/// Each counts what must not be there. `{}` stands for the schema, `[a, b]` for that two rows are of one realm.
 const BROKEN: [(&str, &str); 8] = [
     (
         "an event that has two deliveries to one endpoint",
@@ -14,7 +14,7 @@ const BROKEN: [(&str, &str); 8] = [
     (
         "a delivery whose attempts are not those that were recorded",
         "SELECT count(*) FROM {}deliveries AS d WHERE d.attempts <>
-             (SELECT count(*) FROM {}delivery_attempts AS a WHERE a.delivery_id = d.id)",
+             (SELECT count(*) FROM {}delivery_attempts AS a WHERE [a, d] AND a.delivery_id = d.id)",
     ),
     (
         "attempts whose numbers have a gap",
@@ -24,7 +24,7 @@ const BROKEN: [(&str, &str); 8] = [
     (
         "a delivered one whose last attempt did not succeed",
         "SELECT count(*) FROM {}deliveries AS d WHERE d.status = 'delivered' AND NOT EXISTS
-             (SELECT 1 FROM {}delivery_attempts AS a WHERE a.delivery_id = d.id AND a.number = d.attempts
+             (SELECT 1 FROM {}delivery_attempts AS a WHERE [a, d] AND a.delivery_id = d.id AND a.number = d.attempts
                  AND a.status_code BETWEEN 200 AND 299)",
     ),
     (
@@ -39,7 +39,7 @@ const BROKEN: [(&str, &str); 8] = [
     (
         "a version of a ticket without an event",
         "SELECT count(*) FROM {}tickets AS t WHERE t.version <>
-             (SELECT count(DISTINCT e.ticket_version) FROM {}events AS e WHERE e.ticket_id = t.id)",
+             (SELECT count(DISTINCT e.ticket_version) FROM {}events AS e WHERE [e, t] AND e.ticket_id = t.id)",
     ),
     (
         "a recorded creation without its ticket, or a ticket without one",
@@ -48,18 +48,31 @@ const BROKEN: [(&str, &str); 8] = [
     ),
 ];
 
+fn written(sql: &str, schema: &str, realm: &[&str]) -> String {
+    let mut sql = sql.replace("{}", schema);
+    while let Some((before, (pair, after))) =
+        sql.split_once('[').and_then(|(before, rest)| Some((before, rest.split_once(']')?)))
+    {
+        let (one, other) = pair.split_once(", ").expect("two names");
+        let same: Vec<_> = realm.iter().map(|column| format!("{one}.{column} = {other}.{column}")).collect();
+        sql = format!("{before}{}{after}", same.join(" AND "));
+    }
+    sql
+}
+
 /// Looks at the database of a server that writes through the API alone.
 pub(crate) fn hold_in_sqlite(file: &Path) {
     let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     for (what, sql) in BROKEN {
-        let count: i64 = connection.query_row(&sql.replace("{}", ""), [], |row| row.get(0)).unwrap();
+        let sql = written(sql, "", &["realm"]);
+        let count: i64 = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
         assert_eq!(count, 0, "{what}");
     }
 }
 
 pub(crate) fn hold_in_postgres(url: &str) {
     for (what, sql) in BROKEN {
-        let sql = sql.replace("{}", "sk_tickets.");
+        let sql = written(sql, "sk_tickets.", &["tenant", "environment"]);
         let output = Command::new(Cluster::shared().program("psql")).args([url, "-XAtc", &sql]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "0", "{what}");
