@@ -33,9 +33,9 @@ use tokio::{
 const ENDPOINTS: usize = 4;
 /// How many events a round has, each for every endpoint.
 const EVENTS: u32 = 500;
-const LATENCIES: u32 = 200;
+const LATENCIES: u32 = 600;
 /// Between two events, so that the worker is idle when the next one comes.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(3);
 
 fn main() {
     let runtime = Runtime::new().expect("a runtime");
