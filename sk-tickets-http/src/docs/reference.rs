@@ -71,7 +71,8 @@ fn rules(document: &Value, base: &str) -> Markup {
         section #rules {
             h2 { "Rules" }
             (markdown(document["info"]["description"].as_str().unwrap_or_default()))
-            p { "The examples want your key, and where a path has braces the id to put there:" }
+            p { "Paths are under " code { (BASE_PATH) } ", but for those of the service. The examples want your key, and for "
+                "what a path has in braces a variable of that name:" }
             pre #setup { code { "KEY=sk_test_tk_…\nID=tkt_…\ncurl -i " (base) "/tickets/$ID -H \"Authorization: Bearer $KEY\"" } }
         }
     }
@@ -236,17 +237,8 @@ fn objects(document: &Value) -> Markup {
 }
 
 fn errors() -> Markup {
-    html! {
-        section #errors { (markdown(&index())) }
-    }
-}
-
-/// The index of error codes, one level further down.
-fn index() -> String {
-    pages::index()
-        .replacen("# ", "## ", 1)
-        .replace("](", &format!("]({BASE_PATH}/docs/errors/"))
-        .replace(&format!("{BASE_PATH}/docs/errors/https"), "https")
+    // Its heading is one level further down here.
+    html! { section #errors { (markdown(&format!("#{}", pages::index()))) } }
 }
 
 fn members(value: &Value) -> Map<String, Value> {
