@@ -152,14 +152,17 @@ fn answers(document: &Value, described: &Value) -> Markup {
                     }
                     (markdown(answer["description"].as_str().unwrap_or_default()))
                     @let headers = members(&answer["headers"]);
-                    @if !headers.is_empty() {
-                        p.headers { @for name in headers.keys() { code { (name) } " " } }
+                    p.headers {
+                        @for name in headers.keys().filter(|name| !EVERYWHERE.contains(&name.as_str())) { code { (name) } " " }
                     }
                 }
             }
         }
     }
 }
+
+/// The headers that are told of under the rules, and not with each answer.
+const EVERYWHERE: [&str; 3] = ["Request-Id", "RateLimit", "RateLimit-Policy"];
 
 /// A call that works when it is pasted, once the variables in it are set.
 fn curl(base: &str, operation: &Operation, body: &Value) -> String {
@@ -230,6 +233,10 @@ fn objects(document: &Value) -> Markup {
                     h3 { (name) }
                     @if let Some(about) = schema["description"].as_str() { (markdown(about)) }
                     @if schema["properties"].is_object() { (fields(schema)) } @else { p.type { (kind(schema)) } }
+                    @if !schema["examples"][0].is_null() {
+                        h4 { "Example" }
+                        pre { code { (format!("{:#}", schema["examples"][0])) } }
+                    }
                 }
             }
         }
