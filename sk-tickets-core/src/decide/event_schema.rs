@@ -46,7 +46,7 @@ impl<D: Told> JsonSchema for EventOf<D> {
                 "type": { "description": "What happened.", "type": "string", "const": D::TYPE },
                 "timestamp": described(generator.subschema_for::<Timestamp>(), "When."),
                 "environment": described(generator.subschema_for::<Environment>(), "Test or live."),
-                "ticket_id": described(ticket_id, "To which ticket; none for a ping."),
+                "ticket_id": described(ticket_id, "To which ticket."),
                 "ticket_version": described(ticket_version, "The version of the ticket that this made."),
                 "data": data,
             },
