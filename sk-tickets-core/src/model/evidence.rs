@@ -100,9 +100,14 @@ impl Input for Evidence {
     }
 }
 
+/// Whether it is an https URL as RFC 3986 writes one. A browser would also trim it, drop line breaks in it and mend its
+/// slashes; what is kept as a reference should need no mending.
 fn is_https(reference: &str) -> bool {
-    url::Url::parse(reference).is_ok_and(|url| url.scheme() == "https" && url.has_host())
+    let begins = reference.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME));
+    begins && !reference.contains(|c: char| c <= ' ') && url::Url::parse(reference).is_ok_and(|url| url.has_host())
 }
+
+const SCHEME: &str = "https://";
 
 fn is_id<T: std::str::FromStr>(reference: &str) -> bool {
     reference.parse::<T>().is_ok()
@@ -136,6 +141,9 @@ mod tests {
         assert_eq!(faults(EvidenceKind::Recording, &format!("rec_{ulid}")), 0);
         assert_eq!(faults(EvidenceKind::Recording, &format!("trn_{ulid}")), 1);
         assert_eq!(faults(EvidenceKind::Recording, "https://example.com/a.mp3"), 0);
+        for mended in ["https:example.com", "https:\\\\example.com", " https://example.com", "https://exa\tmple.com"] {
+            assert_eq!(faults(EvidenceKind::Recording, mended), 1, "{mended}");
+        }
         assert_eq!(faults(EvidenceKind::Chat, &format!("cht_{ulid}")), 0);
         for bad in ["http://example.com/", "javascript:alert(1)", "file:///etc/passwd", "x", "cht_1"] {
             assert_eq!(faults(EvidenceKind::Chat, bad), 1, "{bad}");

@@ -6,8 +6,11 @@ mod diagram;
 mod dispatcher;
 mod documents;
 mod golden;
+mod product;
 mod properties;
 mod schedule;
+#[cfg(feature = "schema")]
+mod schema;
 mod stage;
 mod transitions;
 
