@@ -4,8 +4,9 @@ use std::{cmp::Reverse, io};
 
 use async_trait::async_trait;
 use sk_tickets_core::{
-    Contact, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId, IdempotencyKey, JobId, Order,
-    OwnerFilter, Realm, ReplayJob, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
+    Contact, ContactFilter, ContactId, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId,
+    IdempotencyKey, JobId, Order, OwnerFilter, Realm, ReplayJob, ThreadEntry, Ticket, TicketFilter, TicketId,
+    TicketView,
     model::{contact::ContactHandle, endpoint::Endpoint, event::FeedPosition},
     platform::seal::Sealed,
     store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject},
@@ -97,6 +98,24 @@ impl RealmReader for JournalStore {
         .await
     }
 
+    async fn contact(&self, realm: &Realm, id: ContactId) -> Result<Option<Contact>> {
+        let key = key(realm, "contact", id);
+        self.with(move |journal| journal.get(&key)).await
+    }
+
+    async fn contact_page(
+        &self,
+        realm: &Realm,
+        filter: &ContactFilter,
+        spec: PageSpec<ContactId>,
+    ) -> Result<Vec<Contact>> {
+        let (prefix, filter) = (key(realm, "contact", ""), filter.clone());
+        self.with(move |journal| {
+            page(journal.scan(&prefix), spec, |contact: &Contact| contact.id, |contact| filter.matches(contact))
+        })
+        .await
+    }
+
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>> {
         let realm = realm.clone();
         self.with(move |journal| endpoint(journal, &realm, id)).await
@@ -168,6 +187,11 @@ impl RealmReader for JournalStore {
             Subject::Endpoint(id) => (None, None, Some(id), None, false),
             Subject::Delivery(id) => (None, None, None, Some(id), false),
             Subject::DeadLetters { endpoint_id, .. } => (None, None, endpoint_id, None, false),
+            Subject::Contact { .. } => (None, None, None, None, false),
+        };
+        let person = match lookup.subject {
+            Subject::Contact { id, email, phone } => Some((id, email.map(str::to_owned), phone.map(str::to_owned))),
+            _ => None,
         };
         let letters = match lookup.subject {
             Subject::DeadLetters { endpoint_id, types, from, to } => {
@@ -198,6 +222,17 @@ impl RealmReader for JournalStore {
             }
             if let Some(id) = endpoint_id.or(loaded.delivery.as_ref().map(|delivery| delivery.endpoint_id)) {
                 loaded.endpoint = endpoint(journal, &realm, id)?;
+            }
+            if let Some((id, email, phone)) = person {
+                let contacts = journal.scan::<Contact>(&key(&realm, "contact", "")).collect::<io::Result<Vec<_>>>()?;
+                loaded.contact = contacts.iter().find(|contact| Some(contact.id) == id).cloned();
+                let phone = phone.or(loaded.contact.as_ref().and_then(|contact| contact.phone.clone()));
+                let holder = |of: &dyn Fn(&Contact) -> bool| {
+                    contacts.iter().find(|contact| of(contact)).map(|contact| contact.id)
+                };
+                loaded.email_holder = holder(&|contact| email.is_some() && contact.email == email);
+                loaded.phone_holder =
+                    holder(&|contact| phone.is_some() && contact.email.is_none() && contact.phone == phone);
             }
             if let Some(filter) = letters {
                 let all = journal.scan::<DeliveryRow>(&key(&realm, "delivery", "")).collect::<io::Result<Vec<_>>>()?;

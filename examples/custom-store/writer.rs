@@ -11,8 +11,8 @@ use sk_tickets_core::{
         endpoint::{Endpoint, EndpointStatus},
     },
     store::{
-        Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, RealmWriter, Result, SecretChange,
-        TicketChange,
+        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, RealmWriter, Result,
+        SecretChange, TicketChange,
     },
 };
 
@@ -46,6 +46,7 @@ fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
     let fresh = match commit.effect() {
         Effect::None => true,
         Effect::Ticket(change) => change_ticket(journal, &mut batch, realm, change)?,
+        Effect::Contact(change) => change_contact(journal, &mut batch, realm, change)?,
         Effect::Endpoint(change) => change_endpoint(journal, &mut batch, realm, change)?,
         Effect::Delivery(change) => change_delivery(journal, &mut batch, realm, change, commit.at())?,
         Effect::Replay(job) => add_job(journal, &mut batch, realm, job)?,
@@ -70,13 +71,10 @@ fn change_ticket(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &T
         return Ok(false);
     }
     batch.put(at, ticket)?;
-    if let Some(contact) = contact {
-        for other in journal.scan::<Contact>(&key(realm, "contact", "")) {
-            if is_same_person(contact, &other?) {
-                return Ok(false);
-            }
-        }
-        batch.put(key(realm, "contact", contact.id), contact)?;
+    if let Some(contact) = contact
+        && !put_contact(journal, batch, realm, contact)?
+    {
+        return Ok(false);
     }
     for entry in entries {
         batch.put(key(realm, "thread", format!("{}/{}", entry.ticket_id, number(entry.sequence))), entry)?;
@@ -89,6 +87,28 @@ fn change_ticket(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &T
             deliver(batch, realm, event, endpoint)?;
         }
     }
+    Ok(true)
+}
+
+fn change_contact(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &ContactChange) -> io::Result<bool> {
+    let current = |id| journal.get::<Contact>(&key(realm, "contact", id));
+    match change {
+        ContactChange::Create(contact) if current(contact.id)?.is_some() => Ok(false),
+        ContactChange::Update { before, after: _ } if current(before.id)?.as_ref() != Some(before) => Ok(false),
+        ContactChange::Create(contact) => put_contact(journal, batch, realm, contact),
+        ContactChange::Update { before: _, after } => put_contact(journal, batch, realm, after),
+    }
+}
+
+/// Puts a contact; false if another one would be found instead of it.
+fn put_contact(journal: &Journal, batch: &mut Batch, realm: &Realm, contact: &Contact) -> io::Result<bool> {
+    for other in journal.scan::<Contact>(&key(realm, "contact", "")) {
+        let other = other?;
+        if other.id != contact.id && is_same_person(contact, &other) {
+            return Ok(false);
+        }
+    }
+    batch.put(key(realm, "contact", contact.id), contact)?;
     Ok(true)
 }
 

@@ -60,14 +60,14 @@ pub mod transition;
 
 #[cfg(feature = "schema")]
 pub use decide::event_schemas;
-pub use decide::{Command, DeadLetterCommand, EndpointCommand, TicketCommand};
+pub use decide::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, TicketCommand};
 pub use desk::{Answer, BASE_PATH, Desk, Error, Receipt, Request, Secrets, Tickets, TicketsBuilder};
 pub use dispatch::{Dispatcher, SendError, WebhookReply, WebhookRequest, WebhookSender};
 pub use memory::MemoryStore;
 pub use model::{
     actor::{Actor, AgentRef},
     api_key::{ApiKey, Scope},
-    contact::{Contact, InlineContact},
+    contact::{Contact, ContactFilter, CreateContact, Email, InlineContact, Phone, UpdateContact},
     delivery::{Delivery, DeliveryFilter, DeliveryStatus, DiscardDeadLetter},
     endpoint::{CreateEndpoint, EndpointView, EventFilter, RotateSecret, UpdateEndpoint},
     event::{Event, EventType},

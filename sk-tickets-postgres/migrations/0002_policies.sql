@@ -24,10 +24,11 @@ GRANT USAGE ON SCHEMA sk_tickets TO sk_tickets_app, sk_tickets_worker, sk_ticket
 -- The application: one realm at a time. It has no way to tenants, settings and API keys but through functions.
 CREATE POLICY version ON sk_tickets.schema_version USING (true);
 GRANT SELECT ON sk_tickets.schema_version TO sk_tickets_app;
-GRANT SELECT, INSERT ON sk_tickets.claims, sk_tickets.contacts, sk_tickets.thread_entries, sk_tickets.events,
+GRANT SELECT, INSERT ON sk_tickets.claims, sk_tickets.thread_entries, sk_tickets.events,
     sk_tickets.feed, sk_tickets.replay_jobs TO sk_tickets_app;
 GRANT UPDATE (secret) ON sk_tickets.claims TO sk_tickets_app;
-GRANT SELECT, INSERT, UPDATE ON sk_tickets.tickets, sk_tickets.endpoints, sk_tickets.deliveries TO sk_tickets_app;
+GRANT SELECT, INSERT, UPDATE ON sk_tickets.contacts, sk_tickets.tickets, sk_tickets.endpoints, sk_tickets.deliveries
+    TO sk_tickets_app;
 GRANT SELECT, INSERT, DELETE ON sk_tickets.ticket_tags, sk_tickets.feed_pending TO sk_tickets_app;
 GRANT SELECT, UPDATE (last_position, id_ahead_ms, id_behind_ms) ON sk_tickets.realms TO sk_tickets_app;
 GRANT SELECT ON sk_tickets.delivery_attempts TO sk_tickets_app;

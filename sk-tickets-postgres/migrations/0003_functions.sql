@@ -197,6 +197,32 @@ BEGIN
     RETURN sk_tickets.add_events(p_tenant, p_environment, p_change->'events', p_payloads, NULL);
 END $$;
 
+-- The contact is locked before it is compared; that no two have the same handle is for the indexes to say.
+CREATE FUNCTION sk_tickets.change_contact(p_tenant bigint, p_environment smallint, p_change jsonb)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    after sk_tickets.contacts := jsonb_populate_record(NULL::sk_tickets.contacts, p_change->'after');
+    current sk_tickets.contacts;
+BEGIN
+    IF p_change->>'action' = 'create' THEN
+        INSERT INTO sk_tickets.contacts SELECT after.* ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+        RETURN;
+    END IF;
+
+    SELECT * INTO current FROM sk_tickets.contacts
+    WHERE tenant = p_tenant AND environment = p_environment AND id = after.id FOR UPDATE;
+    IF NOT FOUND OR jsonb_populate_record(current, p_change->'before') IS DISTINCT FROM current THEN
+        PERFORM sk_tickets.stale();
+    END IF;
+    UPDATE sk_tickets.contacts
+    SET name = after.name, email = after.email, phone = after.phone, created_at = after.created_at
+    WHERE tenant = p_tenant AND environment = p_environment AND id = after.id;
+EXCEPTION WHEN unique_violation OR deadlock_detected THEN
+    -- Of two that exchange their handles each waits for the other.
+    PERFORM sk_tickets.stale();
+END $$;
+
 CREATE FUNCTION sk_tickets.change_endpoint(
     p_tenant bigint, p_environment smallint, p_at bigint, p_change jsonb, p_payloads bytea[]
 ) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -348,6 +374,7 @@ BEGIN
         CASE p_effect->>'kind'
             WHEN 'none' THEN NULL;
             WHEN 'ticket' THEN due := sk_tickets.change_ticket(p_tenant, p_environment, p_effect, p_payloads);
+            WHEN 'contact' THEN PERFORM sk_tickets.change_contact(p_tenant, p_environment, p_effect);
             WHEN 'endpoint' THEN due := sk_tickets.change_endpoint(p_tenant, p_environment, p_at, p_effect, p_payloads);
             WHEN 'delivery' THEN due := sk_tickets.change_delivery(p_tenant, p_environment, p_at, p_effect);
             WHEN 'replay' THEN due := sk_tickets.add_replay_job(p_effect);

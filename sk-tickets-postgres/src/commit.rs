@@ -17,7 +17,10 @@ use sk_tickets_core::{
         idempotency::{Claim, StoredResponse},
         time::Timestamp,
     },
-    store::{Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, SecretChange, TicketChange},
+    store::{
+        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, SecretChange,
+        TicketChange,
+    },
 };
 
 use crate::{
@@ -94,6 +97,18 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
     Ok(match effect {
         Effect::None => (json!({ "kind": "none" }), &[]),
         Effect::Ticket(change) => (ticket_change(realm, change)?, &change.events),
+        Effect::Contact(change) => {
+            let (action, mut before, mut after) = match &**change {
+                ContactChange::Create(contact) => ("create", None, self::contact(contact)),
+                ContactChange::Update { before, after } => {
+                    ("update", Some(self::contact(before)), self::contact(after))
+                }
+            };
+            for contact in before.iter_mut().chain([&mut after]) {
+                place(realm, contact);
+            }
+            (json!({ "kind": "contact", "action": action, "before": before, "after": after }), &[])
+        }
         Effect::Endpoint(change) => match &**change {
             EndpointChange::Create(endpoint) => {
                 let mut created = self::endpoint(endpoint);

@@ -47,6 +47,7 @@ mod check;
 mod columns;
 mod commit;
 mod connect;
+mod contact;
 mod deliveries;
 mod directory;
 mod error;

@@ -57,6 +57,15 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
             query.values.push(id(ticket));
             TICKET.to_owned()
         }
+        Subject::Contact { id: contact, email, phone } => {
+            // No handle is empty, so these are nobody's.
+            query.values.extend([
+                contact.map_or(Value::NoId, id),
+                text(email.unwrap_or("")),
+                text(phone.unwrap_or("")),
+            ]);
+            CONTACT.to_owned()
+        }
         Subject::NewEndpoint => NEW_ENDPOINT.to_owned(),
         Subject::Endpoint(endpoint) => {
             query.values.push(id(endpoint));
@@ -85,6 +94,11 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
             Subject::Ticket(_) => {
                 loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
                 loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
+            }
+            Subject::Contact { .. } => {
+                loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
+                loaded.email_holder = columns.maybe_id()?;
+                loaded.phone_holder = columns.maybe_id()?;
             }
             Subject::NewEndpoint => loaded.endpoint_count = columns.number()?,
             Subject::Endpoint(_) => loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?,
@@ -129,6 +143,15 @@ const TICKET: &str = in_realm!(
     recorded!(),
     joined!("ticket", ticket_columns!(), "tickets", "id = $4"),
     joined!("last", "sequence", "thread_entries", "ticket_id = $4 ORDER BY sequence DESC")
+);
+
+/// Who has the number is asked of the number that is named or, where none is, of the contact's own.
+const CONTACT: &str = in_realm!(
+    "SELECT recorded.*, contact.*, by_email.id, by_phone.id FROM realm",
+    recorded!(),
+    joined!("contact", contact_columns!(), "contacts", "id = $4"),
+    joined!("by_email", "id", "contacts", "email = $5"),
+    joined!("by_phone", "id", "contacts", "phone = COALESCE(NULLIF($6, ''), contact.phone) AND email IS NULL")
 );
 
 const NEW_ENDPOINT: &str = in_realm!(

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use sk_tickets_core::{
     model::{
+        contact::{Contact, ContactFilter},
         delivery::{Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::{Event, FeedPosition},
-        id::{EntryId, TicketId},
+        id::{ContactId, EntryId, TicketId},
         page::Order,
         replay_job::ReplayJob,
         thread::ThreadEntry,
@@ -24,15 +25,15 @@ use sqlx::postgres::PgRow;
 
 use crate::{
     columns::{Columns, Read},
-    deliveries,
+    contact, deliveries,
     error::Result,
     feed, list,
     load::load,
     realms::RealmNumber,
     replay,
     row::{
-        self, ENTRY_WIDTH, attempt_columns, delivery_columns, endpoint_columns, entry_columns, event_columns,
-        ticket_columns,
+        self, ENTRY_WIDTH, attempt_columns, contact_columns, delivery_columns, endpoint_columns, entry_columns,
+        event_columns, ticket_columns,
     },
     statement::{Query, Value, id, in_realm},
     store::PostgresStore,
@@ -183,6 +184,31 @@ impl RealmReader for PostgresStore {
         page: PageSpec<FeedPosition>,
     ) -> store::Result<Vec<(FeedPosition, Event)>> {
         self.read("list events", realm, async |realm| feed::page(&self.inner.pool, realm, page).await).await
+    }
+
+    async fn contact(&self, realm: &Realm, id: ContactId) -> store::Result<Option<Contact>> {
+        self.read("read a contact", realm, async |realm| {
+            let sql = in_realm!(
+                "SELECT contact.* FROM realm CROSS JOIN LATERAL (SELECT ",
+                contact_columns!(),
+                " FROM sk_tickets.contacts
+                 WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 OFFSET 0) AS contact"
+            );
+            self.one(with_id(realm, sql, id), row::contact).await
+        })
+        .await
+    }
+
+    async fn contact_page(
+        &self,
+        realm: &Realm,
+        filter: &ContactFilter,
+        page: PageSpec<ContactId>,
+    ) -> store::Result<Vec<Contact>> {
+        self.read("list contacts", realm, async |realm| {
+            self.all(contact::page(realm, filter, page), row::contact).await
+        })
+        .await
     }
 
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> store::Result<Option<Endpoint>> {

@@ -10,7 +10,7 @@ use sk_tickets_core::{
 };
 
 use crate::{
-    endpoint,
+    contact, endpoint,
     error::{Fault, Result},
     guard::{Guarded, Scope},
     outbox,
@@ -52,6 +52,7 @@ fn apply_within(connection: &Connection, realm: RealmNumber, commit: &Commit) ->
     let change = match commit.effect() {
         Effect::None => Change::Done,
         Effect::Ticket(change) => ticket::change(connection, realm, change)?,
+        Effect::Contact(change) => Change::unless_stale(contact::change(connection, realm, change)?),
         Effect::Endpoint(change) => endpoint::change(connection, realm, change, commit.at())?,
         Effect::Delivery(change) => change_delivery(connection, realm, change, commit.at())?,
         Effect::Replay(job) if replay::insert(connection, realm, job)? => Change::Due,

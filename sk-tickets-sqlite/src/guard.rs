@@ -103,7 +103,8 @@ const INSERTED: [&str; 13] = [
     "ticket_tags",
     "tickets",
 ];
-const UPDATED: [&str; 7] = ["api_keys", "claims", "deliveries", "endpoints", "realms", "replay_jobs", "tickets"];
+const UPDATED: [&str; 8] =
+    ["api_keys", "claims", "contacts", "deliveries", "endpoints", "realms", "replay_jobs", "tickets"];
 const DELETED: [&str; 1] = ["ticket_tags"];
 
 /// A connection under guard.

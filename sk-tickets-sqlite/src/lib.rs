@@ -42,6 +42,7 @@ mod claim;
 mod columns;
 mod commit;
 mod connect;
+mod contact;
 mod deliveries;
 mod directory;
 mod endpoint;

@@ -3,9 +3,9 @@
 use rusqlite::{Connection, params};
 use sk_tickets_core::{
     model::{
-        contact::{Contact, ContactHandle},
+        contact::ContactHandle,
         delivery::DeliveryFilter,
-        id::TicketId,
+        id::{ContactId, TicketId},
     },
     platform::{
         id::{DeliveryId, EndpointId},
@@ -17,17 +17,17 @@ use sk_tickets_core::{
 
 use crate::{
     columns::Columns,
-    commit, deliveries, endpoint,
+    commit, contact, deliveries, endpoint,
     error::Result,
-    reader::{find_delivery, find_ticket, one},
+    reader::{find_delivery, find_ticket},
     realms::RealmNumber,
-    row::{self, contact_columns},
 };
 
 /// A [`Subject`] that can go to another thread.
 pub(crate) enum Wanted {
     NewTicket { contact: Option<ContactHandle>, follow_up_of: Option<TicketId> },
     Ticket(TicketId),
+    Contact { id: Option<ContactId>, email: Option<String>, phone: Option<String> },
     NewEndpoint,
     Endpoint(EndpointId),
     Delivery(DeliveryId),
@@ -39,6 +39,9 @@ impl From<Subject<'_>> for Wanted {
         match subject {
             Subject::NewTicket { contact, follow_up_of } => Self::NewTicket { contact: contact.cloned(), follow_up_of },
             Subject::Ticket(id) => Self::Ticket(id),
+            Subject::Contact { id, email, phone } => {
+                Self::Contact { id, email: email.map(str::to_owned), phone: phone.map(str::to_owned) }
+            }
             Subject::NewEndpoint => Self::NewEndpoint,
             Subject::Endpoint(id) => Self::Endpoint(id),
             Subject::Delivery(id) => Self::Delivery(id),
@@ -69,7 +72,7 @@ pub(crate) fn load(
     match wanted {
         Wanted::NewTicket { contact, follow_up_of } => {
             if let Some(handle) = contact {
-                loaded.contact = find_contact(connection, realm, &handle)?;
+                loaded.contact = contact::find_by_handle(connection, realm, &handle)?;
             }
             if let Some(id) = follow_up_of {
                 loaded.ticket = find_ticket(connection, realm, environment, id)?;
@@ -78,6 +81,18 @@ pub(crate) fn load(
         Wanted::Ticket(id) => {
             loaded.ticket = find_ticket(connection, realm, environment, id)?;
             loaded.thread_length = thread_length(connection, realm, id)?;
+        }
+        Wanted::Contact { id, email, phone } => {
+            if let Some(id) = id {
+                loaded.contact = contact::find(connection, realm, id)?;
+            }
+            if let Some(email) = email {
+                loaded.email_holder = contact::email_holder(connection, realm, &email)?;
+            }
+            let own = loaded.contact.as_ref().and_then(|contact| contact.phone.as_deref());
+            if let Some(phone) = phone.as_deref().or(own) {
+                loaded.phone_holder = contact::phone_holder(connection, realm, phone)?;
+            }
         }
         Wanted::NewEndpoint => loaded.endpoint_count = endpoint::count(connection, realm)?,
         Wanted::Endpoint(id) => loaded.endpoint = endpoint::find(connection, realm, id)?,
@@ -103,22 +118,4 @@ fn thread_length(connection: &Connection, realm: RealmNumber, ticket: TicketId) 
         .prepare_cached("SELECT coalesce(max(sequence), 0) FROM my_thread_entries WHERE realm = ?1 AND ticket_id = ?2")?
         .query_row(params![realm, ticket.to_bytes()], |row| Columns::of(row).number())?;
     Ok(length)
-}
-
-/// The contact with an address or, by phone, the one without an address first.
-fn find_contact(connection: &Connection, realm: RealmNumber, handle: &ContactHandle) -> Result<Option<Contact>> {
-    match handle {
-        ContactHandle::Email(email) => {
-            let sql = concat!("SELECT ", contact_columns!(), " FROM my_contacts WHERE realm = ?1 AND email = ?2");
-            one(connection, sql, params![realm, email], row::contact)
-        }
-        ContactHandle::Phone(phone) => {
-            let sql = concat!(
-                "SELECT ",
-                contact_columns!(),
-                " FROM my_contacts WHERE realm = ?1 AND phone = ?2 ORDER BY email IS NOT NULL, id LIMIT 1"
-            );
-            one(connection, sql, params![realm, phone], row::contact)
-        }
-    }
 }

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 use sk_tickets_core::{
     model::{
+        contact::{Contact, ContactFilter},
         delivery::{Attempt, Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::{Event, FeedPosition},
-        id::{EntryId, TicketId},
+        id::{ContactId, EntryId, TicketId},
         page::Order,
         replay_job::ReplayJob,
         thread::ThreadEntry,
@@ -26,7 +27,7 @@ use sk_tickets_core::{
 
 use crate::{
     columns::{Columns, rank},
-    deliveries, endpoint,
+    contact, deliveries, endpoint,
     error::Result,
     guard::{Guarded, Scope},
     list::{self, Query},
@@ -163,6 +164,24 @@ impl RealmReader for SqliteStore {
                 let position = FeedPosition(columns.number()?);
                 Ok((position, row::event(&mut columns)?))
             })
+        })
+        .await
+    }
+
+    async fn contact(&self, realm: &Realm, id: ContactId) -> store::Result<Option<Contact>> {
+        self.read("read a contact", realm, move |connection, realm| contact::find(connection, realm, id)).await
+    }
+
+    async fn contact_page(
+        &self,
+        realm: &Realm,
+        filter: &ContactFilter,
+        page: PageSpec<ContactId>,
+    ) -> store::Result<Vec<Contact>> {
+        let filter = filter.clone();
+        self.read("list contacts", realm, move |connection, realm| {
+            let Query { sql, values } = contact::page(realm, &filter, page);
+            rows(connection, &sql, params_from_iter(values), row::contact)
         })
         .await
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value};
 use sk_tickets_core::{
     model::{
-        contact::Contact,
         id::TicketId,
         thread::ThreadEntry,
         ticket::{Ticket, Version},
@@ -15,7 +14,7 @@ use sk_tickets_core::{
 
 use crate::{
     commit::Change,
-    endpoint,
+    contact, endpoint,
     error::{Fault, Result},
     feed, outbox,
     realms::{RealmNumber, Skew},
@@ -33,7 +32,7 @@ pub(crate) fn change(connection: &Connection, realm: RealmNumber, change: &Ticke
         return Ok(Change::Stale);
     }
     if let Some(contact) = contact
-        && !insert_contact(connection, realm, contact)?
+        && !contact::insert(connection, realm, contact)?
     {
         return Ok(Change::Stale);
     }
@@ -132,19 +131,6 @@ fn insert_tag(connection: &Connection, realm: RealmNumber, tag: &str, ticket: Ti
         )?
         .execute(params![realm, tag, ticket.to_bytes()])?;
     Ok(())
-}
-
-/// Adds a contact; false if another one has its address or, without one, its number.
-fn insert_contact(connection: &Connection, realm: RealmNumber, contact: &Contact) -> Result<bool> {
-    let Contact { id, name, email, phone, created_at } = contact;
-    let inserted = connection
-        .prepare_cached(
-            "INSERT INTO contacts (realm, id, name, email, phone, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (realm, email) WHERE email IS NOT NULL DO NOTHING
-             ON CONFLICT (realm, phone) WHERE email IS NULL AND phone IS NOT NULL DO NOTHING",
-        )?
-        .execute(params![realm, id.to_bytes(), name, email, phone, created_at.as_millis()])?;
-    Ok(inserted == 1)
 }
 
 fn insert_entry(connection: &Connection, realm: RealmNumber, entry: &ThreadEntry) -> Result<()> {

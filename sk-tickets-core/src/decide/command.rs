@@ -2,10 +2,10 @@ use serde::Serialize;
 
 use crate::{
     model::{
-        contact::{ContactHandle, InlineContact},
+        contact::{ContactHandle, CreateContact, Email, InlineContact, Phone, UpdateContact},
         delivery::DiscardDeadLetter,
         endpoint::{CreateEndpoint, RotateSecret, UpdateEndpoint},
-        id::TicketId,
+        id::{ContactId, TicketId},
         replay_job::ReplayDeadLetters,
         thread::PostEntry,
         ticket::{AssignTicket, CreateTicket, TransitionTicket, UpdateTicket},
@@ -26,6 +26,8 @@ use crate::{
 pub enum Command {
     /// About a ticket.
     Ticket(TicketCommand),
+    /// About a contact.
+    Contact(ContactCommand),
     /// About a webhook endpoint.
     Endpoint(EndpointCommand),
     /// About a dead letter.
@@ -48,6 +50,16 @@ pub enum TicketCommand {
     Transition(TicketId, TransitionTicket),
     /// Write into its thread.
     Post(TicketId, PostEntry),
+}
+
+/// What can be asked about a contact.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "matches on it are total on purpose")]
+pub enum ContactCommand {
+    /// Make one, or change the one with this id.
+    Create(CreateContact),
+    /// Change one.
+    Update(ContactId, UpdateContact),
 }
 
 /// What can be asked about a webhook endpoint.
@@ -92,6 +104,10 @@ impl Command {
                 TicketCommand::Transition(..) => "ticket_transition",
                 TicketCommand::Post(..) => "thread_post",
             },
+            Self::Contact(command) => match command {
+                ContactCommand::Create(_) => "contact_create",
+                ContactCommand::Update(..) => "contact_update",
+            },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => "endpoint_create",
                 EndpointCommand::Update(..) => "endpoint_update",
@@ -119,6 +135,10 @@ impl Command {
                 | TicketCommand::Assign(id, _)
                 | TicketCommand::Transition(id, _)
                 | TicketCommand::Post(id, _) => Some(id.to_string()),
+            },
+            Self::Contact(command) => match command {
+                ContactCommand::Create(_) => None,
+                ContactCommand::Update(id, _) => Some(id.to_string()),
             },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => None,
@@ -150,6 +170,10 @@ impl Command {
                 TicketCommand::Transition(_, body) => json(body),
                 TicketCommand::Post(_, body) => json(body),
             },
+            Self::Contact(command) => match command {
+                ContactCommand::Create(body) => json(body),
+                ContactCommand::Update(_, body) => json(body),
+            },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(body) => json(body),
                 EndpointCommand::Update(_, body) => json(body),
@@ -179,6 +203,10 @@ impl Command {
                 TicketCommand::Transition(_, body) => body.check(Pointer::ROOT, &mut faults),
                 TicketCommand::Post(_, body) => body.check(Pointer::ROOT, &mut faults),
             },
+            Self::Contact(command) => match command {
+                ContactCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
+                ContactCommand::Update(_, body) => body.check(Pointer::ROOT, &mut faults),
+            },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
                 EndpointCommand::Update(_, body) => body.check(Pointer::ROOT, &mut faults),
@@ -203,7 +231,11 @@ impl Command {
         let url = match self {
             Self::Endpoint(EndpointCommand::Create(create)) => Some(&create.url),
             Self::Endpoint(EndpointCommand::Update(_, update)) => update.url.0.as_ref(),
-            Self::Endpoint(_) | Self::Ticket(_) | Self::DeadLetter(_) | Self::ReplayDeadLetters(_) => None,
+            Self::Endpoint(_)
+            | Self::Ticket(_)
+            | Self::Contact(_)
+            | Self::DeadLetter(_)
+            | Self::ReplayDeadLetters(_) => None,
         };
         let mut faults = Faults::default();
         if let Some(Err(error)) = url.map(|url| policy.judge(url.as_str(), environment)) {
@@ -216,7 +248,11 @@ impl Command {
     pub(crate) fn contact_handle(&self) -> Option<ContactHandle> {
         match self {
             Self::Ticket(TicketCommand::Create(create)) => create.contact.as_ref().and_then(InlineContact::handle),
-            Self::Ticket(_) | Self::Endpoint(_) | Self::DeadLetter(_) | Self::ReplayDeadLetters(_) => None,
+            Self::Ticket(_)
+            | Self::Contact(_)
+            | Self::Endpoint(_)
+            | Self::DeadLetter(_)
+            | Self::ReplayDeadLetters(_) => None,
         }
     }
 
@@ -229,6 +265,16 @@ impl Command {
                 | TicketCommand::Assign(id, _)
                 | TicketCommand::Transition(id, _)
                 | TicketCommand::Post(id, _) => Subject::Ticket(*id),
+            },
+            Self::Contact(ContactCommand::Create(CreateContact { id, name: _, email, phone })) => Subject::Contact {
+                id: *id,
+                email: email.as_ref().map(Email::as_str),
+                phone: phone.as_ref().map(Phone::as_str),
+            },
+            Self::Contact(ContactCommand::Update(id, UpdateContact { name: _, email, phone })) => Subject::Contact {
+                id: Some(*id),
+                email: email.value().map(Email::as_str),
+                phone: phone.value().map(Phone::as_str),
             },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => Subject::NewEndpoint,

@@ -2,6 +2,7 @@
 
 mod assign;
 mod command;
+mod contact;
 mod create;
 mod dead_letter;
 mod draft;
@@ -15,14 +16,15 @@ mod replay_job;
 mod transition;
 mod update;
 
-pub use command::{Command, DeadLetterCommand, EndpointCommand, TicketCommand};
+pub use command::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, TicketCommand};
+pub use contact::decide_contact;
 pub use dead_letter::decide_dead_letter;
 pub use endpoint::decide_endpoint;
 #[cfg(feature = "schema")]
 pub use event_schema::event_schemas;
 pub use rejection::{
-    ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, OWNER_REQUIRED, REASON_REQUIRED,
-    RESOLUTION_NOTE_REQUIRED, Rejection, TICKET_CLOSED, TICKET_PROBLEMS,
+    CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, OWNER_REQUIRED,
+    REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED, Rejection, TICKET_CLOSED, TICKET_PROBLEMS,
 };
 pub use replay_job::decide_replay;
 

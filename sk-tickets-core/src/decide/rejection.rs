@@ -1,5 +1,5 @@
 use crate::{
-    model::ticket::Status,
+    model::{id::ContactId, ticket::Status},
     platform::{
         input::Fault,
         problem::{self, Problem},
@@ -13,6 +13,8 @@ problem_kinds! { TICKET_PROBLEMS:
     ILLEGAL_TRANSITION = 409 "illegal_transition" "The ticket cannot be moved to that status";
     /// The ticket is closed.
     TICKET_CLOSED = 409 "ticket_closed" "The ticket is closed";
+    /// Another contact has the address or the number.
+    CONTACT_EXISTS = 409 "contact_exists" "Another contact has that e-mail address or phone number";
     /// The realm has as many endpoints as it may have.
     ENDPOINT_LIMIT = 409 "endpoint_limit_reached" "There are as many webhook endpoints as there may be";
     /// The endpoint is disabled.
@@ -50,6 +52,8 @@ pub enum Rejection {
     ResolutionNoteRequired,
     /// Something the request names is not lawful as things stand.
     Invalid(Vec<Fault>),
+    /// Another contact, this one, has the address or, without one, the number.
+    ContactExists(ContactId),
     /// The realm has as many endpoints as it may have.
     EndpointLimit,
     /// The endpoint is disabled.
@@ -85,6 +89,8 @@ impl Rejection {
                 Problem::new(RESOLUTION_NOTE_REQUIRED, "give a resolution_note that says how it was resolved")
             }
             Self::Invalid(faults) => Problem::validation(faults.clone()),
+            Self::ContactExists(id) => Problem::new(CONTACT_EXISTS, format!("{id} has it; change that one instead"))
+                .with("contact_id", id.to_string()),
             Self::EndpointLimit => Problem::new(ENDPOINT_LIMIT, "delete an endpoint that is no longer used"),
             Self::EndpointDisabled => Problem::new(ENDPOINT_DISABLED, "enable the endpoint first"),
             Self::NotADeadLetter => Problem::new(NOT_A_DEAD_LETTER, "only a dead letter can be replayed or discarded"),

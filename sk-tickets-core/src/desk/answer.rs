@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::BASE_PATH;
 use crate::{
-    decide::{EndpointCommand, TicketCommand},
+    decide::{ContactCommand, EndpointCommand, TicketCommand},
     model::{
+        contact::Contact,
         delivery::Delivery,
         endpoint::{Endpoint, EndpointView, ReplayOffer, ReplayOfferBody, Secret},
         replay_job::ReplayJob,
@@ -49,6 +50,16 @@ pub(super) fn ticket(command: &TicketCommand, ticket: &Ticket, entry: Option<&Th
             | TicketCommand::Post(..),
             _,
         ) => StoredResponse { etag: Some(ticket.version.etag()), ..answer(200, ticket) },
+    }
+}
+
+/// `is_new` where it was made.
+pub(super) fn contact(command: &ContactCommand, contact: &Contact, is_new: bool) -> StoredResponse {
+    match command {
+        ContactCommand::Create(_) if is_new => {
+            StoredResponse { location: Some(format!("{BASE_PATH}/contacts/{}", contact.id)), ..answer(201, contact) }
+        }
+        ContactCommand::Create(_) | ContactCommand::Update(..) => answer(200, contact),
     }
 }
 

@@ -1,8 +1,8 @@
 use super::{Desk, Error, answer};
 use crate::{
     decide::{
-        Command, Context, Decision, Rejection, TicketCommand, decide, decide_dead_letter, decide_endpoint,
-        decide_replay,
+        Command, Context, Decision, Rejection, TicketCommand, decide, decide_contact, decide_dead_letter,
+        decide_endpoint, decide_replay,
     },
     limits::CONTENTION_RETRIES_MAX,
     model::{thread::ThreadEntry, ticket::Version},
@@ -114,6 +114,10 @@ impl Desk {
         };
         let decided = match command {
             Command::Ticket(command) => decide(known, command, &cx).map(|decision| of_ticket(command, decision)),
+            Command::Contact(command) => decide_contact(known, command, &cx).map(|(effect, contact)| {
+                let response = answer::contact(command, &contact, known.contact.is_none());
+                (effect, response)
+            }),
             Command::Endpoint(command) => decide_endpoint(known, command, &cx)
                 .map(|(effect, endpoint)| (effect, answer::endpoint(command, endpoint, known.dead_letters))),
             Command::DeadLetter(command) => {

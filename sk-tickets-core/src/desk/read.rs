@@ -3,10 +3,11 @@
 use super::{Desk, Error, paging::List};
 use crate::{
     model::{
+        contact::{CONTACT_ORDER, Contact, ContactFilter},
         delivery::{DELIVERY_ORDER, Delivery, DeliveryFilter},
         endpoint::{ENDPOINT_ORDER, EndpointView},
         event::{Event, FEED_ORDER, FeedPosition},
-        id::{EntryId, TicketId},
+        id::{ContactId, EntryId, TicketId},
         page::{Order, Page, PageRequest},
         replay_job::ReplayJob,
         thread::{THREAD_ORDER, ThreadEntry},
@@ -104,6 +105,25 @@ impl Desk {
     /// [`Error`] if the store fails.
     pub async fn event(&self, id: EventId) -> Result<Option<Event>, Error> {
         Ok(self.inner.store.event(&self.realm, id).await?)
+    }
+
+    /// Contacts that match, newest first unless asked otherwise.
+    ///
+    /// # Errors
+    /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
+    pub async fn contacts(&self, filter: &ContactFilter, page: &PageRequest) -> Result<Page<Contact>, Error> {
+        let list =
+            List { name: "contacts".to_owned(), filter, order: CONTACT_ORDER, key: |contact: &Contact| contact.id };
+        self.page(list, page, |spec| async move { Ok(self.inner.store.contact_page(&self.realm, filter, spec).await?) })
+            .await
+    }
+
+    /// A contact.
+    ///
+    /// # Errors
+    /// [`Error`] if the store fails.
+    pub async fn contact(&self, id: ContactId) -> Result<Option<Contact>, Error> {
+        Ok(self.inner.store.contact(&self.realm, id).await?)
     }
 
     /// The webhook endpoints, newest first unless asked otherwise; without their secrets.

@@ -4,11 +4,12 @@ use serde::de::DeserializeOwned;
 
 use super::{Answer, Desk, Error, Receipt, Request};
 use crate::{
-    decide::{Command, DeadLetterCommand, EndpointCommand, TicketCommand},
+    decide::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, TicketCommand},
     model::{
+        contact::{Contact, CreateContact, UpdateContact},
         delivery::{Delivery, DiscardDeadLetter},
         endpoint::{CreateEndpoint, EndpointView, RotateSecret, UpdateEndpoint},
-        id::TicketId,
+        id::{ContactId, TicketId},
         replay_job::{ReplayDeadLetters, ReplayJob},
         thread::{PostEntry, ThreadEntry},
         ticket::{AssignTicket, CreateTicket, Ticket, TransitionTicket, UpdateTicket},
@@ -80,6 +81,32 @@ impl Desk {
         entry: PostEntry,
     ) -> Result<Receipt<ThreadEntry>, Error> {
         self.ticket_command(key, TicketCommand::Post(id, entry)).await
+    }
+
+    /// Makes a contact or, with the id of one that is there, changes it: so an id that another system gave gets an
+    /// address.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `contact_exists`.
+    pub async fn create_contact(
+        &self,
+        key: &IdempotencyKey,
+        contact: CreateContact,
+    ) -> Result<Receipt<Contact>, Error> {
+        self.typed(key, Command::Contact(ContactCommand::Create(contact))).await
+    }
+
+    /// Changes a contact.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`, `contact_exists`.
+    pub async fn update_contact(
+        &self,
+        key: &IdempotencyKey,
+        id: ContactId,
+        change: UpdateContact,
+    ) -> Result<Receipt<Contact>, Error> {
+        self.typed(key, Command::Contact(ContactCommand::Update(id, change))).await
     }
 
     /// Makes a webhook endpoint. The answer, and every replay of it, has the secret.

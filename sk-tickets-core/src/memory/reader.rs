@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use super::{MemoryStore, RealmData};
 use crate::{
     model::{
-        contact::{Contact, ContactHandle},
+        contact::{Contact, ContactFilter, ContactHandle},
         delivery::{Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::{Event, FeedPosition},
-        id::{EntryId, TicketId},
+        id::{ContactId, EntryId, TicketId},
         page::Order,
         replay_job::ReplayJob,
         thread::ThreadEntry,
@@ -64,6 +64,21 @@ impl RealmReader for MemoryStore {
         Ok(self.in_realm(realm, |data| {
             let feed = data.feed.iter().map(|(position, id)| (*position, (*position, *id))).collect();
             rows(&feed, page, |(position, id)| Some((*position, data.events.get(id)?.clone())))
+        }))
+    }
+
+    async fn contact(&self, realm: &Realm, id: ContactId) -> Result<Option<Contact>> {
+        Ok(self.in_realm(realm, |data| data.contacts.get(&id).cloned()))
+    }
+
+    async fn contact_page(
+        &self,
+        realm: &Realm,
+        filter: &ContactFilter,
+        page: PageSpec<ContactId>,
+    ) -> Result<Vec<Contact>> {
+        Ok(self.in_realm(realm, |data| {
+            rows(&data.contacts, page, |contact| filter.matches(contact).then(|| contact.clone()))
         }))
     }
 
@@ -122,6 +137,18 @@ impl RealmReader for MemoryStore {
                 Subject::Ticket(id) => {
                     loaded.ticket = data.tickets.get(&id).cloned();
                     loaded.thread_length = data.threads.get(&id).map_or(0, |thread| thread.len() as u64);
+                }
+                Subject::Contact { id, email, phone } => {
+                    loaded.contact = id.and_then(|id| data.contacts.get(&id)).cloned();
+                    let phone = phone.or(loaded.contact.as_ref().and_then(|contact| contact.phone.as_deref()));
+                    let holder = |of: &dyn Fn(&Contact) -> bool| {
+                        data.contacts.values().find(|contact| of(contact)).map(|contact| contact.id)
+                    };
+                    loaded.email_holder =
+                        email.and_then(|email| holder(&|contact| contact.email.as_deref() == Some(email)));
+                    loaded.phone_holder = phone.and_then(|phone| {
+                        holder(&|contact| contact.email.is_none() && contact.phone.as_deref() == Some(phone))
+                    });
                 }
                 Subject::NewEndpoint => loaded.endpoint_count = data.endpoint_count(),
                 Subject::Endpoint(id) => loaded.endpoint = data.endpoint(id).cloned(),

@@ -12,8 +12,8 @@ use crate::{
     },
     platform::{id::EndpointId, idempotency::Recorded, seal::Sealed, time::Timestamp},
     store::{
-        Commit, CommitOutcome, DeliveryChange, Effect, EndpointChange, Expectation, RealmWriter, Result, SecretChange,
-        TicketChange,
+        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, RealmWriter, Result,
+        SecretChange, TicketChange,
     },
 };
 
@@ -34,6 +34,7 @@ impl RealmWriter for MemoryStore {
         let applied = match commit.effect() {
             Effect::None => true,
             Effect::Ticket(change) => data.change_ticket(change),
+            Effect::Contact(change) => data.change_contact(change),
             Effect::Endpoint(change) => data.change_endpoint(change),
             Effect::Delivery(change) => data.change_delivery(change, commit.at()),
             Effect::Replay(job) => data.add_job(job),
@@ -76,9 +77,26 @@ impl RealmData {
         true
     }
 
+    fn change_contact(&mut self, change: &ContactChange) -> bool {
+        let after = match change {
+            ContactChange::Create(contact) if self.contacts.contains_key(&contact.id) => return false,
+            ContactChange::Update { before, after: _ } if self.contacts.get(&before.id) != Some(before) => {
+                return false;
+            }
+            ContactChange::Create(contact) => contact,
+            ContactChange::Update { before: _, after } => after,
+        };
+        if self.handle_is_taken(after) {
+            return false;
+        }
+        self.contacts.insert(after.id, after.clone());
+        true
+    }
+
     /// Whether another contact has the address or, where neither has one, the phone number.
     fn handle_is_taken(&self, contact: &Contact) -> bool {
-        self.contacts.values().any(|other| match (&contact.email, &other.email) {
+        let mut others = self.contacts.values().filter(|other| other.id != contact.id);
+        others.any(|other| match (&contact.email, &other.email) {
             (Some(email), Some(taken)) => email == taken,
             (None, None) => contact.phone.is_some() && contact.phone == other.phone,
             (Some(_), None) | (None, Some(_)) => false,

@@ -4,13 +4,13 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::id::ContactId;
+use super::{id::ContactId, page::Order};
 #[cfg(feature = "schema")]
 use crate::platform::schema::Object;
 use crate::{
     limits::{CONTACT_NAME_MAX, EMAIL_MAX},
     platform::{
-        input::{Faults, Input, Pointer, read_parsed},
+        input::{Faults, Input, Patch, Pointer, read_parsed},
         json::Json,
         text::Text,
         time::Timestamp,
@@ -50,7 +50,7 @@ request! {
     /// A contact given along with a ticket: found by e-mail, else by phone, else made.
     pub struct InlineContact {
         /// What they are called.
-        pub name: Option<Text<1, CONTACT_NAME_MAX>>,
+        pub name: Option<ContactName>,
         /// Where they get mail.
         pub email: Option<Email>,
         /// Where they can be called.
@@ -82,6 +82,74 @@ impl InlineContact {
     }
 }
 
+request! {
+    /// Makes a contact or, with the id of one that is there, changes it.
+    pub struct CreateContact {
+        /// Its id, where another system has given it one; a new one unless named.
+        pub id: Option<ContactId>,
+        /// What they are called.
+        pub name: Option<ContactName>,
+        /// Where they get mail.
+        pub email: Option<Email>,
+        /// Where they can be called.
+        pub phone: Option<Phone>,
+    }
+    check = CreateContact::says_something;
+    rule = { "anyOf": [
+        { "required": ["name"], "properties": { "name": { "type": "string" } } },
+        { "required": ["email"], "properties": { "email": { "type": "string" } } },
+        { "required": ["phone"], "properties": { "phone": { "type": "string" } } },
+    ] };
+    example = { "name": "Ann", "email": "ann@example.com" };
+    example = { "id": "ctc_01J9X2M3N4P5Q6R7S8T9VAWBXC", "phone": "+4930123456" };
+}
+
+impl CreateContact {
+    fn says_something(&self, at: Pointer<'_>, faults: &mut Faults) {
+        if self.name.is_none() && self.email.is_none() && self.phone.is_none() {
+            faults.push(at, "required", "needs a name, an email or a phone");
+        }
+    }
+}
+
+request! {
+    /// Changes a contact.
+    pub struct UpdateContact {
+        /// What they are called.
+        pub name: Patch<ContactName>,
+        /// Where they get mail.
+        pub email: Patch<Email>,
+        /// Where they can be called.
+        pub phone: Patch<Phone>,
+    }
+    example = { "email": "ann@example.com", "phone": null };
+}
+
+/// Which contacts a list shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "a store must heed every field")]
+pub struct ContactFilter {
+    /// The one with this address, in lower case.
+    pub email: Option<String>,
+    /// Those with this number.
+    pub phone: Option<String>,
+}
+
+impl ContactFilter {
+    /// Whether a contact is shown.
+    #[must_use]
+    pub fn matches(&self, contact: &Contact) -> bool {
+        let Self { email, phone } = self;
+        (email.is_none() || contact.email == *email) && (phone.is_none() || contact.phone == *phone)
+    }
+}
+
+/// The order in which contacts are listed unless another is asked for.
+pub const CONTACT_ORDER: Order = Order::Desc;
+
+/// What a contact is called.
+pub type ContactName = Text<1, CONTACT_NAME_MAX>;
+
 /// An e-mail address, in lower case: one `@`, something on both sides, no white space or control characters.
 ///
 /// Deliberately no more than that: whether mail arrives there is found out by sending some.
@@ -109,6 +177,14 @@ impl FromStr for Email {
             && !local.contains(dull)
             && !domain.contains(dull);
         if lawful { Ok(Self(text)) } else { Err(EmailError) }
+    }
+}
+
+impl Email {
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -157,6 +233,14 @@ impl FromStr for Phone {
             && digits.bytes().all(|byte| byte.is_ascii_digit())
             && !digits.starts_with('0');
         if lawful { Ok(Self(bare)) } else { Err(PhoneError) }
+    }
+}
+
+impl Phone {
+    /// The number.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

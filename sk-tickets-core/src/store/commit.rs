@@ -68,6 +68,8 @@ pub enum Effect {
     None,
     /// A ticket.
     Ticket(Box<TicketChange>),
+    /// A contact.
+    Contact(Box<ContactChange>),
     /// A webhook endpoint.
     Endpoint(Box<EndpointChange>),
     /// A delivery.
@@ -115,6 +117,22 @@ pub enum Expectation {
     Absent,
     /// The ticket in this version.
     Version(Version),
+}
+
+/// A change to a contact. If another one has its e-mail address afterwards or, where neither has one, its phone number,
+/// stale.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "a store must heed every case")]
+pub enum ContactChange {
+    /// Adds one; if there is one with its id, stale.
+    Create(Contact),
+    /// Makes `before` into `after`; if it is not as it was, stale.
+    Update {
+        /// What the decision was made on.
+        before: Contact,
+        /// What is to be.
+        after: Contact,
+    },
 }
 
 /// A change to a webhook endpoint.

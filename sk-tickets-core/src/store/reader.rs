@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use super::Result;
 use crate::{
     model::{
-        contact::{Contact, ContactHandle},
+        contact::{Contact, ContactFilter, ContactHandle},
         delivery::{Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::{Event, EventType, FeedPosition},
-        id::{EntryId, TicketId},
+        id::{ContactId, EntryId, TicketId},
         page::Order,
         replay_job::ReplayJob,
         thread::ThreadEntry,
@@ -59,6 +59,15 @@ pub enum Subject<'a> {
     },
     /// A ticket.
     Ticket(TicketId),
+    /// A contact, and who has what it is to be found by.
+    Contact {
+        /// Which; none for one that is to be made.
+        id: Option<ContactId>,
+        /// The e-mail address that it is to have.
+        email: Option<&'a str>,
+        /// The phone number that it is to have; the one that it has, if none is named.
+        phone: Option<&'a str>,
+    },
     /// An endpoint that is to be made.
     NewEndpoint,
     /// An endpoint.
@@ -88,8 +97,12 @@ pub struct Loaded {
     pub ticket: Option<Ticket>,
     /// How many entries the ticket's thread has.
     pub thread_length: u64,
-    /// The contact with the handle.
+    /// The contact with the handle, or with the id.
     pub contact: Option<Contact>,
+    /// Who has the e-mail address; asked for with [`Subject::Contact`].
+    pub email_holder: Option<ContactId>,
+    /// Who has the phone number and no e-mail address; asked for with [`Subject::Contact`].
+    pub phone_holder: Option<ContactId>,
     /// The endpoint.
     pub endpoint: Option<Endpoint>,
     /// How many endpoints the realm has; asked for with [`Subject::NewEndpoint`].
@@ -145,6 +158,20 @@ pub trait RealmReader: Debug + Send + Sync + 'static {
     /// - positions follow the order of commits: once a position was read, no smaller one appears
     /// - a ping is not in the feed
     async fn event_page(&self, realm: &Realm, page: PageSpec<FeedPosition>) -> Result<Vec<(FeedPosition, Event)>>;
+
+    /// A contact.
+    async fn contact(&self, realm: &Realm, id: ContactId) -> Result<Option<Contact>>;
+
+    /// Contacts that match, by id.
+    ///
+    /// ### To ensure correctness
+    /// - every filter that is set holds for every row
+    async fn contact_page(
+        &self,
+        realm: &Realm,
+        filter: &ContactFilter,
+        page: PageSpec<ContactId>,
+    ) -> Result<Vec<Contact>>;
 
     /// A webhook endpoint that was not deleted.
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>>;

@@ -16,7 +16,7 @@ pub trait RealmWriter: RealmReader {
     /// - the claim is recorded only together with the effect
     /// - the expected version is checked by the statement that writes the new one; if it does not hold, nothing is
     ///   written, the claim neither, and the answer is [`CommitOutcome::Stale`]
-    /// - a new contact whose handle meanwhile exists, or one endpoint too many, is [`CommitOutcome::Stale`]
+    /// - a contact whose handle another one has meanwhile, or one endpoint too many, is [`CommitOutcome::Stale`]
     /// - thread entries and events are only ever added
     /// - events get positions in the order of commits
     /// - for each event and each endpoint of the realm that wants it there is one delivery, written in the same

@@ -9,8 +9,8 @@ use std::{collections::BTreeSet, fs};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use sk_tickets_core::{
-    AssignTicket, CreateEndpoint, CreateTicket, DiscardDeadLetter, Evidence, InlineContact, PostEntry,
-    ReplayDeadLetters, RotateSecret, TransitionTicket, UpdateEndpoint, UpdateTicket,
+    AssignTicket, CreateContact, CreateEndpoint, CreateTicket, DiscardDeadLetter, Evidence, InlineContact, PostEntry,
+    ReplayDeadLetters, RotateSecret, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateTicket,
     platform::{
         input::{Fault, Input},
         json::Json,
@@ -68,6 +68,7 @@ fn schema_of<T: JsonSchema>() -> Value {
 fn requests() -> Vec<Request> {
     vec![
         Request::of::<AssignTicket>(),
+        Request::of::<CreateContact>(),
         Request::of::<CreateEndpoint>(),
         Request::of::<CreateTicket>(),
         Request::of::<DiscardDeadLetter>(),
@@ -77,6 +78,7 @@ fn requests() -> Vec<Request> {
         Request::of::<ReplayDeadLetters>(),
         Request::of::<RotateSecret>(),
         Request::of::<TransitionTicket>(),
+        Request::of::<UpdateContact>(),
         Request::of::<UpdateEndpoint>(),
         Request::of::<UpdateTicket>(),
     ]

@@ -23,6 +23,7 @@ macro_rules! pages {
 
 /// The page of each code.
 pub(crate) const PAGES: &[ErrorPage] = pages! {
+    "contact_exists"
     "contention"
     "cursor_filter_mismatch"
     "endpoint_disabled"

@@ -60,6 +60,11 @@ macro_rules! conformance {
             delivery::a_dead_letter_is_replayed_or_discarded,
             delivery::the_schedule_is_kept_to_the_millisecond,
             delivery::what_always_fails_is_a_dead_letter_after_eight_attempts,
+            contacts::a_contact_is_made_and_changed,
+            contacts::an_id_of_another_system_is_taken_as_it_is,
+            contacts::no_two_contacts_have_one_handle,
+            contacts::a_stale_change_of_a_contact_writes_nothing,
+            contacts::contacts_are_listed,
             fairness::no_endpoint_has_more_leased_than_it_may,
             fairness::concurrent_claims_keep_to_what_an_endpoint_may_have,
             fairness::the_endpoint_with_the_fewest_leased_comes_first,
@@ -102,6 +107,7 @@ macro_rules! __conformance_tests {
 
 /// The cases themselves, for who wants to run one by hand. Each panics where the store falls short.
 pub mod cases {
+    pub mod contacts;
     pub mod delivery;
     pub mod directory;
     pub mod fairness;

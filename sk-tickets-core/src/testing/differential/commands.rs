@@ -7,9 +7,9 @@ use super::{
     script::{Known, Script},
 };
 use crate::{
-    decide::{Command, DeadLetterCommand, EndpointCommand, TicketCommand},
+    decide::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, TicketCommand},
     model::{
-        contact::InlineContact,
+        contact::{CreateContact, InlineContact, UpdateContact},
         delivery::{Delivery, DiscardDeadLetter},
         endpoint::{CreateEndpoint, EventFilter, RotateSecret, UpdateEndpoint},
         event::EventType,
@@ -50,7 +50,8 @@ pub(super) fn owners() -> [OwnerId; 3] {
 impl Script {
     pub(super) fn command(&self, known: &Known) -> Command {
         match self.dice.below(10) {
-            0..5 => Command::Ticket(self.ticket_command(known)),
+            0..4 => Command::Ticket(self.ticket_command(known)),
+            4 => Command::Contact(self.contact_command(known)),
             5..8 => Command::Endpoint(self.endpoint_command(known)),
             _ if known.deliveries.iter().any(Delivery::is_dead_letter) || self.dice.once_in(6) => {
                 if self.dice.once_in(3) {
@@ -168,6 +169,28 @@ impl Script {
     fn evidence<const MAX: usize>(&self) -> List<Evidence, MAX> {
         let seen = Evidence::new(EvidenceKind::File, "https://example.com/a.png");
         List::new(self.dice.maybe(&[seen]).into_iter().collect()).expect("few enough")
+    }
+
+    fn contact_command(&self, known: &Known) -> ContactCommand {
+        let dice = &self.dice;
+        let email = || dice.maybe(&EMAILS).map(|email| email.parse().expect("lawful"));
+        let phone = || dice.maybe(&PHONES).map(|phone| phone.parse().expect("lawful"));
+        let ids: Vec<_> = known.contacts.iter().map(|contact| contact.id).collect();
+        match dice.pick(&ids).filter(|_| dice.once_in(2)) {
+            Some(id) => {
+                let update = UpdateContact {
+                    name: if dice.once_in(2) { Patch::Clear } else { Patch::Keep },
+                    email: email().map_or(if dice.once_in(2) { Patch::Clear } else { Patch::Keep }, Patch::Set),
+                    phone: phone().map_or(if dice.once_in(4) { Patch::Clear } else { Patch::Keep }, Patch::Set),
+                };
+                ContactCommand::Update(id, update)
+            }
+            None => {
+                let id = dice.pick(&ids).filter(|_| dice.once_in(2)).or(dice.maybe(&[ContactId::from_bytes([5; 16])]));
+                let name = Some(text("Ann"));
+                ContactCommand::Create(CreateContact { id, name, email: email(), phone: phone() })
+            }
+        }
     }
 
     fn endpoint_command(&self, known: &Known) -> EndpointCommand {

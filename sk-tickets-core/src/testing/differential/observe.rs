@@ -13,7 +13,7 @@ use super::{
 use crate::{
     desk::Desk,
     model::{
-        contact::ContactHandle,
+        contact::{ContactFilter, ContactHandle},
         delivery::{DeliveryFilter, DeliveryStatus},
         event::{Event, EventType},
         id::ContactId,
@@ -193,6 +193,21 @@ impl Eye<'_> {
             ContactHandle::Phone("+4930654321".to_owned()),
         ] {
             self.load(Subject::NewTicket { contact: Some(&handle), follow_up_of: None }).await;
+            let (email, phone) = match &handle {
+                ContactHandle::Email(email) => (Some(email.as_str()), None),
+                ContactHandle::Phone(phone) => (None, Some(phone.as_str())),
+            };
+            self.load(Subject::Contact { id: None, email, phone }).await;
+            let filter = ContactFilter { email: email.map(str::to_owned), phone: phone.map(str::to_owned) };
+            let name = format!("contacts {filter:?}");
+            self.list(&name, async |desk, page| desk.contacts(&filter, &page).await.ok()).await;
+        }
+        let filter = ContactFilter::default();
+        self.list("contacts", async |desk, page| desk.contacts(&filter, &page).await.ok()).await;
+        for contact in self.side.store.contact_page(self.realm, &filter, all()).await.expect("read") {
+            let id = contact.id;
+            self.note(id, text(&self.desk.contact(id).await.expect("read")));
+            self.load(Subject::Contact { id: Some(id), email: None, phone: None }).await;
         }
     }
 

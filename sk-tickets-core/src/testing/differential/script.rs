@@ -7,6 +7,7 @@ use crate::{
     decide::{Command, TicketCommand},
     desk::Request,
     model::{
+        contact::{Contact, ContactFilter},
         delivery::{Attempt, Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::EventType,
@@ -25,8 +26,8 @@ use crate::{
         time::Timestamp,
     },
     store::{
-        Commit, DeliveryChange, Effect, EndpointChange, Expectation, Lease, NextStep, PageSpec, SecretChange, Slots,
-        TicketChange, WorkerId,
+        Commit, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, Lease, NextStep, PageSpec,
+        SecretChange, Slots, TicketChange, WorkerId,
     },
 };
 
@@ -44,6 +45,7 @@ fn sealed(number: usize) -> Sealed {
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) tickets: Vec<Ticket>,
+    pub(super) contacts: Vec<Contact>,
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) deliveries: Vec<Delivery>,
 }
@@ -113,6 +115,7 @@ impl Script {
         Known {
             tickets: store.ticket_page(realm, &TicketFilter::ALL, all()).await.expect("read"),
             deliveries: store.delivery_page(realm, &DeliveryFilter::default(), all()).await.expect("read"),
+            contacts: store.contact_page(realm, &ContactFilter::default(), all()).await.expect("read"),
             endpoints,
         }
     }
@@ -192,7 +195,7 @@ impl Script {
 
     fn effect(&self, realm: &Realm, known: &Known) -> Option<Effect> {
         let dice = &self.dice;
-        Some(match dice.below(8) {
+        Some(match dice.below(9) {
             0..3 => {
                 let mut ticket = dice.pick(&known.tickets)?;
                 let expect = if dice.once_in(4) { Expectation::Absent } else { Expectation::Version(ticket.version) };
@@ -228,6 +231,16 @@ impl Script {
                     finished_at: None,
                 };
                 Effect::Replay(Box::new(job))
+            }
+            7 => {
+                let before = dice.pick(&known.contacts)?;
+                let email = dice.pick(&known.contacts)?.email;
+                let after = Contact { email, ..before.clone() };
+                Effect::Contact(Box::new(if dice.once_in(3) {
+                    ContactChange::Create(after)
+                } else {
+                    ContactChange::Update { before, after }
+                }))
             }
             6 => {
                 let key = dice.pick(&self.committed)?;
