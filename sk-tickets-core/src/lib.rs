@@ -42,6 +42,7 @@
 //! Nothing in here does I/O or asks the machine for time or chance but through a [`Clock`] and an [`Entropy`].
 //!
 //! # Features
+//! - `schema`: a JSON Schema of every request, answer and event ([`platform::schema`]), made from the types themselves.
 //! - `testing`: the conformance suite, a clock that is set by hand, a sender that answers by script.
 
 pub mod decide;
@@ -56,6 +57,8 @@ pub mod store;
 pub mod testing;
 pub mod transition;
 
+#[cfg(feature = "schema")]
+pub use decide::event_schemas;
 pub use decide::{Command, DeadLetterCommand, EndpointCommand, TicketCommand};
 pub use desk::{Answer, BASE_PATH, Desk, Error, Receipt, Request, Secrets, Tickets, TicketsBuilder};
 pub use dispatch::{Dispatcher, SendError, WebhookReply, WebhookRequest, WebhookSender};
@@ -77,6 +80,8 @@ pub use model::{
         TransitionTicket, UpdateTicket, Version,
     },
 };
+#[cfg(feature = "schema")]
+pub use platform::schema::schemars;
 pub use platform::{
     api_key::ApiKeySecret,
     id::{ApiKeyId, DeliveryId, EndpointId, EventId, JobId, RequestId},

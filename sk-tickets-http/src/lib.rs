@@ -14,7 +14,9 @@
 //!
 //! # The map
 //! - `platform`: bearer keys, rate limits, entity tags, query strings, problems: what every product of the suite shares.
-//! - `api`: the table of routes, and a file of handlers for each noun.
+//! - `api`: the table of operations, and a file of handlers for each noun.
+//! - `openapi`: the document that is made from the table. `docs`: the reference and the error pages. `open`: the paths
+//!   that ask for no key.
 //! - `router`: the order in which a request is judged.
 //! - `status`, `metrics`: how the process fares, for who runs it.
 //! - `webhook`: the client that deliveries are sent with.
@@ -22,12 +24,15 @@
 mod api;
 mod docs;
 mod metrics;
+mod open;
+mod openapi;
 mod platform;
 mod router;
 mod status;
 mod webhook;
 
 pub use metrics::Metrics;
+pub use openapi::openapi;
 pub use platform::rate_limit::RateLimit;
 pub use router::{RouterOptions, router};
 pub use status::status_router;

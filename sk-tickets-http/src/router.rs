@@ -9,10 +9,10 @@ use axum::{
     extract::{MatchedPath, RawPathParams, Request, State, rejection::RawPathParamsRejection},
     middleware::{self, Next},
     response::Response,
-    routing::{MethodFilter, MethodRouter, any, get},
+    routing::{MethodFilter, MethodRouter, any},
 };
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use sk_tickets_core::{
     Actor, ApiKeyId, BASE_PATH, Error, IdempotencyKey, RequestId, Tickets,
     limits::REQUEST_BYTES_MAX,
@@ -23,11 +23,12 @@ use sk_tickets_core::{
 };
 
 use crate::{
-    api::{self, Call, KeyRing, Route},
+    api::{self, Asked, Call, KeyRing, Operation},
     docs,
     metrics::Metrics,
     platform::{
         body, fault,
+        query::Query,
         rate_limit::{Buckets, RateLimit, Standing},
     },
     status,
@@ -96,18 +97,18 @@ pub fn router(tickets: Tickets) -> Router {
 }
 
 fn build(api: Api) -> Router {
-    let mut by_path: Vec<(&str, Vec<Route>)> = Vec::new();
-    for route in api::table() {
-        match by_path.iter_mut().find(|(path, _)| *path == route.path) {
-            Some((_, routes)) => routes.push(route),
-            None => by_path.push((route.path, vec![route])),
+    let mut by_path: Vec<(&str, Vec<&'static Operation>)> = Vec::new();
+    for operation in api::TABLE {
+        match by_path.iter_mut().find(|(path, _)| *path == operation.path) {
+            Some((_, operations)) => operations.push(operation),
+            None => by_path.push((operation.path, vec![operation])),
         }
     }
     let mut router = Router::new()
         .merge(status::routes(api.tickets.clone(), api.metrics.clone()))
-        .route(&format!("{BASE_PATH}/docs/errors/{{code}}"), get(docs::error_page));
-    for (path, routes) in by_path {
-        router = router.route(&format!("{BASE_PATH}{path}"), methods(routes));
+        .merge(docs::routes(api.tickets.error_docs()));
+    for (path, operations) in by_path {
+        router = router.route(&format!("{BASE_PATH}{path}"), methods(operations));
     }
     // A route, unlike the fallback, stays when the fallback is reset.
     let router = router.route(&format!("{BASE_PATH}/{{*unknown}}"), any(unknown_route));
@@ -115,8 +116,8 @@ fn build(api: Api) -> Router {
 }
 
 /// The methods of one path; any other is answered with those there are.
-fn methods(routes: Vec<Route>) -> MethodRouter<Api> {
-    let mut allow: Vec<_> = routes.iter().map(|route| route.method.to_string()).collect();
+fn methods(operations: Vec<&'static Operation>) -> MethodRouter<Api> {
+    let mut allow: Vec<_> = operations.iter().map(|operation| operation.method.to_string()).collect();
     if allow.iter().any(|method| method == "GET") {
         allow.push("HEAD".to_owned());
     }
@@ -129,12 +130,12 @@ fn methods(routes: Vec<Route>) -> MethodRouter<Api> {
         }
         response
     };
-    routes
+    operations
         .into_iter()
-        .fold(MethodRouter::new(), |router, route| {
+        .fold(MethodRouter::new(), |router, operation| {
             // Every method in the table is one of the few that have a filter.
-            let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::GET);
-            router.on(filter, move |api, params, request| answer(route.clone(), api, params, request))
+            let filter = MethodFilter::try_from(operation.method.clone()).unwrap_or(MethodFilter::GET);
+            router.on(filter, move |api, params, request| answer(operation, api, params, request))
         })
         .fallback(wrong_method)
 }
@@ -165,7 +166,7 @@ async fn unknown_route(State(api): State<Api>, Extension(request_id): Extension<
 
 /// Judges a request and lets its handler answer.
 async fn answer(
-    route: Route,
+    operation: &'static Operation,
     State(api): State<Api>,
     params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
@@ -173,14 +174,14 @@ async fn answer(
     let request_id = request.extensions().get::<RequestId>().copied().unwrap_or_else(|| api.tickets.request_id());
     // Nothing of ours panics; should it, the client still gets an answer, and its request is not lost in the logs.
     let mut standing = None;
-    let judging = judge(&route, &api, params, request, request_id, &mut standing);
+    let judging = judge(operation, &api, params, request, request_id, &mut standing);
     let judged = AssertUnwindSafe(judging).catch_unwind().await;
     let mut response = match judged
         .unwrap_or_else(|_| Err(Problem::new(problem::INTERNAL, "the request could not be handled").into()))
     {
         Ok(response) => response,
         Err(error) => {
-            log(&error, &route, request_id);
+            log(&error, operation, request_id);
             let retry_after = standing.and_then(|standing| standing.refused_for).or(error.retry_after());
             fault::response(error.problem(), retry_after, api.tickets.error_docs(), request_id)
         }
@@ -192,7 +193,7 @@ async fn answer(
 }
 
 async fn judge(
-    route: &Route,
+    operation: &Operation,
     api: &Api,
     params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
@@ -210,17 +211,15 @@ async fn judge(
     if standing.is_some_and(|standing| standing.refused_for.is_some()) {
         return Err(Problem::new(problem::RATE_LIMITED, "wait as Retry-After says, then send it again").into());
     }
-    api::require(&key, route.scope)?;
-    let idempotency_key = if is_mutation(&route.method) { Some(idempotency_key(&parts.headers)?) } else { None };
+    api::require(&key, operation.scope)?;
+    let is_mutation = operation.is_mutation();
+    let idempotency_key = if is_mutation { Some(idempotency_key(&parts.headers)?) } else { None };
     let desk = api.tickets.desk(key.realm.clone()).acting_as(Actor::ApiKey(key.id)).for_request(request_id);
     let params = params.map_err(|rejection| Problem::new(problem::INVALID_PARAMETER, rejection.body_text()))?;
     let path: HashMap<_, _> = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let query = parts.uri.query().map(str::to_owned);
-    (route.handler)(Call { desk, key, idempotency_key, path, query, headers: parts.headers, body }).await
-}
-
-fn is_mutation(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD)
+    let query = Query::new(parts.uri.query());
+    let asked = Asked { path, query, headers: parts.headers, body, is_mutation };
+    (operation.handler)(Call { desk, key, idempotency_key }, asked).await
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey, Problem> {
@@ -241,9 +240,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey, Problem> {
 }
 
 /// What went wrong on our side, for who runs the server; a client is told only the request's id.
-fn log(error: &Error, route: &Route, request_id: RequestId) {
+fn log(error: &Error, operation: &Operation, request_id: RequestId) {
     if error.problem().status() >= 500 {
         let cause = error.source().map(|cause| format!("{cause:?}"));
-        tracing::error!(%request_id, method = %route.method, path = route.path, cause, "{error}");
+        tracing::error!(%request_id, method = %operation.method, path = operation.path, cause, "{error}");
     }
 }

@@ -6,7 +6,53 @@ use axum::{Router, extract::State, response::IntoResponse, routing::get};
 use http::{StatusCode, header};
 use sk_tickets_core::Tickets;
 
-use crate::metrics::{self, Metrics, RecentBacklog};
+use crate::{
+    metrics::{self, Metrics, RecentBacklog},
+    open::{OpenAnswer, OpenRoute},
+};
+
+const TEXT: &[&str] = &["text/plain; charset=utf-8"];
+
+const HEALTHZ: OpenRoute = OpenRoute {
+    path: "/healthz",
+    under_base: false,
+    id: "get_health",
+    summary: "Whether the process runs",
+    parameter: None,
+    answers: &[OpenAnswer { status: 200, about: "It does.", media_types: TEXT, has_etag: false }],
+};
+
+const READYZ: OpenRoute = OpenRoute {
+    path: "/readyz",
+    under_base: false,
+    id: "get_readiness",
+    summary: "Whether the store can be reached",
+    parameter: None,
+    answers: &[
+        OpenAnswer { status: 200, about: "It can.", media_types: TEXT, has_etag: false },
+        OpenAnswer { status: 503, about: "It cannot: send requests elsewhere.", media_types: TEXT, has_etag: false },
+    ],
+};
+
+const METRICS: OpenRoute = OpenRoute {
+    path: "/metrics",
+    under_base: false,
+    id: "get_metrics",
+    summary: "How the process fares, for Prometheus",
+    parameter: None,
+    answers: &[
+        OpenAnswer {
+            status: 200,
+            about: "The metrics as OpenMetrics text.",
+            media_types: &[metrics::CONTENT_TYPE],
+            has_etag: false,
+        },
+        OpenAnswer { status: 500, about: "They could not be written.", media_types: TEXT, has_etag: false },
+    ],
+};
+
+/// What is declared here.
+pub(crate) const ROUTES: &[OpenRoute] = &[HEALTHZ, READYZ, METRICS];
 
 #[derive(Debug, Clone)]
 struct Status {
@@ -23,9 +69,9 @@ pub fn status_router(tickets: Tickets, metrics: Metrics) -> Router {
 /// The same, to be merged into a router with any state.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(tickets: Tickets, metrics: Metrics) -> Router<S> {
     Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(tell))
+        .route(HEALTHZ.path, get(|| async { "ok\n" }))
+        .route(READYZ.path, get(readyz))
+        .route(METRICS.path, get(tell))
         .with_state(Status { tickets, metrics, backlog: Arc::default() })
 }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Context, Decision, Rejection, accept, check_queue, draft::Draft, event_detail::EventDetail};
+use super::{Context, Decision, Rejection, accept, check_queue, draft::Draft, event_detail::TicketCreated};
 use crate::{
     model::{
         contact::{Contact, InlineContact},
@@ -92,7 +92,7 @@ pub(super) fn decide(known: &Loaded, command: &CreateTicket, cx: &Context<'_>) -
     let detail = if body.is_some() { EntryDetail::Message } else { EntryDetail::Evidence };
     let entry = draft.write(Visibility::Public, body.as_ref().map(Text::to_string), evidence.clone(), detail);
     let actor = draft.actor();
-    draft.tell(EventDetail::Created { evidence, entry, actor });
+    draft.tell(TicketCreated { evidence, entry, actor });
     if owner_id.is_some() {
         draft.assign(*owner_id, AssignmentCause::Create, None);
         draft.transition(Status::Open, Some(AutomaticReason::Assigned.as_str().to_owned()), None);

@@ -2,7 +2,10 @@ use serde_json::value::to_raw_value;
 
 use super::{
     Context, Decision,
-    event_detail::{EventDetail, FrozenTicket, freeze},
+    event_detail::{
+        EventDetail, FrozenTicket, TicketAssigned, TicketReopened, TicketResolved, TicketStatusChanged,
+        TicketUnassigned, freeze,
+    },
 };
 use crate::{
     model::{
@@ -54,8 +57,8 @@ impl<'a> Draft<'a> {
     }
 
     /// Notes an event.
-    pub(super) fn tell(&mut self, event: EventDetail) {
-        self.events.push(event);
+    pub(super) fn tell(&mut self, event: impl Into<EventDetail>) {
+        self.events.push(event.into());
     }
 
     /// Adds an entry to the thread.
@@ -92,10 +95,10 @@ impl<'a> Draft<'a> {
         let detail = EntryDetail::Assignment { owner_id: owner, previous_owner_id, cause, reason: reason.clone() };
         self.write(Visibility::Internal, None, Vec::new(), detail);
         let actor = self.actor;
-        self.tell(match owner {
-            Some(owner_id) => EventDetail::Assigned { owner_id, previous_owner_id, cause, actor, reason },
-            None => EventDetail::Unassigned { previous_owner_id, actor, reason },
-        });
+        match owner {
+            Some(owner_id) => self.tell(TicketAssigned { owner_id, previous_owner_id, cause, actor, reason }),
+            None => self.tell(TicketUnassigned { previous_owner_id, actor, reason }),
+        }
     }
 
     /// Moves the ticket. Whether that is lawful was judged before.
@@ -107,20 +110,20 @@ impl<'a> Draft<'a> {
         let detail =
             EntryDetail::Transition { from, to, reason: reason.clone(), resolution_note: resolution_note.clone() };
         self.write(Visibility::Internal, None, Vec::new(), detail);
-        self.tell(EventDetail::StatusChanged { from, to, actor, reason: reason.clone() });
+        self.tell(TicketStatusChanged { from, to, actor, reason: reason.clone() });
         match to {
             Status::Resolved => {
                 self.ticket.resolution_note.clone_from(&resolution_note);
                 self.ticket.first_resolved_at.get_or_insert(at);
                 self.ticket.resolved_at = Some(at);
-                self.tell(EventDetail::Resolved { from, to, actor, reason, resolution_note });
+                self.tell(TicketResolved { from, to, actor, reason, resolution_note });
             }
             Status::Open if from == Status::Resolved => {
                 self.ticket.reopen_count += 1;
                 self.ticket.resolution_note = None;
                 self.ticket.resolved_at = None;
                 let reopen_count = self.ticket.reopen_count;
-                self.tell(EventDetail::Reopened { from, to, actor, reason, reopen_count });
+                self.tell(TicketReopened { from, to, actor, reason, reopen_count });
             }
             Status::Closed => self.ticket.closed_at = Some(at),
             Status::New | Status::Open | Status::Pending | Status::OnHold => {}

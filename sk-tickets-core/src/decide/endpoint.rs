@@ -1,6 +1,6 @@
 use super::{
     Context, EndpointCommand, Rejection,
-    event_detail::{EventDetail, freeze},
+    event_detail::{Ping, freeze},
 };
 use crate::{
     limits::{ENDPOINTS_MAX, OLD_SECRETS_MAX},
@@ -58,7 +58,7 @@ pub fn decide_endpoint(
             if before.status == EndpointStatus::Disabled {
                 return Err(Rejection::EndpointDisabled);
             }
-            let event = freeze(cx.ids.generate(cx.now), cx.realm.environment(), cx.now, None, &EventDetail::Ping {});
+            let event = freeze(cx.ids.generate(cx.now), cx.realm.environment(), cx.now, None, &Ping {}.into());
             Ok((changes(EndpointChange::Ping(*id, event)), before.clone()))
         }
     }

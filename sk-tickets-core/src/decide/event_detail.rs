@@ -1,6 +1,8 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+#[cfg(feature = "schema")]
+use crate::model::evidence::EvidenceInAnswer;
 use crate::{
     model::{
         actor::Actor,
@@ -13,73 +15,164 @@ use crate::{
     platform::{id::EventId, realm::Environment, time::Timestamp},
 };
 
-/// What an event says beside the ticket.
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
-pub(super) enum EventDetail {
-    Created {
-        evidence: Vec<Evidence>,
-        entry: ThreadEntry,
-        actor: Actor,
-    },
-    Assigned {
-        owner_id: OwnerId,
-        previous_owner_id: Option<OwnerId>,
-        cause: AssignmentCause,
-        actor: Actor,
-        reason: Option<String>,
-    },
-    Unassigned {
-        previous_owner_id: Option<OwnerId>,
-        actor: Actor,
-        reason: Option<String>,
-    },
-    StatusChanged {
-        from: Status,
-        to: Status,
-        actor: Actor,
-        reason: Option<String>,
-    },
-    Resolved {
-        from: Status,
-        to: Status,
-        actor: Actor,
-        reason: Option<String>,
-        resolution_note: Option<String>,
-    },
-    Reopened {
-        from: Status,
-        to: Status,
-        actor: Actor,
-        reason: Option<String>,
-        reopen_count: u32,
-    },
-    MessageAdded {
-        entry: ThreadEntry,
-        actor: Actor,
-    },
-    Updated {
-        changed: Vec<&'static str>,
-        actor: Actor,
-    },
-    Ping {},
+/// Names what is told of. Each is a struct of its own, told as the event type of the same name.
+macro_rules! details {
+    ($($detail:ident,)*) => {
+        /// What an event says beside the ticket.
+        #[derive(Debug, Clone, Serialize)]
+        #[serde(untagged)]
+        pub(super) enum EventDetail { $($detail($detail),)* }
+
+        impl EventDetail {
+            const fn event_type(&self) -> EventType {
+                match self { $(Self::$detail(_) => EventType::$detail,)* }
+            }
+        }
+
+        $(
+            impl From<$detail> for EventDetail {
+                fn from(detail: $detail) -> Self {
+                    Self::$detail(detail)
+                }
+            }
+
+            #[cfg(feature = "schema")]
+            impl super::event_schema::Told for $detail {
+                const TYPE: EventType = EventType::$detail;
+            }
+        )*
+
+        /// The schema of each type of event that is told.
+        #[cfg(feature = "schema")]
+        pub(super) fn schemas(generator: &mut schemars::SchemaGenerator) -> Vec<(EventType, schemars::Schema)> {
+            vec![$((EventType::$detail, generator.subschema_for::<super::event_schema::EventOf<$detail>>()),)*]
+        }
+    };
 }
 
-impl EventDetail {
-    const fn event_type(&self) -> EventType {
-        match self {
-            Self::Created { .. } => EventType::TicketCreated,
-            Self::Assigned { .. } => EventType::TicketAssigned,
-            Self::Unassigned { .. } => EventType::TicketUnassigned,
-            Self::StatusChanged { .. } => EventType::TicketStatusChanged,
-            Self::Resolved { .. } => EventType::TicketResolved,
-            Self::Reopened { .. } => EventType::TicketReopened,
-            Self::MessageAdded { .. } => EventType::TicketMessageAdded,
-            Self::Updated { .. } => EventType::TicketUpdated,
-            Self::Ping {} => EventType::Ping,
-        }
-    }
+details! {
+    TicketCreated,
+    TicketAssigned,
+    TicketUnassigned,
+    TicketStatusChanged,
+    TicketResolved,
+    TicketReopened,
+    TicketMessageAdded,
+    TicketUpdated,
+    Ping,
 }
+
+/// A ticket came in, by whatever door.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct TicketCreated {
+    /// What it is about, by reference.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<EvidenceInAnswer>"))]
+    pub(super) evidence: Vec<Evidence>,
+    /// The first entry of its thread.
+    pub(super) entry: ThreadEntry,
+    /// Who did this.
+    pub(super) actor: Actor,
+}
+
+/// A ticket has an owner.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct TicketAssigned {
+    /// Who has it now.
+    pub(super) owner_id: OwnerId,
+    /// Who had it before.
+    pub(super) previous_owner_id: Option<OwnerId>,
+    /// What made it so.
+    pub(super) cause: AssignmentCause,
+    /// Who did this.
+    pub(super) actor: Actor,
+    /// Why.
+    pub(super) reason: Option<String>,
+}
+
+/// A ticket has no owner any more.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct TicketUnassigned {
+    /// Who had it before.
+    pub(super) previous_owner_id: Option<OwnerId>,
+    /// Who did this.
+    pub(super) actor: Actor,
+    /// Why.
+    pub(super) reason: Option<String>,
+}
+
+/// A ticket went from one status to another. Told of every transition, before what is told of some.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct TicketStatusChanged {
+    /// The status before.
+    pub(super) from: Status,
+    /// The status after.
+    pub(super) to: Status,
+    /// Who did this.
+    pub(super) actor: Actor,
+    /// Why.
+    pub(super) reason: Option<String>,
+}
+
+/// A ticket was resolved.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct TicketResolved {
+    /// The status before.
+    pub(super) from: Status,
+    /// The status after.
+    pub(super) to: Status,
+    /// Who did this.
+    pub(super) actor: Actor,
+    /// Why.
+    pub(super) reason: Option<String>,
+    /// How it was resolved.
+    pub(super) resolution_note: Option<String>,
+}
+
+/// A ticket is resolved no more.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct TicketReopened {
+    /// The status before.
+    pub(super) from: Status,
+    /// The status after.
+    pub(super) to: Status,
+    /// Who did this.
+    pub(super) actor: Actor,
+    /// Why.
+    pub(super) reason: Option<String>,
+    /// How often that happened.
+    pub(super) reopen_count: u32,
+}
+
+/// Something was written into the thread of a ticket; `entry.visibility` says for whom.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct TicketMessageAdded {
+    /// What was written.
+    pub(super) entry: ThreadEntry,
+    /// Who did this.
+    pub(super) actor: Actor,
+}
+
+/// What a ticket says of itself changed.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct TicketUpdated {
+    /// The names of the fields that changed.
+    pub(super) changed: Vec<&'static str>,
+    /// Who did this.
+    pub(super) actor: Actor,
+}
+
+/// Sent on request to try an endpoint; not part of the feed.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct Ping {}
 
 /// The ticket as an event freezes it.
 #[derive(Debug, Clone, Copy)]

@@ -7,6 +7,8 @@ mod dead_letter;
 mod draft;
 mod endpoint;
 mod event_detail;
+#[cfg(feature = "schema")]
+mod event_schema;
 mod post;
 mod rejection;
 mod replay_job;
@@ -16,6 +18,8 @@ mod update;
 pub use command::{Command, DeadLetterCommand, EndpointCommand, TicketCommand};
 pub use dead_letter::decide_dead_letter;
 pub use endpoint::decide_endpoint;
+#[cfg(feature = "schema")]
+pub use event_schema::event_schemas;
 pub use rejection::{
     ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, OWNER_REQUIRED, REASON_REQUIRED,
     RESOLUTION_NOTE_REQUIRED, Rejection, TICKET_CLOSED, TICKET_PROBLEMS,

@@ -1,4 +1,4 @@
-use super::{Context, Decision, Rejection, draft::Draft, event_detail::EventDetail};
+use super::{Context, Decision, Rejection, draft::Draft, event_detail::TicketMessageAdded};
 use crate::{
     model::{
         actor::Actor,
@@ -32,7 +32,7 @@ pub(super) fn decide(
     };
     let entry = draft.write(visibility, Some(body.to_string()), evidence.to_vec(), detail);
     let actor = draft.actor();
-    draft.tell(EventDetail::MessageAdded { entry, actor });
+    draft.tell(TicketMessageAdded { entry, actor });
     if let Verdict::Moves { to, guard: _, reason } = verdict {
         draft.transition(to, reason.map(|reason| reason.as_str().to_owned()), None);
     }

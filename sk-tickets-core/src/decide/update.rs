@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Context, Decision, Rejection, accept, check_queue, create::distinct, draft::Draft, event_detail::EventDetail,
+    Context, Decision, Rejection, accept, check_queue, create::distinct, draft::Draft, event_detail::TicketUpdated,
 };
 use crate::{
     model::ticket::{Ticket, UpdateTicket},
@@ -74,7 +74,7 @@ pub(super) fn decide(
     .collect();
     if !changed.is_empty() {
         let actor = draft.actor();
-        draft.tell(EventDetail::Updated { changed, actor });
+        draft.tell(TicketUpdated { changed, actor });
     }
     Ok(draft.finish(Some(before)))
 }

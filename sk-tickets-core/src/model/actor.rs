@@ -7,6 +7,7 @@ use crate::platform::id::ApiKeyId;
 
 /// Who did something: `{"type":"user","id":"usr_…"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "Wire", into = "Wire")]
 #[expect(clippy::exhaustive_enums, reason = "matches on it are total on purpose")]
 pub enum Actor {
@@ -24,6 +25,7 @@ pub enum Actor {
 
 /// What an agent is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(untagged)]
 #[expect(clippy::exhaustive_enums, reason = "matches on it are total on purpose")]
 pub enum AgentRef {
@@ -44,6 +46,7 @@ impl From<ActorId> for Actor {
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Wire {
     User { id: UserId },

@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::id::ContactId;
+#[cfg(feature = "schema")]
+use crate::platform::schema::Object;
 use crate::{
     limits::{CONTACT_NAME_MAX, EMAIL_MAX},
     platform::{
@@ -18,6 +20,7 @@ use crate::{
 
 /// A contact: somebody tickets are about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Contact", transform = Object("contact")))]
 #[serde(tag = "object", rename = "contact")]
 #[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
 pub struct Contact {
@@ -54,6 +57,14 @@ request! {
         pub phone: Option<Phone>,
     }
     check = InlineContact::has_a_handle;
+    rule = {
+        "anyOf": [
+            { "properties": { "email": { "type": "string" } }, "required": ["email"] },
+            { "properties": { "phone": { "type": "string" } }, "required": ["phone"] },
+        ],
+    };
+    example = { "name": "Ann Smith", "email": "ann@example.com" };
+    example = { "phone": "+49 30 123456" };
 }
 
 impl InlineContact {
@@ -107,6 +118,18 @@ impl fmt::Display for Email {
     }
 }
 
+// Wider than what is read: an address is counted in lower case, where a few letters become two, and there is more white
+// space in Unicode than is named here.
+#[cfg(feature = "schema")]
+crate::platform::schema::inline_schema!([] Email, |_| {
+    const DULL: &str = r"\x00-\x20\x7f-\xa0<>,;@";
+    schemars::json_schema!({
+        "type": "string",
+        "maxLength": EMAIL_MAX,
+        "pattern": format!("^[^{DULL}]+@[^{DULL}.]([^{DULL}]*[^{DULL}.])?$"),
+    })
+});
+
 impl Input for Email {
     fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {
         read_parsed(json, "invalid_email", at, faults)
@@ -142,6 +165,12 @@ impl fmt::Display for Phone {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(feature = "schema")]
+crate::platform::schema::inline_schema!([] Phone, |_| schemars::json_schema!({
+    "type": "string",
+    "pattern": r"^[-. ()]*\+[-. ()]*[1-9]([-. ()]*[0-9]){6,14}[-. ()]*$",
+}));
 
 impl Input for Phone {
     fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {

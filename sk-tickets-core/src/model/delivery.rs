@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{event::EventType, id::TicketId, page::Order, ticket::Reason};
+#[cfg(feature = "schema")]
+use crate::platform::schema::Object;
 use crate::{
     platform::{
         id::{DeliveryId, EndpointId, EventId},
@@ -52,6 +54,7 @@ impl DeadReason {
 
 /// One event for one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Delivery", transform = Object("delivery")))]
 #[serde(tag = "object", rename = "delivery")]
 #[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
 pub struct Delivery {
@@ -102,6 +105,7 @@ pub fn delivery_id(event: EventId, endpoint: EndpointId) -> DeliveryId {
 
 /// One try to deliver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
 pub struct Attempt {
     /// From 1; goes on counting after a replay.
@@ -156,6 +160,7 @@ request! {
         /// Why.
         pub reason: Reason,
     }
+    example = { "reason": "The receiver has fetched it from the feed" };
 }
 
 /// The order in which deliveries are listed unless another is asked for.

@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{event::EventType, page::Order};
+#[cfg(feature = "schema")]
+use crate::platform::schema::Object;
 use crate::{
     limits::{
         ENDPOINT_DESCRIPTION_MAX, ENDPOINT_EVENTS_MAX, ENDPOINT_URL_MAX, SECRET_OVERLAP_DEFAULT_SECS,
@@ -108,8 +110,9 @@ impl Endpoint {
     }
 }
 
-/// An endpoint as an answer shows it: with the secret, where the answer is the one that made it.
+/// A webhook endpoint as an answer shows it: with the secret, where the answer is the one that made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "WebhookEndpoint", transform = Object("webhook_endpoint")))]
 #[serde(tag = "object", rename = "webhook_endpoint")]
 #[expect(clippy::exhaustive_structs, reason = "the shape on the wire")]
 pub struct EndpointView {
@@ -133,14 +136,18 @@ pub struct EndpointView {
     pub created_at: Timestamp,
     /// What waits in dead letters and can be replayed. Only in the answer that enables the endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "ReplayOffer"))]
     pub replay: Option<ReplayOffer>,
-    /// The secret: `whsec_…`. Only in the answer that made it. The last field, since answers are recorded without it.
+    /// The secret: `whsec_…`. Only in the answer that made it.
+    // The last field, since answers are recorded without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Secret"))]
     pub secret: Option<Secret>,
 }
 
 /// What waits in dead letters for an endpoint, and the request that replays it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(clippy::exhaustive_structs, reason = "the shape on the wire")]
 pub struct ReplayOffer {
     /// How many dead letters there are.
@@ -155,6 +162,7 @@ pub struct ReplayOffer {
 
 /// The body of the request that replays what waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[expect(clippy::exhaustive_structs, reason = "the shape on the wire")]
 pub struct ReplayOfferBody {
     /// The endpoint.
@@ -163,6 +171,7 @@ pub struct ReplayOfferBody {
 
 /// The text of a secret on its way to its owner; `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(transparent)]
 pub struct Secret(String);
 
@@ -278,6 +287,13 @@ impl<'de> Deserialize<'de> for EventFilter {
     }
 }
 
+#[cfg(feature = "schema")]
+crate::platform::schema::inline_schema!([] EventFilter, |_| {
+    let types = EventType::ALL.iter().map(|event_type| event_type.as_str());
+    let words: Vec<_> = std::iter::once("*").chain(types).filter(|word| word.parse::<Self>().is_ok()).collect();
+    schemars::json_schema!({ "type": "string", "enum": words })
+});
+
 impl Input for EventFilter {
     fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {
         read_parsed(json, "invalid_value", at, faults)
@@ -302,6 +318,8 @@ request! {
         pub description: Option<EndpointDescription>,
     }
     check = CreateEndpoint::wants_something;
+    rule = { "properties": { "events": { "minItems": 1 } } };
+    example = { "url": "https://example.com/hooks", "events": ["ticket.created", "ticket.resolved"] };
 }
 
 impl CreateEndpoint {
@@ -329,6 +347,8 @@ request! {
         pub description: Patch<EndpointDescription>,
     }
     check = UpdateEndpoint::wants_something;
+    rule = { "properties": { "events": { "minItems": 1 } } };
+    example = { "events": ["*"], "description": null };
 }
 
 impl UpdateEndpoint {
@@ -348,6 +368,7 @@ request! {
         /// How long the old one goes on signing beside the new one, in seconds; a day unless told otherwise.
         pub overlap_seconds: Option<OverlapSeconds>,
     }
+    example = { "overlap_seconds": 3600 };
 }
 
 impl RotateSecret {

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::{CallId, RecordingId, TranscriptId};
+#[cfg(feature = "schema")]
+use crate::platform::id::ULID_PATTERN;
 use crate::{
     limits::{EVIDENCE_LABEL_MAX, EVIDENCE_REF_MAX},
     platform::{
@@ -61,6 +63,76 @@ impl Evidence {
     }
 }
 
+/// Evidence as a request has it. A URL is looked at more closely when it is read.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Evidence {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NewEvidence".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let by_kind = |kinds: &[EvidenceKind], reference: schemars::Schema| serde_json::json!({ "properties": { "kind": { "enum": kinds }, "ref": reference } });
+        schemars::json_schema!({
+            "description": "A reference to something outside of the ticket.",
+            "type": "object",
+            "properties": {
+                "kind": described::<EvidenceKind>("What it is.", generator),
+                "ref": described::<Text<1, EVIDENCE_REF_MAX>>(
+                    "Where it is: an id of the kind (`rec_…`), or an https URL.",
+                    generator,
+                ),
+                "label": described::<Option<Text<1, EVIDENCE_LABEL_MAX>>>("What to call it.", generator),
+            },
+            "required": ["kind", "ref"],
+            "additionalProperties": false,
+            "anyOf": [
+                { "properties": { "ref": { "pattern": HTTPS_PATTERN } } },
+                by_kind(&[EvidenceKind::Recording], generator.subschema_for::<RecordingId>()),
+                by_kind(&[EvidenceKind::Transcript], generator.subschema_for::<TranscriptId>()),
+                by_kind(&[EvidenceKind::Call], generator.subschema_for::<CallId>()),
+                by_kind(
+                    &[EvidenceKind::Chat, EvidenceKind::Form, EvidenceKind::File, EvidenceKind::Other],
+                    schemars::json_schema!({ "pattern": format!("^[a-z]{{3}}_{ULID_PATTERN}$") }),
+                ),
+            ],
+            "examples": [{ "kind": "recording", "ref": "rec_01J9X2M3N4P5Q6R7S8T9VAWBXC", "label": "First call" }],
+        })
+    }
+}
+
+/// What begins as an https URL does, without white space.
+#[cfg(feature = "schema")]
+const HTTPS_PATTERN: &str = r"^[hH][tT][tT][pP][sS]://[^\x00-\x20]+$";
+
+#[cfg(feature = "schema")]
+fn described<T: schemars::JsonSchema>(
+    description: &str,
+    generator: &mut schemars::SchemaGenerator,
+) -> schemars::Schema {
+    let mut schema = generator.subschema_for::<T>();
+    schema.insert("description".to_owned(), description.into());
+    schema
+}
+
+/// Evidence as an answer has it: with a label, if only null.
+#[cfg(feature = "schema")]
+pub(crate) struct EvidenceInAnswer;
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for EvidenceInAnswer {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Evidence".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = Evidence::json_schema(generator);
+        schema.insert("required".to_owned(), serde_json::json!(["kind", "ref", "label"]));
+        schema.remove("additionalProperties");
+        schema.remove("anyOf");
+        schema
+    }
+}
+
 impl Input for Evidence {
     fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {
         let members = object(json, &["kind", "ref", "label"], at, faults)?;
@@ -100,9 +172,14 @@ impl Input for Evidence {
     }
 }
 
+/// Whether it is an https URL as RFC 3986 writes one. A browser would also trim it, drop line breaks in it and mend its
+/// slashes; what is kept as a reference should need no mending.
 fn is_https(reference: &str) -> bool {
-    url::Url::parse(reference).is_ok_and(|url| url.scheme() == "https" && url.has_host())
+    let begins = reference.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME));
+    begins && !reference.contains(|c: char| c <= ' ') && url::Url::parse(reference).is_ok_and(|url| url.has_host())
 }
+
+const SCHEME: &str = "https://";
 
 fn is_id<T: std::str::FromStr>(reference: &str) -> bool {
     reference.parse::<T>().is_ok()
@@ -136,6 +213,9 @@ mod tests {
         assert_eq!(faults(EvidenceKind::Recording, &format!("rec_{ulid}")), 0);
         assert_eq!(faults(EvidenceKind::Recording, &format!("trn_{ulid}")), 1);
         assert_eq!(faults(EvidenceKind::Recording, "https://example.com/a.mp3"), 0);
+        for mended in ["https:example.com", "https:\\\\example.com", " https://example.com", "https://exa\tmple.com"] {
+            assert_eq!(faults(EvidenceKind::Recording, mended), 1, "{mended}");
+        }
         assert_eq!(faults(EvidenceKind::Chat, &format!("cht_{ulid}")), 0);
         for bad in ["http://example.com/", "javascript:alert(1)", "file:///etc/passwd", "x", "cht_1"] {
             assert_eq!(faults(EvidenceKind::Chat, bad), 1, "{bad}");

@@ -89,6 +89,11 @@ macro_rules! either_id {
             }
         }
 
+        #[cfg(feature = "schema")]
+        crate::platform::schema::inline_schema!([] $name, |_| {
+            crate::platform::id::schema(&[$(<$id>::PREFIX),*])
+        });
+
         impl Input for $name {
             fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {
                 read_parsed(json, "invalid_id", at, faults)

@@ -54,6 +54,14 @@ impl MetadataPatch {
     }
 }
 
+#[cfg(feature = "schema")]
+crate::platform::schema::inline_schema!([] MetadataPatch, |generator| schemars::json_schema!({
+    "type": "object",
+    "propertyNames": generator.subschema_for::<MetadataKey>(),
+    "additionalProperties": generator.subschema_for::<Option<MetadataValue>>(),
+    "maxProperties": METADATA_MAX,
+}));
+
 impl Input for MetadataPatch {
     fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {
         let Json::Object(members) = json else {

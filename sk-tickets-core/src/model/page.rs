@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+#[cfg(feature = "schema")]
+use crate::platform::schema::Object;
 use crate::{
     limits::{PAGE_DEFAULT, PAGE_MAX},
     words,
@@ -62,6 +64,7 @@ impl PageRequest {
 
 /// A page of a list, as it is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "{T}List", transform = Object("list")))]
 #[serde(tag = "object", rename = "list")]
 #[expect(clippy::exhaustive_structs, reason = "the shape on the wire")]
 pub struct Page<T> {

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{delivery::DeliveryFilter, event::EventType};
+#[cfg(feature = "schema")]
+use crate::platform::schema::Object;
 use crate::{
     limits::EVENT_TYPES_MAX,
     platform::{
@@ -29,6 +31,7 @@ words! {
 ///
 /// It looks at each letter once: one that fails again after its replay is for another job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ReplayJob", transform = Object("replay_job")))]
 #[serde(tag = "object", rename = "replay_job")]
 #[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
 pub struct ReplayJob {
@@ -102,6 +105,7 @@ request! {
         /// Only those of events before then.
         pub to: Option<Timestamp>,
     }
+    example = { "endpoint_id": "whe_01J9X2M3N4P5Q6R7S8T9VAWBXC", "from": "2026-11-24T06:00:00Z" };
 }
 
 impl ReplayDeadLetters {

@@ -22,6 +22,7 @@ words! {
 
 /// One clock of a ticket's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
 pub struct SlaClock {
     /// When the time runs out; none while the clock is paused.
@@ -32,6 +33,7 @@ pub struct SlaClock {
 
 /// The clocks of a ticket under a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
 pub struct TicketSla {
     /// From create to the first public reply.

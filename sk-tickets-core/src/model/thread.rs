@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use super::evidence::EvidenceInAnswer;
 use super::{
     actor::Actor,
     evidence::Evidence,
@@ -9,6 +11,8 @@ use super::{
     page::Order,
     ticket::{Body, Status},
 };
+#[cfg(feature = "schema")]
+use crate::platform::schema::Object;
 use crate::{
     limits::EVIDENCE_MAX,
     platform::{text::List, time::Timestamp},
@@ -39,6 +43,7 @@ words! {
 
 /// One item of a thread. Once written, it stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ThreadEntry", transform = Object("thread_entry")))]
 #[serde(tag = "object", rename = "thread_entry")]
 #[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
 pub struct ThreadEntry {
@@ -55,6 +60,7 @@ pub struct ThreadEntry {
     /// What it says.
     pub body: Option<String>,
     /// What it refers to.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<EvidenceInAnswer>"))]
     pub evidence: Vec<Evidence>,
     /// When it was written.
     pub created_at: Timestamp,
@@ -65,6 +71,7 @@ pub struct ThreadEntry {
 
 /// The kind of an entry, with what only that kind has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EntryDetail {
@@ -123,6 +130,13 @@ request! {
         /// `false` leaves a resolved ticket resolved when its contact writes.
         pub reopen: Option<bool>,
     }
+    example = { "kind": "note", "body": "Called the supplier, the part ships on Friday" };
+    example = {
+        "kind": "message",
+        "body": "Your part is on its way",
+        "evidence": [{ "kind": "call", "ref": "cal_01J9X2M3N4P5Q6R7S8T9VAWBXC" }],
+        "actor_id": "usr_01J9X2M3N4P5Q6R7S8T9VAWBXC",
+    };
 }
 
 impl PostEntry {

@@ -13,6 +13,8 @@ use super::{
     queue::QueueKey,
     sla::TicketSla,
 };
+#[cfg(feature = "schema")]
+use crate::platform::schema::Object;
 use crate::{
     limits::{BODY_MAX, EVIDENCE_MAX, REASON_MAX, RESOLUTION_NOTE_MAX, SUBJECT_MAX, TAG_MAX, TAGS_MAX, TOPIC_MAX},
     platform::{
@@ -74,6 +76,7 @@ words! {
 
 /// How often a ticket has changed, from 1. The entity tag is made of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(transparent)]
 #[expect(clippy::exhaustive_structs, reason = "a number with a name")]
 pub struct Version(pub u64);
@@ -97,6 +100,7 @@ impl Version {
 
 /// A ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Ticket", transform = Object("ticket")))]
 #[serde(tag = "object", rename = "ticket")]
 #[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
 pub struct Ticket {
@@ -160,6 +164,7 @@ impl Ticket {
 
 /// A ticket as it is read by itself: with its place in the queue, counted at the read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(clippy::exhaustive_structs, reason = "the shape on the wire")]
 pub struct TicketView {
     /// The ticket.
@@ -217,6 +222,21 @@ request! {
         pub actor_id: Option<ActorId>,
     }
     check = CreateTicket::names_one_contact;
+    rule = {
+        "not": {
+            "properties": { "contact_id": { "type": "string" }, "contact": { "type": "object" } },
+            "required": ["contact_id", "contact"],
+        },
+    };
+    example = { "subject": "Part delayed", "source": "voice", "contact_id": "ctc_01J9X2M3N4P5Q6R7S8T9VAWBXC" };
+    example = {
+        "subject": "Where is my order?",
+        "contact": { "name": "Ann Smith", "email": "ann@example.com" },
+        "body": "I ordered two weeks ago and have heard nothing since.",
+        "topic": "delivery",
+        "tags": ["vip"],
+        "metadata": { "order": "4711" },
+    };
 }
 
 impl CreateTicket {
@@ -269,6 +289,7 @@ request! {
         /// Who does this; the API key unless named.
         pub actor_id: Option<ActorId>,
     }
+    example = { "priority": "high", "tags": ["vip", "spare-part"], "metadata": { "order": null } };
 }
 
 impl UpdateTicket {
@@ -297,6 +318,8 @@ request! {
         /// Who does this; the API key unless named.
         pub actor_id: Option<ActorId>,
     }
+    example = { "owner_id": "usr_01J9X2M3N4P5Q6R7S8T9VAWBXC" };
+    example = { "owner_id": null, "reason": "On leave from tomorrow" };
 }
 
 impl AssignTicket {
@@ -328,6 +351,12 @@ request! {
         pub actor_id: Option<ActorId>,
     }
     check = TransitionTicket::notes_only_a_resolution;
+    rule = {
+        "if": { "properties": { "resolution_note": { "type": "string" } }, "required": ["resolution_note"] },
+        "then": { "properties": { "to": { "const": "resolved" } } },
+    };
+    example = { "to": "pending", "reason": "Asked the customer for the order number" };
+    example = { "to": "resolved", "resolution_note": "Sent a new part" };
 }
 
 impl TransitionTicket {

@@ -35,6 +35,10 @@ pub struct Id<K> {
 const ULID_LENGTH: usize = 26;
 
 impl<K: IdKind> Id<K> {
+    /// The three letters before the underscore.
+    #[cfg(feature = "schema")]
+    pub(crate) const PREFIX: &'static str = K::PREFIX;
+
     /// The id with these bytes, big-endian as ULID lays them out.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
@@ -144,6 +148,26 @@ impl<'de, K: IdKind> Deserialize<'de> for Id<K> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
+
+#[cfg(feature = "schema")]
+super::schema::inline_schema!([K: IdKind] Id<K>, |_| schema(&[K::PREFIX]));
+
+/// The schema of an id with one of these prefixes. It is read in either case and written in upper case; one pattern
+/// serves both, so that requests and answers share their schemas.
+#[cfg(feature = "schema")]
+pub(crate) fn schema(prefixes: &[&str]) -> schemars::Schema {
+    let either_case = |c: char| format!("[{}{}]", c.to_ascii_lowercase(), c.to_ascii_uppercase());
+    let prefixes: Vec<String> = prefixes.iter().map(|prefix| prefix.chars().map(either_case).collect()).collect();
+    let prefix = match prefixes.as_slice() {
+        [one] => one.clone(),
+        several => format!("({})", several.join("|")),
+    };
+    schemars::json_schema!({ "type": "string", "pattern": format!("^{prefix}_{ULID_PATTERN}$") })
+}
+
+/// What follows the prefix, in either case: Crockford's base 32, 128 bits.
+#[cfg(feature = "schema")]
+pub(crate) const ULID_PATTERN: &str = "[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}";
 
 // Written by hand because a derive would ask the same of `K`, which is only a name.
 impl<K> Clone for Id<K> {

@@ -12,6 +12,7 @@ use super::{
 
 /// One thing wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(clippy::exhaustive_structs, reason = "the shape on the wire")]
 pub struct Fault {
     /// Where: a JSON pointer (RFC 6901) into the body.
@@ -123,19 +124,25 @@ pub trait Input: Sized + Serialize {
 
 /// Declares the body of a request: its struct, and how it is read, checked and written.
 ///
-/// After the struct may follow `check = path;`, a function `fn(&Self, Pointer<'_>, &mut Faults)` for what concerns
-/// more than one field.
+/// After the struct may follow, in this order:
+/// - `check = path;`, a function `fn(&Self, Pointer<'_>, &mut Faults)` for what concerns more than one field;
+/// - `rule = { … };`, what the check refuses said as JSON Schema, which is merged into that of the struct;
+/// - `example = { … };`, as often as there are examples: bodies that are taken.
+///
+/// The last two are for documents, and nothing without the feature `schema`.
 #[macro_export]
 macro_rules! request {
     (
-        $(#[$meta:meta])*
-        pub struct $name:ident { $( $(#[$field_meta:meta])* pub $field:ident: $type:ty, )* }
+        $(#[$($meta:tt)*])*
+        pub struct $name:ident { $( $(#[$($field_meta:tt)*])* pub $field:ident: $type:ty, )* }
         $(check = $check:path;)?
+        $(rule = $rule:tt;)?
+        $(example = $example:tt;)*
     ) => {
-        $(#[$meta])*
+        $(#[$($meta)*])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         #[expect(clippy::exhaustive_structs, reason = "a request is built by naming its fields")]
-        pub struct $name { $( $(#[$field_meta])* pub $field: $type, )* }
+        pub struct $name { $( $(#[$($field_meta)*])* pub $field: $type, )* }
 
         impl $crate::platform::input::Input for $name {
             fn read(
@@ -170,6 +177,13 @@ macro_rules! request {
                 )*
                 serde::ser::SerializeMap::end(map)
             }
+        }
+
+        $crate::request_schema! {
+            $(#[$($meta)*])*
+            $name { $( $(#[$($field_meta)*])* $field: $type, )* }
+            $(rule = $rule;)?
+            $(example = $example;)*
         }
     };
 }
@@ -277,6 +291,9 @@ impl<T: Serialize> Serialize for Nullable<T> {
     }
 }
 
+#[cfg(feature = "schema")]
+super::schema::inline_schema!([T: schemars::JsonSchema] Nullable<T>, |generator| Option::<T>::json_schema(generator));
+
 impl<T: Input> Input for Nullable<T> {
     fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {
         Option::read(json, at, faults).map(Self)
@@ -299,6 +316,9 @@ impl<T: Serialize> Serialize for Change<T> {
         self.0.serialize(serializer)
     }
 }
+
+#[cfg(feature = "schema")]
+super::schema::inline_schema!([T: schemars::JsonSchema] Change<T>, |generator| generator.subschema_for::<T>());
 
 impl<T: Input> Input for Change<T> {
     fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {
@@ -339,6 +359,9 @@ impl<T: Serialize> Serialize for Patch<T> {
         }
     }
 }
+
+#[cfg(feature = "schema")]
+super::schema::inline_schema!([T: schemars::JsonSchema] Patch<T>, |generator| Option::<T>::json_schema(generator));
 
 impl<T: Input> Input for Patch<T> {
     fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {

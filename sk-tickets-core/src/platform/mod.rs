@@ -9,9 +9,13 @@ pub mod id;
 pub mod idempotency;
 pub mod input;
 pub mod json;
+#[cfg(not(feature = "schema"))]
+mod no_schema;
 pub mod number;
 pub mod problem;
 pub mod realm;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod seal;
 pub mod system;
 pub mod text;

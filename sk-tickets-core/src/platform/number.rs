@@ -63,6 +63,11 @@ impl<const MIN: u64, const MAX: u64> Serialize for Whole<MIN, MAX> {
     }
 }
 
+#[cfg(feature = "schema")]
+super::schema::inline_schema!([const MIN: u64, const MAX: u64] Whole<MIN, MAX>, |_| {
+    schemars::json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX })
+});
+
 impl<const MIN: u64, const MAX: u64> Input for Whole<MIN, MAX> {
     /// To JSON Schema, `60.0` and `6e1` are the integer 60 too.
     fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {

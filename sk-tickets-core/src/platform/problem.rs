@@ -82,19 +82,54 @@ problem_kinds! { PLATFORM_PROBLEMS:
 pub struct Problem(Box<Details>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Details {
+    /// The same for every problem with this code.
     title: Cow<'static, str>,
+    /// The HTTP status.
     status: u16,
+    /// What there is to say about this case.
     detail: Cow<'static, str>,
+    /// What a program goes by. Stable; there may be new ones.
     code: Cow<'static, str>,
+    /// Everything wrong with the request; only with `validation_failed`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
     #[serde(flatten)]
     extensions: Map<String, Value>,
 }
 
+/// A problem on its way to a client.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct Body<'a> {
+    /// The page about this code.
+    r#type: String,
+    /// The request, for those who look into it.
+    request_id: RequestId,
+    #[serde(flatten)]
+    details: &'a Details,
+}
+
 /// The members that a problem gets on its way to a client.
 const ADDED_MEMBERS: [&str; 2] = ["type", "request_id"];
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Problem {
+    fn schema_name() -> Cow<'static, str> {
+        "Problem".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = Body::json_schema(generator);
+        schema.insert(
+            "description".to_owned(),
+            "What went wrong ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)). Some codes have members of their own."
+                .into(),
+        );
+        schema
+    }
+}
 
 impl Problem {
     /// A problem of a kind, with what there is to say about this case of it.
@@ -162,13 +197,6 @@ impl Problem {
     /// The problem as JSON. `docs` is the URL under which each code has its page.
     #[must_use]
     pub fn to_json(&self, docs: &str, request_id: RequestId) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            r#type: String,
-            request_id: RequestId,
-            #[serde(flatten)]
-            details: &'a Details,
-        }
         let body = Body { r#type: format!("{docs}{}", self.0.code), request_id, details: &self.0 };
         // Strings, numbers and lists only: nothing here can fail to be written.
         serde_json::to_vec(&body).unwrap_or_default()

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Test or live: two worlds of the same tenant that share nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "there are two worlds, and code relies on it")]
 pub enum Environment {

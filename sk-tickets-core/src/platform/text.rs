@@ -104,6 +104,15 @@ impl<const MIN: usize, const MAX: usize> Serialize for Text<MIN, MAX> {
     }
 }
 
+#[cfg(feature = "schema")]
+super::schema::inline_schema!([const MIN: usize, const MAX: usize] Text<MIN, MAX>, |_| {
+    let mut schema = schemars::json_schema!({ "type": "string", "maxLength": MAX, "pattern": r"^[^\x00]*$" });
+    if MIN > 0 {
+        schema.insert("minLength".to_owned(), MIN.into());
+    }
+    schema
+});
+
 impl<const MIN: usize, const MAX: usize> Input for Text<MIN, MAX> {
     fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {
         let Json::String(text) = json else {
@@ -168,6 +177,11 @@ impl<T: Serialize, const MAX: usize> Serialize for List<T, MAX> {
         self.0.serialize(serializer)
     }
 }
+
+#[cfg(feature = "schema")]
+super::schema::inline_schema!([T: schemars::JsonSchema, const MAX: usize] List<T, MAX>, |generator| {
+    schemars::json_schema!({ "type": "array", "items": generator.subschema_for::<T>(), "maxItems": MAX })
+});
 
 impl<T: Input, const MAX: usize> Input for List<T, MAX> {
     fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {

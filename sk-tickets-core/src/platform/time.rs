@@ -123,6 +123,15 @@ fn is_rfc3339(text: &str) -> bool {
     fits(head, SHAPE) && [&b"Z"[..], b"+00:00", b"-00:00"].into_iter().any(|shape| fits(zone, shape))
 }
 
+// `format` is a note for people and programs that make requests; the pattern is what is checked. Whether the day is in
+// the calendar and between 1970 and 9999, no pattern says.
+#[cfg(feature = "schema")]
+super::schema::inline_schema!([] Timestamp, |_| schemars::json_schema!({
+    "type": "string",
+    "format": "date-time",
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+}));
+
 impl Input for Timestamp {
     fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {
         read_parsed(json, "invalid_time", at, faults)

@@ -6,11 +6,14 @@ use std::fmt;
 /// [`Input`](crate::platform::input::Input).
 #[macro_export]
 macro_rules! words {
-    ($(#[$meta:meta])* pub enum $name:ident { $( $(#[$variant_meta:meta])* $variant:ident = $word:literal, )* }) => {
-        $(#[$meta])*
+    (
+        $(#[$($meta:tt)*])*
+        pub enum $name:ident { $( $(#[$($variant_meta:tt)*])* $variant:ident = $word:literal, )* }
+    ) => {
+        $(#[$($meta)*])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[expect(clippy::exhaustive_enums, reason = "matches on it are total on purpose")]
-        pub enum $name { $( $(#[$variant_meta])* $variant, )* }
+        pub enum $name { $( $(#[$($variant_meta)*])* $variant, )* }
 
         impl $name {
             /// Every value, in order.
@@ -62,6 +65,11 @@ macro_rules! words {
             ) -> Option<Self> {
                 $crate::platform::input::read_parsed(json, "invalid_value", at, faults)
             }
+        }
+
+        $crate::words_schema! {
+            $(#[$($meta)*])*
+            $name { $( $(#[$($variant_meta)*])* $word, )* }
         }
     };
 }

@@ -8,6 +8,8 @@ mod documents;
 mod golden;
 mod properties;
 mod schedule;
+#[cfg(feature = "schema")]
+mod schema;
 mod stage;
 mod transitions;
 

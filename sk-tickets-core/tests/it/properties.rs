@@ -9,7 +9,7 @@ use proptest::{
     test_runner::{RngAlgorithm, RngSeed},
 };
 
-fn seeded() -> ProptestConfig {
+pub(crate) fn seeded() -> ProptestConfig {
     ProptestConfig {
         rng_algorithm: RngAlgorithm::ChaCha,
         rng_seed: RngSeed::Fixed(0x5C71_C4E7),

@@ -1,27 +1,30 @@
-use axum::response::Response;
-use sk_tickets_core::{Command, Error, PostEntry, PostKind, Scope, TicketCommand};
+use sk_tickets_core::{
+    Command, EntryId, Error, Page, PostEntry, PostKind, Scope, ThreadEntry, TicketCommand, TicketId,
+};
 
-use super::call::{Call, json, not_found};
+use super::{
+    answers::{Created, Found},
+    arguments::{Body, IfMatch, Paged},
+    call::{Call, not_found},
+};
 
-pub(super) async fn post(call: Call) -> Result<Response, Error> {
-    let id = call.id("id")?;
-    call.no_query()?;
-    let (body, sent) = call.request::<PostEntry>()?;
+pub(super) async fn post(
+    call: Call,
+    id: TicketId,
+    body: Body<PostEntry>,
+    if_match: IfMatch,
+) -> Result<Created<ThreadEntry>, Error> {
     // A note is triage; a message reaches the customer.
-    if body.kind == PostKind::Message {
+    if body.request.kind == PostKind::Message {
         call.require(Scope::TicketsWrite)?;
     }
-    call.execute_if_match(Command::Ticket(TicketCommand::Post(id, body)), &sent).await
+    call.execute_if(if_match, Command::Ticket(TicketCommand::Post(id, body.request)), &body.sent).await
 }
 
-pub(super) async fn list(call: Call) -> Result<Response, Error> {
-    let id = call.id("id")?;
-    let ((), page) = call.list(|_| ())?;
-    json(&call.desk.thread(id, &page).await?.ok_or_else(not_found)?)
+pub(super) async fn list(call: Call, id: TicketId, list: Paged<()>) -> Result<Found<Page<ThreadEntry>>, Error> {
+    Ok(Found(call.desk.thread(id, &list.page).await?.ok_or_else(not_found)?))
 }
 
-pub(super) async fn get(call: Call) -> Result<Response, Error> {
-    let (id, entry) = (call.id("id")?, call.id("entry")?);
-    call.no_query()?;
-    json(&call.desk.thread_entry(id, entry).await?.ok_or_else(not_found)?)
+pub(super) async fn get(call: Call, id: TicketId, entry: EntryId) -> Result<Found<ThreadEntry>, Error> {
+    Ok(Found(call.desk.thread_entry(id, entry).await?.ok_or_else(not_found)?))
 }

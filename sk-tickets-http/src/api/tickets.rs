@@ -1,87 +1,81 @@
-use std::str::FromStr;
+use std::{borrow::Cow, str::FromStr};
 
-use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use sk_tickets_core::{
-    AssignTicket, Command, CreateTicket, Error, OwnerFilter, OwnerId, TicketCommand, TicketFilter, TransitionTicket,
-    UpdateTicket,
+    AssignTicket, Command, CreateTicket, Error, OwnerFilter, OwnerId, Page, Ticket, TicketCommand, TicketFilter,
+    TicketId, TicketView, TransitionTicket, UpdateTicket,
 };
 
-use super::call::{Call, json, not_found};
-use crate::platform::{
-    etag::{self, Condition},
-    query::Query,
+use super::{
+    answers::{Changed, Created, Found, FoundVersion},
+    arguments::{Body, Filter, IfMatch, IfNoneMatch, Paged},
+    call::{Call, not_found},
 };
+use crate::platform::query::Query;
 
-pub(super) async fn create(call: Call) -> Result<Response, Error> {
-    call.no_query()?;
-    let (body, sent) = call.request::<CreateTicket>()?;
-    call.execute(Command::Ticket(TicketCommand::Create(Box::new(body))), &sent).await
+pub(super) async fn create(call: Call, body: Body<CreateTicket>) -> Result<Created<Ticket>, Error> {
+    call.execute(Command::Ticket(TicketCommand::Create(Box::new(body.request))), &body.sent).await
 }
 
-pub(super) async fn list(call: Call) -> Result<Response, Error> {
-    let (filter, page) = call.list(filter)?;
-    json(&call.desk.tickets(&filter, &page).await?)
+pub(super) async fn list(call: Call, list: Paged<TicketFilter>) -> Result<Found<Page<Ticket>>, Error> {
+    Ok(Found(call.desk.tickets(&list.filter, &list.page).await?))
 }
 
-pub(super) async fn get(call: Call) -> Result<Response, Error> {
-    let id = call.id("id")?;
-    call.no_query()?;
-    let condition = etag::condition(&call.headers, &header::IF_NONE_MATCH, true)?;
+pub(super) async fn get(
+    call: Call,
+    id: TicketId,
+    if_none_match: IfNoneMatch,
+) -> Result<FoundVersion<TicketView>, Error> {
     let view = call.desk.ticket(id).await?.ok_or_else(not_found)?;
     let version = view.ticket.version;
-    let known = match condition {
-        None => false,
-        Some(Condition::Any) => true,
-        Some(Condition::OneOf(versions)) => versions.contains(&version.0),
-    };
     // A place in the queue moves without the version, so a ticket that waits is always told anew.
-    let mut response = if known && view.queue_position.is_none() {
-        let mut response = Response::default();
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response
-    } else {
-        json(&view)?
-    };
-    if let Ok(etag) = HeaderValue::try_from(version.etag()) {
-        response.headers_mut().insert(header::ETAG, etag);
-    }
-    Ok(response)
+    let is_known = if_none_match.knows(version) && view.queue_position.is_none();
+    Ok(FoundVersion { version, news: (!is_known).then_some(view) })
 }
 
-pub(super) async fn update(call: Call) -> Result<Response, Error> {
-    let id = call.id("id")?;
-    call.no_query()?;
-    let (body, sent) = call.request::<UpdateTicket>()?;
-    call.execute_if_match(Command::Ticket(TicketCommand::Update(id, body)), &sent).await
+pub(super) async fn update(
+    call: Call,
+    id: TicketId,
+    body: Body<UpdateTicket>,
+    if_match: IfMatch,
+) -> Result<Changed<Ticket>, Error> {
+    call.execute_if(if_match, Command::Ticket(TicketCommand::Update(id, body.request)), &body.sent).await
 }
 
-pub(super) async fn assign(call: Call) -> Result<Response, Error> {
-    let id = call.id("id")?;
-    call.no_query()?;
-    let (body, sent) = call.request::<AssignTicket>()?;
-    call.execute_if_match(Command::Ticket(TicketCommand::Assign(id, body)), &sent).await
+pub(super) async fn assign(
+    call: Call,
+    id: TicketId,
+    body: Body<AssignTicket>,
+    if_match: IfMatch,
+) -> Result<Changed<Ticket>, Error> {
+    call.execute_if(if_match, Command::Ticket(TicketCommand::Assign(id, body.request)), &body.sent).await
 }
 
-pub(super) async fn transition(call: Call) -> Result<Response, Error> {
-    let id = call.id("id")?;
-    call.no_query()?;
-    let (body, sent) = call.request::<TransitionTicket>()?;
-    call.execute_if_match(Command::Ticket(TicketCommand::Transition(id, body)), &sent).await
+pub(super) async fn transition(
+    call: Call,
+    id: TicketId,
+    body: Body<TransitionTicket>,
+    if_match: IfMatch,
+) -> Result<Changed<Ticket>, Error> {
+    call.execute_if(if_match, Command::Ticket(TicketCommand::Transition(id, body.request)), &body.sent).await
 }
 
-fn filter(query: &mut Query) -> TicketFilter {
-    TicketFilter {
-        status: query.all("status"),
-        queue: query.one("queue"),
-        owner: query.one::<Owner>("owner_id").map(|Owner(owner)| owner),
-        contact_id: query.one("contact_id"),
-        topic: query.one("topic"),
-        priority: query.one("priority"),
-        tag: query.one("tag"),
-        source: query.one("source"),
-        created_after: query.one("created_after"),
-        created_before: query.one("created_before"),
+impl Filter for TicketFilter {
+    fn read(query: &mut Query) -> Self {
+        Self {
+            status: query.all("status", "Only tickets in this status, or in one of these."),
+            queue: query.one("queue", "Only tickets in this queue."),
+            owner: query
+                .one::<Owner>("owner_id", "Only tickets of this owner; `none`: only those of nobody.")
+                .map(|Owner(owner)| owner),
+            contact_id: query.one("contact_id", "Only tickets about this contact."),
+            topic: query.one("topic", "Only tickets with this topic."),
+            priority: query.one("priority", "Only tickets with this priority."),
+            tag: query.one("tag", "Only tickets with this tag."),
+            source: query.one("source", "Only tickets that came in by this door."),
+            created_after: query.one("created_after", "Only tickets made at this time or later."),
+            created_before: query.one("created_before", "Only tickets made before this time."),
+        }
     }
 }
 
@@ -92,10 +86,26 @@ impl FromStr for Owner {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "none" {
+        if text == NOBODY {
             return Ok(Self(OwnerFilter::Nobody));
         }
-        let owner: OwnerId = text.parse().map_err(|error| format!("must be `none`, or {error}"))?;
+        let owner: OwnerId = text.parse().map_err(|error| format!("must be `{NOBODY}`, or {error}"))?;
         Ok(Self(OwnerFilter::Owner(owner)))
+    }
+}
+
+const NOBODY: &str = "none";
+
+impl JsonSchema for Owner {
+    fn schema_name() -> Cow<'static, str> {
+        "OwnerFilter".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [{"const": NOBODY}, generator.subschema_for::<OwnerId>()]})
     }
 }

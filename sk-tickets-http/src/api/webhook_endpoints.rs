@@ -1,59 +1,53 @@
-use axum::response::Response;
-use sk_tickets_core::{Command, CreateEndpoint, EndpointCommand, EndpointId, Error, RotateSecret, UpdateEndpoint};
+use sk_tickets_core::{
+    Command, CreateEndpoint, EndpointCommand, EndpointId, EndpointView, Error, Page, RotateSecret, UpdateEndpoint,
+};
 
-use super::call::{Call, json, not_found};
+use super::{
+    answers::{Changed, Created, Deleted, Found},
+    arguments::{Body, NoBody, Paged},
+    call::{Call, not_found},
+};
 
-pub(super) async fn create(call: Call) -> Result<Response, Error> {
-    call.no_query()?;
-    let (body, sent) = call.request::<CreateEndpoint>()?;
-    call.execute(Command::Endpoint(EndpointCommand::Create(body)), &sent).await
+pub(super) async fn create(call: Call, body: Body<CreateEndpoint>) -> Result<Created<EndpointView>, Error> {
+    call.execute(Command::Endpoint(EndpointCommand::Create(body.request)), &body.sent).await
 }
 
-pub(super) async fn list(call: Call) -> Result<Response, Error> {
-    let ((), page) = call.list(|_| ())?;
-    json(&call.desk.endpoints(&page).await?)
+pub(super) async fn list(call: Call, list: Paged<()>) -> Result<Found<Page<EndpointView>>, Error> {
+    Ok(Found(call.desk.endpoints(&list.page).await?))
 }
 
-pub(super) async fn get(call: Call) -> Result<Response, Error> {
-    let id = call.id("id")?;
-    call.no_query()?;
-    json(&call.desk.endpoint(id).await?.ok_or_else(not_found)?)
+pub(super) async fn get(call: Call, id: EndpointId) -> Result<Found<EndpointView>, Error> {
+    Ok(Found(call.desk.endpoint(id).await?.ok_or_else(not_found)?))
 }
 
-pub(super) async fn update(call: Call) -> Result<Response, Error> {
-    let id = call.id("id")?;
-    call.no_query()?;
-    let (body, sent) = call.request::<UpdateEndpoint>()?;
-    call.execute(Command::Endpoint(EndpointCommand::Update(id, body)), &sent).await
+pub(super) async fn update(
+    call: Call,
+    id: EndpointId,
+    body: Body<UpdateEndpoint>,
+) -> Result<Changed<EndpointView>, Error> {
+    call.execute(Command::Endpoint(EndpointCommand::Update(id, body.request)), &body.sent).await
 }
 
-pub(super) async fn delete(call: Call) -> Result<Response, Error> {
-    bare(call, EndpointCommand::Delete).await
+pub(super) async fn delete(call: Call, id: EndpointId, body: NoBody) -> Result<Deleted, Error> {
+    call.execute(Command::Endpoint(EndpointCommand::Delete(id)), &body.sent).await
 }
 
-pub(super) async fn enable(call: Call) -> Result<Response, Error> {
-    bare(call, EndpointCommand::Enable).await
+pub(super) async fn enable(call: Call, id: EndpointId, body: NoBody) -> Result<Changed<EndpointView>, Error> {
+    call.execute(Command::Endpoint(EndpointCommand::Enable(id)), &body.sent).await
 }
 
-pub(super) async fn disable(call: Call) -> Result<Response, Error> {
-    bare(call, EndpointCommand::Disable).await
+pub(super) async fn disable(call: Call, id: EndpointId, body: NoBody) -> Result<Changed<EndpointView>, Error> {
+    call.execute(Command::Endpoint(EndpointCommand::Disable(id)), &body.sent).await
 }
 
-pub(super) async fn ping(call: Call) -> Result<Response, Error> {
-    bare(call, EndpointCommand::Ping).await
+pub(super) async fn ping(call: Call, id: EndpointId, body: NoBody) -> Result<Changed<EndpointView>, Error> {
+    call.execute(Command::Endpoint(EndpointCommand::Ping(id)), &body.sent).await
 }
 
-pub(super) async fn rotate_secret(call: Call) -> Result<Response, Error> {
-    let id = call.id("id")?;
-    call.no_query()?;
-    let (body, sent) = call.request::<RotateSecret>()?;
-    call.execute(Command::Endpoint(EndpointCommand::RotateSecret(id, body)), &sent).await
-}
-
-/// A command that says no more than which endpoint.
-async fn bare(call: Call, command: fn(EndpointId) -> EndpointCommand) -> Result<Response, Error> {
-    let id = call.id("id")?;
-    call.no_query()?;
-    let sent = call.no_fields()?;
-    call.execute(Command::Endpoint(command(id)), &sent).await
+pub(super) async fn rotate_secret(
+    call: Call,
+    id: EndpointId,
+    body: Body<RotateSecret>,
+) -> Result<Changed<EndpointView>, Error> {
+    call.execute(Command::Endpoint(EndpointCommand::RotateSecret(id, body.request)), &body.sent).await
 }

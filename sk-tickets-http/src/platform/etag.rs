@@ -1,6 +1,6 @@
 //! Entity tags (RFC 9110, section 8.8.3) of versions: the number in quotes.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, header};
 use sk_tickets_core::platform::problem::{self, Problem};
 
 /// What a conditional header asks for.
@@ -39,9 +39,25 @@ pub(crate) fn condition(headers: &HeaderMap, name: &HeaderName, weak: bool) -> R
     Ok(Some(Condition::OneOf(versions)))
 }
 
+/// Whether `If-None-Match` names a tag, or anything. What is malformed names nothing.
+pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.trim() == "*" || tags(value).is_some_and(|tags| tags.iter().any(|tag| tag.is(etag))))
+}
+
 struct Tag<'a> {
     is_weak: bool,
     opaque: &'a str,
+}
+
+impl Tag<'_> {
+    /// Whether it is this tag, as it is written in a header; compared weakly.
+    fn is(&self, etag: &str) -> bool {
+        etag.trim_start_matches("W/").strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) == Some(self.opaque)
+    }
 }
 
 /// The tags of a list, at least one; none if it is malformed. A tag may have commas in it.
@@ -69,6 +85,21 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(IF_MATCH, HeaderValue::from_static(value));
         condition(&headers, &IF_MATCH, weak)
+    }
+
+    #[test]
+    fn a_known_tag_is_found_in_a_list() {
+        let known = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(value))]);
+            is_known(&headers, "\"a1\"")
+        };
+        for value in ["\"a1\"", "W/\"a1\"", "\"b\", \"a1\"", "*"] {
+            assert!(known(value), "{value}");
+        }
+        for value in ["\"b\"", "a1", ""] {
+            assert!(!known(value), "{value}");
+        }
+        assert!(!is_known(&HeaderMap::new(), "\"a1\""));
     }
 
     #[test]

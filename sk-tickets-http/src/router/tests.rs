@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc, time::Duration};
 
+use http::Method;
 use http_body_util::BodyExt;
 use sk_tickets_core::{
     Clock, CreateEndpoint, CreateTicket, DeliveryFilter, Environment, MemoryStore, PageRequest, Realm,
@@ -36,7 +37,7 @@ impl Stage {
     }
 
     /// The status and the body that a route answers with, asked for something lawful.
-    async fn act(&self, route: &Route, path: &str, key: &str, idempotency_key: &str) -> (u16, serde_json::Value) {
+    async fn act(&self, route: &Operation, path: &str, key: &str, idempotency_key: &str) -> (u16, serde_json::Value) {
         let request = http::Request::builder()
             .method(&route.method)
             .uri(path)
@@ -111,7 +112,7 @@ impl Ids {
     }
 
     /// The path of a route with these ids in it.
-    fn path(&self, route: &Route) -> String {
+    fn path(&self, route: &Operation) -> String {
         let id = match route.path.split('/').nth(1).unwrap() {
             "tickets" => &self.ticket,
             "events" => &self.event,
@@ -127,12 +128,12 @@ impl Ids {
 }
 
 /// The path of a route, with ids of no things.
-fn concrete(route: &Route) -> String {
+fn concrete(route: &Operation) -> String {
     Ids::of_nothing().path(route)
 }
 
 /// A body that a route takes.
-fn body(route: &Route) -> &'static str {
+fn body(route: &Operation) -> &'static str {
     match (route.method.as_str(), route.path.rsplit('/').next().unwrap()) {
         ("POST", "assign") => r#"{"owner_id":null}"#,
         ("POST", "transitions") => r#"{"to":"closed","reason":"spam"}"#,
@@ -151,7 +152,7 @@ async fn no_route_tells_another_tenants_thing_from_no_thing() {
     let nothing = Ids::of_nothing();
     let stranger = stage.key_of("stranger", Environment::Test, Scope::ALL).await;
     let live = stage.key_of("acme", Environment::Live, Scope::ALL).await;
-    let with_id: Vec<_> = api::table().into_iter().filter(|route| route.path.contains('{')).collect();
+    let with_id: Vec<_> = api::TABLE.iter().filter(|route| route.path.contains('{')).collect();
     for (number, route) in with_id.iter().enumerate() {
         let mut told = Vec::new();
         for (who, key) in [&stranger, &live].into_iter().enumerate() {
@@ -204,8 +205,8 @@ async fn the_rate_is_judged_after_the_key_and_before_the_scope() {
 #[tokio::test]
 async fn every_route_wants_a_key_with_its_scope() {
     let stage = Stage::new();
-    for route in api::table() {
-        let (method, path) = (&route.method, concrete(&route));
+    for route in api::TABLE {
+        let (method, path) = (&route.method, concrete(route));
         let (status, headers, code) = stage.ask(method, &path, &[]).await;
         assert_eq!((status, code.as_str()), (401, "unauthorized"), "{method} {path}");
         assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer");
@@ -224,8 +225,8 @@ async fn every_route_wants_a_key_with_its_scope() {
 async fn every_mutation_wants_an_idempotency_key() {
     let stage = Stage::new();
     let key = stage.key(Scope::ALL).await;
-    for route in api::table() {
-        let (method, path) = (&route.method, concrete(&route));
+    for route in api::TABLE {
+        let (method, path) = (&route.method, concrete(route));
         let (status, _, code) = stage.ask(method, &path, &[(header::AUTHORIZATION, &key)]).await;
         if *method == Method::GET {
             assert!(matches!(status, 200 | 404), "{method} {path}: {status} {code}");
@@ -239,8 +240,8 @@ async fn every_mutation_wants_an_idempotency_key() {
 async fn every_route_refuses_a_parameter_that_it_does_not_know() {
     let stage = Stage::new();
     let key = stage.key(Scope::ALL).await;
-    for route in api::table() {
-        let (method, path) = (&route.method, format!("{}?unknown=1", concrete(&route)));
+    for route in api::TABLE {
+        let (method, path) = (&route.method, format!("{}?unknown=1", concrete(route)));
         let headers = [(header::AUTHORIZATION, key.as_str()), (IDEMPOTENCY_KEY, "k")];
         let (status, _, code) = stage.ask(method, &path, &headers).await;
         assert_eq!((status, code.as_str()), (400, "invalid_parameter"), "{method} {path}");
@@ -251,8 +252,8 @@ async fn every_route_refuses_a_parameter_that_it_does_not_know() {
 async fn every_path_names_the_methods_it_has() {
     let stage = Stage::new();
     let mut by_path: HashMap<String, BTreeSet<String>> = HashMap::new();
-    for route in api::table() {
-        let methods = by_path.entry(concrete(&route)).or_default();
+    for route in api::TABLE {
+        let methods = by_path.entry(concrete(route)).or_default();
         methods.insert(route.method.to_string());
         if route.method == Method::GET {
             methods.insert("HEAD".to_owned());

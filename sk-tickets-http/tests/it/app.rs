@@ -30,6 +30,8 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tower::ServiceExt;
 
+use crate::openapi::contract;
+
 /// How long anything may take before a test gives it up as lost.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -407,6 +409,8 @@ impl Answer {
             assert!(!text("title").is_empty() && !text("detail").is_empty(), "{answer:?}");
             assert!(text("request_id").starts_with("req_"), "{answer:?}");
         }
+        let (_, path) = answer.asked.split_once(' ').expect("a method and a path");
+        contract::check(method, path, answer.status, &answer.headers, &answer.body);
         answer
     }
 

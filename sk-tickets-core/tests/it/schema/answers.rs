@@ -1,0 +1,244 @@
+//! What is written has the schema of its type, with no member that the schema does not know.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use sk_tickets_core::{
+    Actor, AgentRef, AssignTicket, Clock, Contact, CreateEndpoint, CreateTicket, DeliveryFilter, DiscardDeadLetter,
+    EndpointView, Event, EventType, Evidence, EvidenceKind, InlineContact, PageRequest, ReplayDeadLetters, ReplayJob,
+    Status, ThreadEntry, Ticket, TicketFilter, TicketView, TransitionTicket, UpdateTicket, WebhookSender,
+    event_schemas,
+    model::sla::{SlaClock, SlaState, TicketSla},
+    platform::{
+        id::{ApiKeyId, RequestId},
+        input::{Input, Patch},
+        json::Json,
+        problem::Problem,
+        schema::settings,
+    },
+    schemars::JsonSchema,
+    testing::ScriptedSender,
+};
+
+use super::schema_of;
+use crate::stage::{Stage, because, by_contact, create, message, note, resolved, user};
+
+/// Forbids members that the schema does not name, which it leaves open so that new ones break nobody.
+fn close(schema: &mut Value) {
+    let has_members = schema["properties"].is_object();
+    let Value::Object(keywords) = schema else { return };
+    for (keyword, value) in keywords.iter_mut() {
+        match (keyword.as_str(), value) {
+            ("properties" | "$defs", Value::Object(schemas)) => schemas.values_mut().for_each(close),
+            ("items" | "additionalProperties", schema) => close(schema),
+            ("oneOf" | "anyOf", Value::Array(schemas)) => {
+                schemas.iter_mut().for_each(close);
+                // What is beside the shapes is for all of them: together they are closed, not each alone.
+                if has_members {
+                    for schema in schemas.iter_mut().filter_map(Value::as_object_mut) {
+                        schema.remove("unevaluatedProperties");
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    if has_members {
+        keywords.insert("unevaluatedProperties".to_owned(), false.into());
+    }
+}
+
+/// Asserts that each value has the schema of its type, and gives them as they are written.
+fn check<T: Serialize + JsonSchema>(values: impl IntoIterator<Item = T>) -> Vec<Value> {
+    let mut schema = schema_of::<T>();
+    close(&mut schema);
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    let values: Vec<_> = values.into_iter().map(|value| serde_json::to_value(value).expect("plain data")).collect();
+    assert!(!values.is_empty(), "there are {}", T::schema_name());
+    for value in &values {
+        let faults: Vec<_> = validator.iter_errors(value).map(|error| error.to_string()).collect();
+        assert!(faults.is_empty(), "{}: {value:#}\n{}", T::schema_name(), faults.join("\n"));
+    }
+    values
+}
+
+/// A ticket with everything, one with next to nothing, and all that can happen to one.
+async fn play(stage: &Stage) -> Vec<ThreadEntry> {
+    let bare = stage.create(create("Part delayed")).await.ticket.id;
+    let full = CreateTicket {
+        contact: Some(InlineContact {
+            name: Some("Ann".parse().expect("lawful")),
+            email: Some("ann@example.com".parse().expect("lawful")),
+            phone: None,
+        }),
+        topic: Some("delivery".parse().expect("lawful")),
+        owner_id: Some(user(1).into()),
+        call_id: Some("cal_01J9X2M3N4P5Q6R7S8T9VAWBXC".parse().expect("lawful")),
+        follow_up_of: Some(bare),
+        ..CreateTicket::from_json(&body(
+            &json!({ "subject": "Where is it?", "tags": ["vip"], "metadata": { "order": "1" } }),
+        ))
+        .expect("lawful")
+    };
+    let full = stage.create(full).await.ticket.id;
+    stage.post(full, message("It is on its way")).await;
+    stage.post(full, note("It is not")).await;
+    stage.transition(full, resolved("Sent again")).await;
+    stage.post(full, by_contact("It did not come")).await;
+    stage.assign(full, AssignTicket::to_nobody()).await;
+    stage.tick();
+    let topic = UpdateTicket { topic: Patch::Clear, ..UpdateTicket::nothing() };
+    let _ = stage.desk.update_ticket(&stage.key(), full, topic).await.expect("updated");
+    stage.transition(full, because("Lost", Status::Closed)).await;
+    [stage.thread(bare).await, stage.thread(full).await].concat()
+}
+
+fn body(json: &Value) -> Json {
+    Json::parse(json.to_string().as_bytes()).expect("JSON")
+}
+
+#[tokio::test]
+async fn tickets_threads_and_events() {
+    let stage = Stage::new();
+    let entries = play(&stage).await;
+    let tickets = stage.desk.tickets(&TicketFilter::ALL, &PageRequest::first()).await.expect("read");
+    let clock = |due_at| SlaClock { due_at, state: SlaState::Running };
+    let sla = TicketSla { first_response: None, resolution: Some(clock(Some(stage.clock.now()))) };
+    check::<Ticket>(tickets.data.iter().map(|ticket| Ticket { sla: Some(sla), ..ticket.clone() }));
+    for ticket in &tickets.data {
+        check::<TicketView>(stage.desk.ticket(ticket.id).await.expect("read"));
+        check(stage.desk.thread(ticket.id, &PageRequest::first()).await.expect("read"));
+    }
+    check([tickets]);
+
+    let kinds: BTreeSet<_> = check(entries).iter().map(|entry| entry["kind"].clone().to_string()).collect();
+    let shapes = schema_of::<ThreadEntry>()["oneOf"].as_array().expect("a shape for each kind").clone();
+    assert_eq!(kinds, shapes.iter().map(|shape| shape["properties"]["kind"]["const"].to_string()).collect());
+
+    check::<Event>(stage.feed().await);
+    check([stage.desk.events(&PageRequest::first()).await.expect("read")]);
+}
+
+#[tokio::test]
+async fn endpoints_deliveries_and_jobs() {
+    let stage = Stage::new();
+    let desk = &stage.desk;
+    let hook = CreateEndpoint::new("https://example.com/hooks".parse().expect("lawful"));
+    let made = desk.create_endpoint(&stage.key(), hook).await.expect("made").value;
+    play(&stage).await;
+    stage.tick();
+    let mut endpoints = vec![desk.ping_endpoint(&stage.key(), made.id).await.expect("pinged").value];
+
+    let sender = Arc::new(ScriptedSender::new(Arc::clone(&stage.clock) as Arc<dyn Clock>, [500, 0], 200));
+    let told = async {
+        while !sender.sent().iter().any(|(_, sent)| sent.body.ends_with(br#""data":{}}"#)) {
+            tokio::task::yield_now().await;
+        }
+    };
+    stage.tickets.dispatcher(Arc::clone(&sender) as Arc<dyn WebhookSender>).run(told).await;
+    endpoints.push(desk.endpoint(made.id).await.expect("read").expect("there"));
+    let sent: Vec<Value> =
+        sender.sent().iter().map(|(_, sent)| serde_json::from_slice(&sent.body).expect("JSON")).collect();
+    let mut events = schema_of::<Event>();
+    close(&mut events);
+    let events = jsonschema::draft202012::new(&events).expect("a schema");
+    assert!(sent.iter().all(|event| events.is_valid(event)));
+    let told: BTreeSet<_> = sent.iter().map(|event| event["type"].as_str().expect("a type").to_owned()).collect();
+    let known = event_schemas(&mut settings().into_generator());
+    assert_eq!(told, known.iter().map(|(event_type, _)| event_type.to_string()).collect(), "each type was told of");
+
+    endpoints.push(desk.disable_endpoint(&stage.key(), made.id).await.expect("disabled").value);
+    play(&stage).await;
+    endpoints.push(desk.enable_endpoint(&stage.key(), made.id).await.expect("enabled").value);
+    assert!(made.secret.is_some() && endpoints[3].replay.is_some());
+    endpoints.push(made);
+    check::<EndpointView>(endpoints);
+    check([desk.endpoints(&PageRequest::first()).await.expect("read")]);
+
+    let job = desk.replay_dead_letters(&stage.key(), ReplayDeadLetters::ALL).await.expect("made").value;
+    check::<ReplayJob>([ReplayJob { finished_at: Some(job.created_at), ..job.clone() }, job]);
+    let letters = DeliveryFilter { dead_letters: true, ..DeliveryFilter::default() };
+    let letter = desk.deliveries(&letters, &PageRequest::first()).await.expect("read").data.remove(0);
+    let discard = DiscardDeadLetter { reason: "Known".parse().expect("lawful") };
+    let discarded = desk.discard_dead_letter(&stage.key(), letter.id, discard).await.expect("discarded").value;
+    check([letter, discarded]);
+    check([desk.deliveries(&DeliveryFilter::default(), &PageRequest::first().limit(100)).await.expect("read")]);
+}
+
+#[tokio::test]
+async fn problems() {
+    let stage = Stage::new();
+    let id = stage.create(create("Part delayed")).await.ticket.id;
+    let illegal = TransitionTicket::to(Status::New);
+    let refused = stage.desk.transition_ticket(&stage.key(), id, illegal).await.expect_err("not lawful");
+    let invalid = Problem::validation(CreateTicket::from_json(&body(&json!({}))).expect_err("no subject"));
+    let mut schema = schema_of::<Problem>();
+    close(&mut schema);
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    for problem in [refused.problem(), &invalid] {
+        let json = problem.to_json("https://example.com/errors/", RequestId::from_bytes([1; 16]));
+        let json: Value = serde_json::from_slice(&json).expect("JSON");
+        assert!(validator.is_valid(&json), "{json:#}");
+    }
+    assert!(!validator.is_valid(&json!({ "title": "Nothing else" })));
+}
+
+#[test]
+fn whoever_acts() {
+    let key = ApiKeyId::from_bytes([1; 16]);
+    let agent = "agt_01J9X2M3N4P5Q6R7S8T9VAWBXC".parse().expect("lawful");
+    check([
+        Actor::User(user(1)),
+        Actor::Agent(AgentRef::Agent(agent)),
+        Actor::Agent(AgentRef::Key(key)),
+        Actor::Contact(crate::stage::contact()),
+        Actor::ApiKey(key),
+        Actor::System,
+    ]);
+    let contact = Contact {
+        id: crate::stage::contact(),
+        name: None,
+        email: Some("ann@example.com".into()),
+        phone: None,
+        created_at: Clock::now(&*Stage::new().clock),
+    };
+    check([contact]);
+}
+
+#[test]
+fn a_member_that_the_schema_lacks_is_noticed() {
+    let mut schema = schema_of::<ThreadEntry>();
+    close(&mut schema);
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    let evidence = Evidence::new(EvidenceKind::File, "https://example.com/");
+    let entry = json!({
+        "object": "thread_entry", "id": "ent_01J9X2M3N4P5Q6R7S8T9VAWBXC", "ticket_id": "tkt_01J9X2M3N4P5Q6R7S8T9VAWBXC",
+        "sequence": 1, "visibility": "public", "actor": { "type": "system", "id": null }, "body": null,
+        "evidence": [evidence], "created_at": "2026-11-24T06:00:00.000Z", "kind": "message",
+    });
+    assert!(validator.is_valid(&entry));
+    for place in ["", "/actor", "/evidence/0"] {
+        let mut entry = entry.clone();
+        entry.pointer_mut(place).expect("there")["unknown"] = json!(1);
+        assert!(!validator.is_valid(&entry), "in {place:?}");
+    }
+    for absent in ["object", "body", "kind"] {
+        let mut entry = entry.clone();
+        entry.as_object_mut().expect("an object").remove(absent);
+        assert!(!validator.is_valid(&entry), "without {absent}");
+    }
+}
+
+#[test]
+fn every_event_type_that_is_told_has_a_schema_by_its_name() {
+    let mut generator = settings().into_generator();
+    let schemas = event_schemas(&mut generator);
+    let definitions = generator.take_definitions(true);
+    for (event_type, schema) in schemas {
+        let name = schema.as_value()["$ref"].as_str().and_then(|name| name.strip_prefix("#/$defs/")).expect("a name");
+        assert_eq!(definitions[name]["properties"]["type"]["const"], event_type.as_str());
+        let ticket = &definitions[name]["properties"]["data"]["properties"]["ticket"];
+        assert_eq!(ticket.is_null(), event_type == EventType::Ping, "{event_type}");
+    }
+}

@@ -1,0 +1,240 @@
+//! The table of operations. Everything under the base path that asks for a key is in it: what is not, is not there, and
+//! the document and the reference are made from it.
+
+use http::Method;
+use sk_tickets_core::{
+    AssignTicket, CreateEndpoint, CreateTicket, Delivery, DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId,
+    EndpointView, EntryId, Event, EventId, JobId, Page, PostEntry, ReplayDeadLetters, ReplayJob, RotateSecret, Scope,
+    ThreadEntry, Ticket, TicketFilter, TicketId, TicketView, TransitionTicket, UpdateEndpoint, UpdateTicket,
+    decide::{
+        ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, OWNER_REQUIRED, REASON_REQUIRED,
+        RESOLUTION_NOTE_REQUIRED, TICKET_CLOSED,
+    },
+    platform::problem::NOT_FOUND,
+};
+
+use super::{
+    answers::{Accepted, Changed, Created, Deleted, Found, FoundVersion},
+    arguments::{Body, IfMatch, IfNoneMatch, NoBody, Paged},
+    dead_letters::{self, Letters},
+    deliveries, events,
+    operation::{Answer, Argument, Operation},
+    threads, tickets, webhook_endpoints,
+};
+
+/// The nouns: the module of handlers, its title, and what it is about.
+pub(crate) const NOUNS: [(&str, &str, &str); 6] = [
+    (
+        "tickets",
+        "Tickets",
+        "What somebody wants settled: its status moves by guarded transitions, and every change is an event.",
+    ),
+    ("threads", "Threads", "What was said and what happened about a ticket. Append-only."),
+    (
+        "events",
+        "Events",
+        "What happened, in the order of commits. Who follows the feed misses nothing and sees nothing twice.",
+    ),
+    ("webhook_endpoints", "Webhook endpoints", "Who is told of events."),
+    ("deliveries", "Deliveries", "Each event on its way to an endpoint, with every attempt."),
+    ("dead_letters", "Dead letters", "What could not be delivered: to be looked at, replayed or discarded."),
+];
+
+/// Declares operations. A line says: method and path, the operation's name and the scope it needs, its handler with what
+/// that takes (in the order in which it is judged) and answers, and what it may refuse that the types do not tell. The
+/// first line of the text is the summary.
+macro_rules! operations {
+    ($(
+        $(#[doc = $text:literal])*
+        $method:ident $path:literal $id:ident: $scope:ident =>
+            $noun:ident::$handler:ident($($argument:ident: $type:ty),*) -> $answer:ty
+            $(, refuses $($problem:ident)|+)?;
+    )*) => {
+        &[$(Operation {
+            method: Method::$method,
+            path: $path,
+            id: stringify!($id),
+            scope: Scope::$scope,
+            noun: stringify!($noun),
+            text: concat!($($text, "\n"),*),
+            refuses: &[$($($problem),+)?],
+            describe: |spec| {
+                $(<$type as Argument>::describe(stringify!($argument), spec);)*
+                <$answer as Answer>::describe(spec);
+            },
+            handler: |call, mut asked| Box::pin(async move {
+                $(let $argument = <$type as Argument>::take(stringify!($argument), &mut asked)?;)*
+                asked.finish()?;
+                let answer: $answer = $noun::$handler(call, $($argument),*).await?;
+                answer.respond()
+            }),
+        }),*]
+    };
+}
+
+/// Every operation, by noun. Paths are under the base path.
+pub(crate) const TABLE: &[Operation] = operations! {
+    /// Make a ticket
+    ///
+    /// A contact that is not known yet can come along. With an `owner_id` the ticket is assigned and open at once.
+    POST "/tickets" create_ticket: TicketsWrite =>
+        tickets::create(body: Body<CreateTicket>) -> Created<Ticket>;
+
+    /// List tickets
+    ///
+    /// The newest first unless asked otherwise. A ticket that matches for as long as the pages are read is given exactly
+    /// once, one that is made or changed meanwhile at most once.
+    GET "/tickets" list_tickets: TicketsRead =>
+        tickets::list(list: Paged<TicketFilter>) -> Found<Page<Ticket>>;
+
+    /// Read a ticket
+    ///
+    /// With its place in its queue. While it waits in one it is always told anew, since its place moves without its
+    /// version.
+    GET "/tickets/{id}" get_ticket: TicketsRead =>
+        tickets::get(id: TicketId, if_none_match: IfNoneMatch) -> FoundVersion<TicketView>;
+
+    /// Change a ticket
+    ///
+    /// A merge patch (RFC 7396): what is not named stays. Pairs of metadata are merged too; tags are replaced.
+    PATCH "/tickets/{id}" update_ticket: TicketsTriage =>
+        tickets::update(id: TicketId, body: Body<UpdateTicket>, if_match: IfMatch) -> Changed<Ticket>,
+        refuses TICKET_CLOSED;
+
+    /// Give a ticket to somebody, or back to its queue
+    ///
+    /// Who gives a new ticket to somebody opens it.
+    POST "/tickets/{id}/assign" assign_ticket: TicketsTriage =>
+        tickets::assign(id: TicketId, body: Body<AssignTicket>, if_match: IfMatch) -> Changed<Ticket>,
+        refuses TICKET_CLOSED;
+
+    /// Move a ticket to another status
+    ///
+    /// Transitions are guarded: a transition that is not lawful is refused with those that are `allowed`.
+    POST "/tickets/{id}/transitions" transition_ticket: TicketsTriage =>
+        tickets::transition(id: TicketId, body: Body<TransitionTicket>, if_match: IfMatch) -> Changed<Ticket>,
+        refuses ILLEGAL_TRANSITION | OWNER_REQUIRED | REASON_REQUIRED | RESOLUTION_NOTE_REQUIRED;
+
+    /// Write a message or a note
+    ///
+    /// A note is internal. A message is public, and needs the scope `tickets:write`.
+    POST "/tickets/{id}/thread" post_to_thread: TicketsTriage =>
+        threads::post(id: TicketId, body: Body<PostEntry>, if_match: IfMatch) -> Created<ThreadEntry>,
+        refuses TICKET_CLOSED;
+
+    /// List the entries of a thread
+    ///
+    /// The oldest first unless asked otherwise.
+    GET "/tickets/{id}/thread" list_thread: TicketsRead =>
+        threads::list(id: TicketId, list: Paged<()>) -> Found<Page<ThreadEntry>>;
+
+    /// Read an entry of a thread
+    GET "/tickets/{id}/thread/{entry}" get_thread_entry: TicketsRead =>
+        threads::get(id: TicketId, entry: EntryId) -> Found<ThreadEntry>;
+
+    /// List events
+    ///
+    /// The newest first unless asked otherwise. With `order=asc` there always is a `next_cursor`: go on from it, now or
+    /// later, to follow the feed.
+    GET "/events" list_events: TicketsRead =>
+        events::list(list: Paged<()>) -> Found<Page<Event>>;
+
+    /// Read an event
+    GET "/events/{id}" get_event: TicketsRead =>
+        events::get(id: EventId) -> Found<Event>;
+
+    /// Make a webhook endpoint
+    ///
+    /// The answer tells the `secret` that its webhooks are signed with; no later one does.
+    POST "/webhook_endpoints" create_webhook_endpoint: Webhooks =>
+        webhook_endpoints::create(body: Body<CreateEndpoint>) -> Created<EndpointView>,
+        refuses ENDPOINT_LIMIT;
+
+    /// List webhook endpoints
+    ///
+    /// The newest first unless asked otherwise.
+    GET "/webhook_endpoints" list_webhook_endpoints: Webhooks =>
+        webhook_endpoints::list(list: Paged<()>) -> Found<Page<EndpointView>>;
+
+    /// Read a webhook endpoint
+    GET "/webhook_endpoints/{id}" get_webhook_endpoint: Webhooks =>
+        webhook_endpoints::get(id: EndpointId) -> Found<EndpointView>;
+
+    /// Change a webhook endpoint
+    PATCH "/webhook_endpoints/{id}" update_webhook_endpoint: Webhooks =>
+        webhook_endpoints::update(id: EndpointId, body: Body<UpdateEndpoint>) -> Changed<EndpointView>;
+
+    /// Delete a webhook endpoint
+    ///
+    /// What it was not told yet is given up, and stays visible as such.
+    DELETE "/webhook_endpoints/{id}" delete_webhook_endpoint: Webhooks =>
+        webhook_endpoints::delete(id: EndpointId, body: NoBody) -> Deleted;
+
+    /// Enable a webhook endpoint
+    ///
+    /// If there are dead letters for it, `replay` says how to have them delivered.
+    POST "/webhook_endpoints/{id}/enable" enable_webhook_endpoint: Webhooks =>
+        webhook_endpoints::enable(id: EndpointId, body: NoBody) -> Changed<EndpointView>;
+
+    /// Disable a webhook endpoint
+    ///
+    /// What it would be told waits in dead letters.
+    POST "/webhook_endpoints/{id}/disable" disable_webhook_endpoint: Webhooks =>
+        webhook_endpoints::disable(id: EndpointId, body: NoBody) -> Changed<EndpointView>;
+
+    /// Try a webhook endpoint
+    ///
+    /// Sends it a signed event of type `ping`, which is not part of the feed.
+    POST "/webhook_endpoints/{id}/ping" ping_webhook_endpoint: Webhooks =>
+        webhook_endpoints::ping(id: EndpointId, body: NoBody) -> Changed<EndpointView>,
+        refuses ENDPOINT_DISABLED;
+
+    /// Give a webhook endpoint a new secret
+    ///
+    /// The old one goes on signing beside it for a day, or for as long as `overlap_seconds` says.
+    POST "/webhook_endpoints/{id}/rotate_secret" rotate_webhook_secret: Webhooks =>
+        webhook_endpoints::rotate_secret(id: EndpointId, body: Body<RotateSecret>) -> Changed<EndpointView>;
+
+    /// List deliveries
+    ///
+    /// The newest first unless asked otherwise.
+    GET "/deliveries" list_deliveries: Webhooks =>
+        deliveries::list(list: Paged<DeliveryFilter>) -> Found<Page<Delivery>>;
+
+    /// Read a delivery
+    GET "/deliveries/{id}" get_delivery: Webhooks =>
+        deliveries::get(id: DeliveryId) -> Found<Delivery>;
+
+    /// List dead letters
+    ///
+    /// The newest first unless asked otherwise.
+    GET "/dead_letters" list_dead_letters: Webhooks =>
+        dead_letters::list(list: Paged<Letters>) -> Found<Page<Delivery>>;
+
+    /// Replay all dead letters that match
+    ///
+    /// A job does it, bit by bit. Those of events from now on are not meant.
+    POST "/dead_letters/replay" replay_dead_letters: Webhooks =>
+        dead_letters::replay_all(body: Body<ReplayDeadLetters>) -> Accepted<ReplayJob>,
+        refuses NOT_FOUND | ENDPOINT_DISABLED;
+
+    /// Read a job that replays dead letters
+    GET "/dead_letters/jobs/{id}" get_replay_job: Webhooks =>
+        dead_letters::job(id: JobId) -> Found<ReplayJob>;
+
+    /// Read a dead letter
+    GET "/dead_letters/{id}" get_dead_letter: Webhooks =>
+        dead_letters::get(id: DeliveryId) -> Found<Delivery>;
+
+    /// Replay a dead letter
+    ///
+    /// With the same `webhook-id` and the schedule from its start.
+    POST "/dead_letters/{id}/replay" replay_dead_letter: Webhooks =>
+        dead_letters::replay(id: DeliveryId, body: NoBody) -> Changed<Delivery>,
+        refuses NOT_A_DEAD_LETTER | ENDPOINT_DISABLED;
+
+    /// Give up a dead letter
+    POST "/dead_letters/{id}/discard" discard_dead_letter: Webhooks =>
+        dead_letters::discard(id: DeliveryId, body: Body<DiscardDeadLetter>) -> Changed<Delivery>,
+        refuses NOT_A_DEAD_LETTER;
+};

@@ -1,0 +1,134 @@
+//! What people read: the document, the reference made from it, and a page for each error code.
+
+mod fields;
+mod layout;
+mod pages;
+mod reference;
+mod served;
+
+use std::sync::{Arc, OnceLock};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderMap, StatusCode, header};
+use sk_tickets_core::BASE_PATH;
+
+pub(crate) use pages::PAGES;
+use served::Served;
+
+use crate::{
+    open::{OpenAnswer, OpenRoute},
+    openapi,
+};
+
+const HTML: &str = "text/html; charset=utf-8";
+const MARKDOWN: &str = "text/markdown; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+
+const UNCHANGED: OpenAnswer =
+    OpenAnswer { status: 304, about: "It is what you have.", media_types: &[], has_etag: true };
+
+const DOCUMENT: OpenRoute = OpenRoute {
+    path: "/openapi.json",
+    under_base: true,
+    id: "get_openapi",
+    summary: "This document",
+    parameter: None,
+    answers: &[OpenAnswer { status: 200, about: "The document.", media_types: &[JSON], has_etag: true }, UNCHANGED],
+};
+
+const REFERENCE: OpenRoute = OpenRoute {
+    path: "/docs",
+    under_base: true,
+    id: "get_reference",
+    summary: "The reference, for people",
+    parameter: None,
+    answers: &[OpenAnswer { status: 200, about: "A page.", media_types: &[HTML], has_etag: true }, UNCHANGED],
+};
+
+const ERRORS: OpenRoute = OpenRoute {
+    path: "/docs/errors",
+    under_base: true,
+    id: "list_error_codes",
+    summary: "Every error code",
+    parameter: None,
+    answers: &[
+        OpenAnswer { status: 200, about: "The index.", media_types: &[MARKDOWN, HTML], has_etag: true },
+        UNCHANGED,
+    ],
+};
+
+const ERROR: OpenRoute = OpenRoute {
+    path: "/docs/errors/{code}",
+    under_base: true,
+    id: "get_error_code",
+    summary: "What an error code means and what to do",
+    parameter: Some(("code", "The `code` of a problem.")),
+    answers: &[
+        OpenAnswer { status: 200, about: "Its page.", media_types: &[MARKDOWN, HTML], has_etag: true },
+        UNCHANGED,
+        OpenAnswer { status: 404, about: "There is no such code.", media_types: &[TEXT], has_etag: false },
+    ],
+};
+
+/// What is declared here.
+pub(crate) const ROUTES: &[OpenRoute] = &[DOCUMENT, REFERENCE, ERRORS, ERROR];
+
+/// The pages, each made when it is first asked for.
+#[derive(Debug)]
+struct Site {
+    /// Where the API is, for the examples.
+    base: String,
+    document: OnceLock<Served>,
+    reference: OnceLock<Served>,
+}
+
+/// The pages of an API whose error pages are under this URL.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(error_docs: &str) -> Router<S> {
+    let base = error_docs.strip_suffix("/docs/errors/").unwrap_or(BASE_PATH).to_owned();
+    let site = Arc::new(Site { base, document: OnceLock::new(), reference: OnceLock::new() });
+    Router::new()
+        .route(&DOCUMENT.full_path(), get(document))
+        .route(&REFERENCE.full_path(), get(reference))
+        .route(&ERRORS.full_path(), get(error_index))
+        .route(&ERROR.full_path(), get(error_page))
+        .with_state(site)
+}
+
+async fn document(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    site.document.get_or_init(|| Served::new(JSON, openapi::document().to_string())).answer(&headers)
+}
+
+async fn reference(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    let make = || Served::new(HTML, reference::page(openapi::document(), &site.base));
+    site.reference.get_or_init(make).answer(&headers)
+}
+
+async fn error_index(headers: HeaderMap) -> Response {
+    markdown("Errors", &pages::index(), &headers)
+}
+
+async fn error_page(Path(code): Path<String>, headers: HeaderMap) -> Response {
+    match PAGES.iter().find(|page| page.code == code) {
+        Some(page) => markdown(page.code, page.markdown, &headers),
+        None => (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, TEXT)], "no such code\n").into_response(),
+    }
+}
+
+/// Markdown as it is, or as a page for who prefers one, as browsers do.
+fn markdown(title: &str, markdown: &str, headers: &HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let served = if accept.contains("text/html") {
+        Served::new(HTML, layout::article(title, markdown))
+    } else {
+        Served::new(MARKDOWN, markdown.to_owned())
+    };
+    let mut response = served.answer(headers);
+    response.headers_mut().insert(header::VARY, http::HeaderValue::from_static("accept"));
+    response
+}

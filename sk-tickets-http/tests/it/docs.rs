@@ -1,0 +1,1 @@
+//! What people read: the reference, the document, the pages of error codes.
