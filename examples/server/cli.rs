@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Reseal,
     /// Bring the database's schema up to date and leave
     Migrate,
+    /// Print the API as an OpenAPI 3.1 document
+    Openapi,
     /// Say what speaks against serving from the database
     Doctor,
     /// Copy the database into a new file, beside a running server too

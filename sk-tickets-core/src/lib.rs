@@ -42,7 +42,8 @@
 //! Nothing in here does I/O or asks the machine for time or chance but through a [`Clock`] and an [`Entropy`].
 //!
 //! # Features
-//! - `schema`: a JSON Schema of every request, answer and event ([`platform::schema`]), made from the types themselves.
+//! - `schema`: a JSON Schema of every request, answer and event, made from the types themselves (`platform::schema`,
+//!   `event_schemas`).
 //! - `testing`: the conformance suite, a clock that is set by hand, a sender that answers by script.
 
 pub mod decide;

@@ -2,7 +2,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 #[cfg(feature = "schema")]
-use crate::model::evidence::EvidenceInAnswer;
+use crate::model::evidence_schema::EvidenceInAnswer;
 use crate::{
     model::{
         actor::Actor,

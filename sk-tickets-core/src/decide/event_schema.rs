@@ -11,7 +11,7 @@ use crate::{
         id::TicketId,
         ticket::{Ticket, Version},
     },
-    platform::{id::EventId, realm::Environment, time::Timestamp},
+    platform::{id::EventId, realm::Environment, schema::described, time::Timestamp},
 };
 
 /// What an event of one type says beside the ticket.
@@ -46,7 +46,7 @@ impl<D: Told> JsonSchema for EventOf<D> {
                 "type": { "description": "What happened.", "type": "string", "const": D::TYPE },
                 "timestamp": described(generator.subschema_for::<Timestamp>(), "When."),
                 "environment": described(generator.subschema_for::<Environment>(), "Test or live."),
-                "ticket_id": described(ticket_id, "To which ticket; none for a ping."),
+                "ticket_id": described(ticket_id, "To which ticket."),
                 "ticket_version": described(ticket_version, "The version of the ticket that this made."),
                 "data": data,
             },
@@ -65,11 +65,6 @@ fn add_ticket(data: &mut Schema, generator: &mut SchemaGenerator) {
     }
 }
 
-fn described(mut schema: Schema, description: &str) -> Schema {
-    schema.insert("description".to_owned(), description.into());
-    schema
-}
-
 impl JsonSchema for Event {
     fn schema_name() -> Cow<'static, str> {
         "Event".into()
@@ -82,6 +77,19 @@ impl JsonSchema for Event {
 }
 
 /// A reference to the schema of each type of event that is told, with its payload: what a document lists as webhooks.
+///
+/// ```
+/// use sk_tickets_core::{CreateTicket, event_schemas, limits::SUBJECT_MAX, platform::schema::settings};
+///
+/// let mut generator = settings().with(|s| s.definitions_path = "/components/schemas".into()).into_generator();
+/// let request = generator.subschema_for::<CreateTicket>();
+/// assert_eq!(request.as_value()["$ref"], "#/components/schemas/CreateTicket");
+/// let webhooks = event_schemas(&mut generator);
+/// assert_eq!(webhooks[0].1.as_value()["$ref"], "#/components/schemas/TicketCreatedEvent");
+///
+/// let schemas = generator.take_definitions(true);
+/// assert_eq!(schemas["CreateTicket"]["properties"]["subject"]["maxLength"], SUBJECT_MAX);
+/// ```
 #[must_use]
 pub fn event_schemas(generator: &mut SchemaGenerator) -> Vec<(EventType, Schema)> {
     schemas(generator)

@@ -291,7 +291,7 @@ impl<'de> Deserialize<'de> for EventFilter {
 crate::platform::schema::inline_schema!([] EventFilter, |_| {
     let types = EventType::ALL.iter().map(|event_type| event_type.as_str());
     let words: Vec<_> = std::iter::once("*").chain(types).filter(|word| word.parse::<Self>().is_ok()).collect();
-    schemars::json_schema!({ "type": "string", "enum": words })
+    schemars::json_schema!({ "description": "`*` for every event, or a type of event.", "type": "string", "enum": words })
 });
 
 impl Input for EventFilter {

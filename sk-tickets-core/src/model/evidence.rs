@@ -3,8 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::{CallId, RecordingId, TranscriptId};
-#[cfg(feature = "schema")]
-use crate::platform::id::ULID_PATTERN;
 use crate::{
     limits::{EVIDENCE_LABEL_MAX, EVIDENCE_REF_MAX},
     platform::{
@@ -60,76 +58,6 @@ impl Evidence {
     #[must_use]
     pub fn call(id: CallId) -> Self {
         Self::new(EvidenceKind::Call, id.to_string())
-    }
-}
-
-/// Evidence as a request has it. A URL is looked at more closely when it is read.
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for Evidence {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "NewEvidence".into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let by_kind = |kinds: &[EvidenceKind], reference: schemars::Schema| serde_json::json!({ "properties": { "kind": { "enum": kinds }, "ref": reference } });
-        schemars::json_schema!({
-            "description": "A reference to something outside of the ticket.",
-            "type": "object",
-            "properties": {
-                "kind": described::<EvidenceKind>("What it is.", generator),
-                "ref": described::<Text<1, EVIDENCE_REF_MAX>>(
-                    "Where it is: an id of the kind (`rec_…`), or an https URL.",
-                    generator,
-                ),
-                "label": described::<Option<Text<1, EVIDENCE_LABEL_MAX>>>("What to call it.", generator),
-            },
-            "required": ["kind", "ref"],
-            "additionalProperties": false,
-            "anyOf": [
-                { "properties": { "ref": { "pattern": HTTPS_PATTERN } } },
-                by_kind(&[EvidenceKind::Recording], generator.subschema_for::<RecordingId>()),
-                by_kind(&[EvidenceKind::Transcript], generator.subschema_for::<TranscriptId>()),
-                by_kind(&[EvidenceKind::Call], generator.subschema_for::<CallId>()),
-                by_kind(
-                    &[EvidenceKind::Chat, EvidenceKind::Form, EvidenceKind::File, EvidenceKind::Other],
-                    schemars::json_schema!({ "pattern": format!("^[a-z]{{3}}_{ULID_PATTERN}$") }),
-                ),
-            ],
-            "examples": [{ "kind": "recording", "ref": "rec_01J9X2M3N4P5Q6R7S8T9VAWBXC", "label": "First call" }],
-        })
-    }
-}
-
-/// What begins as an https URL does, without white space.
-#[cfg(feature = "schema")]
-const HTTPS_PATTERN: &str = r"^[hH][tT][tT][pP][sS]://[^\x00-\x20]+$";
-
-#[cfg(feature = "schema")]
-fn described<T: schemars::JsonSchema>(
-    description: &str,
-    generator: &mut schemars::SchemaGenerator,
-) -> schemars::Schema {
-    let mut schema = generator.subschema_for::<T>();
-    schema.insert("description".to_owned(), description.into());
-    schema
-}
-
-/// Evidence as an answer has it: with a label, if only null.
-#[cfg(feature = "schema")]
-pub(crate) struct EvidenceInAnswer;
-
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for EvidenceInAnswer {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Evidence".into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let mut schema = Evidence::json_schema(generator);
-        schema.insert("required".to_owned(), serde_json::json!(["kind", "ref", "label"]));
-        schema.remove("additionalProperties");
-        schema.remove("anyOf");
-        schema
     }
 }
 

@@ -7,6 +7,8 @@ pub mod delivery;
 pub mod endpoint;
 pub mod event;
 pub mod evidence;
+#[cfg(feature = "schema")]
+pub(crate) mod evidence_schema;
 pub mod id;
 pub mod metadata;
 pub mod page;

@@ -62,7 +62,7 @@ impl PageRequest {
     }
 }
 
-/// A page of a list, as it is on the wire.
+/// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "{T}List", transform = Object("list")))]
 #[serde(tag = "object", rename = "list")]

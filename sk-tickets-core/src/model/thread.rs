@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "schema")]
-use super::evidence::EvidenceInAnswer;
+use super::evidence_schema::EvidenceInAnswer;
 use super::{
     actor::Actor,
     evidence::Evidence,

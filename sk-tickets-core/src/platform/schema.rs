@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::input::{Faults, Input, Pointer};
 
 /// Settings for a generator: draft 2020-12, as values are written. A field that is always there, if only as null, is
-/// required then.
+/// required then. Requests come out the same either way.
 #[must_use]
 pub fn settings() -> SchemaSettings {
     // Formats such as `uint64` are Rust's own.
@@ -163,8 +163,7 @@ impl RequestSchema {
         docs: &[&str],
         generator: &mut SchemaGenerator,
     ) -> Self {
-        let mut schema = generator.subschema_for::<T>();
-        schema.insert("description".to_owned(), description(docs).into());
+        let schema = described(generator.subschema_for::<T>(), &description(docs));
         self.properties.insert(name.to_owned(), schema.into());
         if T::absent(Pointer::ROOT, &mut Faults::default()).is_none() {
             self.required.push(name);
@@ -231,6 +230,12 @@ pub fn words(docs: &[&str], words: &[(&str, &[&str])]) -> Schema {
     }
     let words: Vec<_> = words.iter().map(|(word, _)| word).collect();
     json_schema!({ "description": text, "type": "string", "enum": words })
+}
+
+/// The schema with a description of what it is for in this place.
+pub(crate) fn described(mut schema: Schema, description: &str) -> Schema {
+    schema.insert("description".to_owned(), description.into());
+    schema
 }
 
 /// The lines of a doc comment as one text.

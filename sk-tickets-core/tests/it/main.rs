@@ -6,6 +6,7 @@ mod diagram;
 mod dispatcher;
 mod documents;
 mod golden;
+mod product;
 mod properties;
 mod schedule;
 #[cfg(feature = "schema")]

@@ -1,7 +1,7 @@
 //! What all pages share: the frame, the style, Markdown.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use pulldown_cmark::{Options, Parser, html::push_html};
+use pulldown_cmark::{Event, Options, Parser, Tag, html::push_html};
 use sk_tickets_core::BASE_PATH;
 
 pub(super) const STYLE: &str = include_str!("style.css");
@@ -44,8 +44,23 @@ pub(super) fn article(title: &str, text: &str) -> String {
 
 /// Text of ours as HTML.
 pub(super) fn markdown(text: &str) -> Markup {
+    let events = Parser::new_ext(text, Options::ENABLE_TABLES).map(|event| match event {
+        Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+            Event::Start(Tag::Link { link_type, dest_url: served_at(&dest_url).into(), title, id })
+        }
+        other => other,
+    });
     let mut html = String::new();
-    push_html(&mut html, Parser::new_ext(text, Options::ENABLE_TABLES));
-    // Within the API, pages are not called by the names of their files.
-    PreEscaped(html.replace(".md\"", "\"").replace(".md#", "#"))
+    push_html(&mut html, events);
+    PreEscaped(html)
+}
+
+/// Where the server has what a file among our documents links to.
+fn served_at(link: &str) -> String {
+    match link.split_once(".md") {
+        Some(("../webhooks", _)) => format!("{BASE_PATH}/docs#webhooks"),
+        Some(("../transitions", _)) => format!("{BASE_PATH}/docs#op-transition_ticket"),
+        Some((code, _)) if !code.contains('/') => format!("{BASE_PATH}/docs/errors/{code}"),
+        Some(_) | None => link.to_owned(),
+    }
 }

@@ -71,7 +71,8 @@ fn rules(document: &Value, base: &str) -> Markup {
         section #rules {
             h2 { "Rules" }
             (markdown(document["info"]["description"].as_str().unwrap_or_default()))
-            p { "The examples want your key, and where a path has braces the id to put there:" }
+            p { "Paths are under " code { (BASE_PATH) } ", but for those of the service. The examples want your key, and for "
+                "what a path has in braces a variable of that name:" }
             pre #setup { code { "KEY=sk_test_tk_…\nID=tkt_…\ncurl -i " (base) "/tickets/$ID -H \"Authorization: Bearer $KEY\"" } }
         }
     }
@@ -151,14 +152,17 @@ fn answers(document: &Value, described: &Value) -> Markup {
                     }
                     (markdown(answer["description"].as_str().unwrap_or_default()))
                     @let headers = members(&answer["headers"]);
-                    @if !headers.is_empty() {
-                        p.headers { @for name in headers.keys() { code { (name) } " " } }
+                    p.headers {
+                        @for name in headers.keys().filter(|name| !EVERYWHERE.contains(&name.as_str())) { code { (name) } " " }
                     }
                 }
             }
         }
     }
 }
+
+/// The headers that are told of under the rules, and not with each answer.
+const EVERYWHERE: [&str; 3] = ["Request-Id", "RateLimit", "RateLimit-Policy"];
 
 /// A call that works when it is pasted, once the variables in it are set.
 fn curl(base: &str, operation: &Operation, body: &Value) -> String {
@@ -229,6 +233,10 @@ fn objects(document: &Value) -> Markup {
                     h3 { (name) }
                     @if let Some(about) = schema["description"].as_str() { (markdown(about)) }
                     @if schema["properties"].is_object() { (fields(schema)) } @else { p.type { (kind(schema)) } }
+                    @if !schema["examples"][0].is_null() {
+                        h4 { "Example" }
+                        pre { code { (format!("{:#}", schema["examples"][0])) } }
+                    }
                 }
             }
         }
@@ -236,17 +244,8 @@ fn objects(document: &Value) -> Markup {
 }
 
 fn errors() -> Markup {
-    html! {
-        section #errors { (markdown(&index())) }
-    }
-}
-
-/// The index of error codes, one level further down.
-fn index() -> String {
-    pages::index()
-        .replacen("# ", "## ", 1)
-        .replace("](", &format!("]({BASE_PATH}/docs/errors/"))
-        .replace(&format!("{BASE_PATH}/docs/errors/https"), "https")
+    // Its heading is one level further down here.
+    html! { section #errors { (markdown(&format!("#{}", pages::index()))) } }
 }
 
 fn members(value: &Value) -> Map<String, Value> {

@@ -87,5 +87,7 @@ is no news.
 **Rates.** Each key has its own, told in `RateLimit-Policy` and `RateLimit`, if the server has one. What is over is \
 answered 429 with `Retry-After`.
 
+Every answer has a `Request-Id`, which names the request in the log.
+
 **Problems** are `application/problem+json` (RFC 9457) with a stable `code`. Each has a page at \
 `/tickets/v1/docs/errors/{code}`.";

@@ -274,3 +274,30 @@ async fn every_path_names_the_methods_it_has() {
         }
     }
 }
+
+/// The paths that a router has. It tells them only where it is printed for debugging; what it falls back to is there too.
+fn paths(router: &Router) -> BTreeSet<String> {
+    let printed = format!("{router:?}");
+    let quoted = printed.split('"').filter(|text| text.starts_with('/'));
+    quoted.filter(|path| *path != "/" && !path.contains("{*")).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn no_route_is_without_an_operation_and_no_operation_without_a_route() {
+    let stage = Stage::new();
+    let document = crate::openapi();
+    let documented = document["paths"].as_object().unwrap();
+    assert_eq!(paths(&stage.router), documented.keys().cloned().collect::<BTreeSet<_>>());
+
+    let of_table: HashMap<_, _> =
+        api::TABLE.iter().map(|operation| (format!("{BASE_PATH}{}", operation.path), concrete(operation))).collect();
+    for (path, item) in documented {
+        let concrete = of_table.get(path).cloned().unwrap_or_else(|| path.replace("{code}", "internal"));
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"] {
+            let (status, _, _) = stage.ask(&method.parse().unwrap(), &concrete, &[]).await;
+            let is_documented = item.get(method.to_lowercase()).is_some();
+            assert_eq!(status != 405, is_documented, "{method} {path}: {status}");
+            assert!(!is_documented || status != 404, "{method} {path}: {status}");
+        }
+    }
+}

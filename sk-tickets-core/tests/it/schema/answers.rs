@@ -3,16 +3,19 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sk_tickets_core::{
-    Actor, AgentRef, AssignTicket, Clock, Contact, CreateEndpoint, CreateTicket, DeliveryFilter, DiscardDeadLetter,
-    EndpointView, Event, EventType, Evidence, EvidenceKind, InlineContact, PageRequest, ReplayDeadLetters, ReplayJob,
-    Status, ThreadEntry, Ticket, TicketFilter, TicketView, TransitionTicket, UpdateTicket, WebhookSender,
-    event_schemas,
-    model::sla::{SlaClock, SlaState, TicketSla},
+    Actor, AgentRef, AssignTicket, Clock, Contact, CreateEndpoint, CreateTicket, Delivery, DeliveryFilter,
+    DiscardDeadLetter, EndpointView, Event, EventType, Evidence, EvidenceKind, InlineContact, Page, PageRequest,
+    Priority, ReplayDeadLetters, ReplayJob, Status, ThreadEntry, Ticket, TicketFilter, TicketView, TransitionTicket,
+    UpdateTicket, WebhookSender, event_schemas,
+    model::{
+        delivery::Attempt,
+        sla::{SlaClock, SlaState, TicketSla},
+    },
     platform::{
         id::{ApiKeyId, RequestId},
-        input::{Input, Patch},
+        input::{Change, Input},
         json::Json,
         problem::Problem,
         schema::settings,
@@ -49,7 +52,8 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// Asserts that each value has the schema of its type, and gives them as they are written.
+/// Asserts that each value has the schema of its type, and that no member is null in all of them. Gives them as they are
+/// written.
 fn check<T: Serialize + JsonSchema>(values: impl IntoIterator<Item = T>) -> Vec<Value> {
     let mut schema = schema_of::<T>();
     close(&mut schema);
@@ -60,7 +64,14 @@ fn check<T: Serialize + JsonSchema>(values: impl IntoIterator<Item = T>) -> Vec<
         let faults: Vec<_> = validator.iter_errors(value).map(|error| error.to_string()).collect();
         assert!(faults.is_empty(), "{}: {value:#}\n{}", T::schema_name(), faults.join("\n"));
     }
+    for name in schema["properties"].as_object().into_iter().flat_map(Map::keys) {
+        assert!(values.iter().any(|value| !value[name].is_null()), "no {} shows its {name}", T::schema_name());
+    }
     values
+}
+
+fn check_page<T: Serialize + JsonSchema + Clone>(page: Page<T>) {
+    check([Page { next_cursor: Some("more".into()), has_more: true, ..page.clone() }, page]);
 }
 
 /// A ticket with everything, one with next to nothing, and all that can happen to one.
@@ -88,9 +99,10 @@ async fn play(stage: &Stage) -> Vec<ThreadEntry> {
     stage.post(full, by_contact("It did not come")).await;
     stage.assign(full, AssignTicket::to_nobody()).await;
     stage.tick();
-    let topic = UpdateTicket { topic: Patch::Clear, ..UpdateTicket::nothing() };
-    let _ = stage.desk.update_ticket(&stage.key(), full, topic).await.expect("updated");
+    let urgent = UpdateTicket { priority: Change(Some(Priority::Urgent)), ..UpdateTicket::nothing() };
+    let _ = stage.desk.update_ticket(&stage.key(), full, urgent).await.expect("updated");
     stage.transition(full, because("Lost", Status::Closed)).await;
+    stage.ticket_in(Status::Resolved, Some(user(1))).await;
     [stage.thread(bare).await, stage.thread(full).await].concat()
 }
 
@@ -103,29 +115,37 @@ async fn tickets_threads_and_events() {
     let stage = Stage::new();
     let entries = play(&stage).await;
     let tickets = stage.desk.tickets(&TicketFilter::ALL, &PageRequest::first()).await.expect("read");
-    let clock = |due_at| SlaClock { due_at, state: SlaState::Running };
-    let sla = TicketSla { first_response: None, resolution: Some(clock(Some(stage.clock.now()))) };
-    check::<Ticket>(tickets.data.iter().map(|ticket| Ticket { sla: Some(sla), ..ticket.clone() }));
+    let clock = SlaClock { due_at: Some(stage.clock.now()), state: SlaState::Running };
+    let sla = Some(TicketSla { first_response: None, resolution: Some(clock) });
+    check::<Ticket>(tickets.data.iter().map(|ticket| Ticket { sla, ..ticket.clone() }));
+    let mut views = Vec::new();
     for ticket in &tickets.data {
-        check::<TicketView>(stage.desk.ticket(ticket.id).await.expect("read"));
-        check(stage.desk.thread(ticket.id, &PageRequest::first()).await.expect("read"));
+        let view = stage.desk.ticket(ticket.id).await.expect("read").expect("there");
+        views.push(TicketView { ticket: Ticket { sla, ..view.ticket.clone() }, ..view.clone() });
+        views.push(view);
+        check_page(stage.desk.thread(ticket.id, &PageRequest::first()).await.expect("read").expect("there"));
     }
-    check([tickets]);
+    check::<TicketView>(views);
+    check_page(tickets);
 
     let kinds: BTreeSet<_> = check(entries).iter().map(|entry| entry["kind"].clone().to_string()).collect();
     let shapes = schema_of::<ThreadEntry>()["oneOf"].as_array().expect("a shape for each kind").clone();
     assert_eq!(kinds, shapes.iter().map(|shape| shape["properties"]["kind"]["const"].to_string()).collect());
 
     check::<Event>(stage.feed().await);
-    check([stage.desk.events(&PageRequest::first()).await.expect("read")]);
+    check_page(stage.desk.events(&PageRequest::first()).await.expect("read"));
 }
 
 #[tokio::test]
 async fn endpoints_deliveries_and_jobs() {
     let stage = Stage::new();
     let desk = &stage.desk;
-    let hook = CreateEndpoint::new("https://example.com/hooks".parse().expect("lawful"));
+    let hook = CreateEndpoint {
+        description: Some("Orders".parse().expect("lawful")),
+        ..CreateEndpoint::new("https://example.com/hooks".parse().expect("lawful"))
+    };
     let made = desk.create_endpoint(&stage.key(), hook).await.expect("made").value;
+    let endpoint_id = made.id;
     play(&stage).await;
     stage.tick();
     let mut endpoints = vec![desk.ping_endpoint(&stage.key(), made.id).await.expect("pinged").value];
@@ -148,22 +168,29 @@ async fn endpoints_deliveries_and_jobs() {
     let known = event_schemas(&mut settings().into_generator());
     assert_eq!(told, known.iter().map(|(event_type, _)| event_type.to_string()).collect(), "each type was told of");
 
+    let tried = desk.deliveries(&DeliveryFilter::default(), &PageRequest::first()).await.expect("read").data;
     endpoints.push(desk.disable_endpoint(&stage.key(), made.id).await.expect("disabled").value);
     play(&stage).await;
     endpoints.push(desk.enable_endpoint(&stage.key(), made.id).await.expect("enabled").value);
     assert!(made.secret.is_some() && endpoints[3].replay.is_some());
+    endpoints.push(EndpointView { failing_since: Some(stage.clock.now()), ..made.clone() });
     endpoints.push(made);
     check::<EndpointView>(endpoints);
-    check([desk.endpoints(&PageRequest::first()).await.expect("read")]);
+    check_page(desk.endpoints(&PageRequest::first()).await.expect("read"));
 
     let job = desk.replay_dead_letters(&stage.key(), ReplayDeadLetters::ALL).await.expect("made").value;
-    check::<ReplayJob>([ReplayJob { finished_at: Some(job.created_at), ..job.clone() }, job]);
+    let at = Some(job.created_at);
+    let narrow = ReplayJob { endpoint_id: Some(endpoint_id), from: at, to: at, finished_at: at, ..job.clone() };
+    check::<ReplayJob>([job, narrow]);
+
     let letters = DeliveryFilter { dead_letters: true, ..DeliveryFilter::default() };
     let letter = desk.deliveries(&letters, &PageRequest::first()).await.expect("read").data.remove(0);
     let discard = DiscardDeadLetter { reason: "Known".parse().expect("lawful") };
-    let discarded = desk.discard_dead_letter(&stage.key(), letter.id, discard).await.expect("discarded").value;
-    check([letter, discarded]);
-    check([desk.deliveries(&DeliveryFilter::default(), &PageRequest::first().limit(100)).await.expect("read")]);
+    let _ = desk.discard_dead_letter(&stage.key(), letter.id, discard).await.expect("discarded");
+    let page = desk.deliveries(&DeliveryFilter::default(), &PageRequest::first().limit(100)).await.expect("read");
+    check::<Delivery>([tried, page.data.clone()].concat());
+    check::<Attempt>(page.data.iter().flat_map(|delivery| delivery.attempts.clone()));
+    check_page(page);
 }
 
 #[tokio::test]
@@ -198,12 +225,12 @@ fn whoever_acts() {
     ]);
     let contact = Contact {
         id: crate::stage::contact(),
-        name: None,
+        name: Some("Ann".into()),
         email: Some("ann@example.com".into()),
-        phone: None,
+        phone: Some("+4930123456".into()),
         created_at: Clock::now(&*Stage::new().clock),
     };
-    check([contact]);
+    check([Contact { name: None, email: None, phone: None, ..contact.clone() }, contact]);
 }
 
 #[test]

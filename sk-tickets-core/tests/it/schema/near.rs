@@ -3,7 +3,7 @@
 use proptest::{collection::vec, prelude::*, sample::select, strategy::Union, string::string_regex};
 use serde_json::{Map, Value, json};
 
-use super::{Request, requests};
+use super::requests;
 use crate::properties::seeded;
 
 /// Values near those that `schema` takes.
@@ -97,7 +97,7 @@ fn reading_takes_nothing_that_the_schema_refuses_and_refuses_little_that_it_take
         for _ in 0..runner.config().cases {
             let body = bodies.new_tree(&mut runner).expect("a body").current();
             seen += 1;
-            taken += u32::from(Request::takes(&request, &body));
+            taken += u32::from(request.takes(&body));
         }
         assert!(
             taken > seen / 20 && taken < seen,

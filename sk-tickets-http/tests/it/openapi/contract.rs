@@ -79,8 +79,11 @@ pub(crate) fn check(method: &Method, path: &str, status: u16, headers: &HeaderMa
             continue;
         };
         let text = value.to_str().expect("text");
-        let value =
-            if header["schema"]["type"] == "integer" { json!(text.parse::<u64>().unwrap()) } else { json!(text) };
+        let value = if header["schema"]["type"] == "integer" {
+            json!(text.parse::<u64>().expect("a number"))
+        } else {
+            json!(text)
+        };
         assert_eq!(faults(&header["schema"], &value), Vec::<String>::new(), "{what} with {name}: {text}");
     }
     let mentioned: BTreeSet<_> = declared.keys().map(|name| name.to_lowercase()).collect();

@@ -93,9 +93,8 @@ impl Checker<'_> {
         if old["operationId"] != new["operationId"] {
             self.note(format!("is now called {}, which renames it in generated clients", new["operationId"]));
         }
-        let old_scopes = old["security"].to_string();
-        if old_scopes != new["security"].to_string() {
-            self.note(format!("wants another scope: {} instead of {old_scopes}", new["security"]));
+        if old["security"] != new["security"] {
+            self.note(format!("wants another scope: {} instead of {}", new["security"], old["security"]));
         }
         self.parameters(old, new, body);
         self.body(&old["requestBody"], &new["requestBody"], body);
@@ -129,7 +128,7 @@ impl Checker<'_> {
     }
 
     fn body(&mut self, old: &Value, new: &Value, direction: Direction) {
-        if old.is_null() && new["required"] == true || old["required"] == false && new["required"] == true {
+        if old["required"] != true && new["required"] == true {
             self.note("a body is required".to_owned());
         }
         for (media_type, content) in members(&old["content"]) {
