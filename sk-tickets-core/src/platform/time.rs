@@ -124,12 +124,12 @@ fn is_rfc3339(text: &str) -> bool {
 }
 
 // `format` is a note for people and programs that make requests; the pattern is what is checked. Whether the day is in
-// the calendar and between 1970 and 9999, no pattern says.
+// the calendar, and the hours at either end of 1970 to 9999, no pattern says.
 #[cfg(feature = "schema")]
 super::schema::inline_schema!([] Timestamp, |_| schemars::json_schema!({
     "type": "string",
     "format": "date-time",
-    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+    "pattern": r"^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
 }));
 
 impl Input for Timestamp {
@@ -188,6 +188,8 @@ mod tests {
             "+002026-11-24T06:00:00Z",
             "2026-11-24T06:00:00Z[UTC]",
             "2026-11-24T06:00:00",
+            // A nanosecond is as fine as a fraction can be.
+            "2026-11-24T06:00:00.1234567890Z",
         ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
