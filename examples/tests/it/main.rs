@@ -16,6 +16,10 @@ mod official_libraries;
 mod process;
 mod receiver;
 mod retrying;
+#[cfg(feature = "cross-language")]
+mod schemathesis;
 mod secrets;
 mod start;
 mod stop;
+#[cfg(feature = "cross-language")]
+mod tools;
