@@ -13,6 +13,7 @@ mod keys;
 mod nodes;
 #[cfg(feature = "cross-language")]
 mod official_libraries;
+mod openapi;
 mod process;
 mod receiver;
 mod retrying;

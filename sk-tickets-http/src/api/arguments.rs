@@ -238,6 +238,7 @@ impl Argument for IfNoneMatch {
 fn entity_tags(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
+        "minLength": 1,
         "pattern": r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#,
         "examples": ["\"3\""],
     })

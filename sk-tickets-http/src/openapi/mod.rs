@@ -1,6 +1,7 @@
 //! The API as an OpenAPI 3.1 document, made from the table of operations and the types that read and write.
 
 mod components;
+mod examples;
 mod paths;
 mod webhooks;
 
@@ -38,6 +39,8 @@ fn make() -> Value {
     let (paths, refusals) = paths::paths(&mut generator);
     let webhooks = webhooks::webhooks(&mut generator);
     let headers = components::headers(&mut generator);
+    let mut schemas = generator.take_definitions(true);
+    examples::add(&mut schemas);
     let nouns = NOUNS.iter().map(|(name, _, about)| json!({"name": name, "description": about}));
     let tags: Vec<_> = nouns.chain([json!({"name": OPEN_TAG, "description": OPEN_ABOUT})]).collect();
     json!({
@@ -59,7 +62,7 @@ fn make() -> Value {
             "headers": headers,
             "responses": refusals,
             "examples": components::problem_examples(),
-            "schemas": generator.take_definitions(true),
+            "schemas": schemas,
         },
     })
 }
