@@ -16,6 +16,8 @@ mod official_libraries;
 mod openapi;
 mod process;
 mod receiver;
+#[cfg(feature = "cross-language")]
+mod reference_page;
 mod retrying;
 #[cfg(feature = "cross-language")]
 mod schemathesis;
