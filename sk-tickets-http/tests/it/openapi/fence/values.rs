@@ -191,13 +191,13 @@ impl Place {
             }
             "properties" | "items" => return Vec::new(),
             "not" => ("not", CONTACTS.iter().map(|body| serde_json::from_str(body).expect("JSON")).collect()),
+            "if" if self.pointer.ends_with("/contact") => {
+                ("if", vec![json!({"email": "ann@example.com"}), json!({"name": "Ann"}), json!({})])
+            }
+            "if" if self.pointer.contains("/evidence/") => ("if", evidence()),
             "if" => ("if", MOVES.iter().map(|body| serde_json::from_str(body).expect("JSON")).collect()),
             // What `if` leads to.
             "then" => return Vec::new(),
-            "anyOf" if self.pointer.ends_with("/contact") => {
-                ("anyOf", vec![json!({"email": "ann@example.com"}), json!({"name": "Ann"}), json!({})])
-            }
-            "anyOf" => ("anyOf", evidence()),
             other => panic!("{} has the bound {other}, which is not probed", self.pointer),
         };
         values.into_iter().map(|value| (keyword, value)).collect()
