@@ -5,6 +5,8 @@
 mod backup;
 mod chaos;
 mod client;
+#[cfg(feature = "cross-language")]
+mod clients;
 mod crash;
 mod dead_letters;
 mod doctor;
