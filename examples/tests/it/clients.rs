@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     process::Server,
-    tools::{root, run},
+    tools::{root, run, say},
 };
 
 /// Runs the smoke test of a client against a server of its own.
@@ -15,7 +15,7 @@ fn smoke(command: &mut Command) {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     command.env("SK_TICKETS_URL", format!("http://{}", server.authority)).env("SK_TICKETS_KEY", &server.key);
-    print!("{}", run(command));
+    say(&run(command));
 }
 
 fn installed(path: PathBuf) -> PathBuf {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::{
     process::Server,
-    tools::{python_tool, root, run},
+    tools::{python_tool, root, run, say},
 };
 
 /// `tests/browser/reference.py` says what is checked. The pictures stay, to be looked at.
@@ -20,6 +20,6 @@ fn the_reference_works_in_a_browser() {
         .arg(root().join("examples/tests/browser/reference.py"))
         .arg(format!("http://{}/tickets/v1", server.authority))
         .arg(root().join("target/screenshots")));
-    println!("the reference: {said}");
+    say(&format!("the reference in Chromium: {said}"));
     assert!(said.contains("operations in 6 views"), "{said}");
 }

@@ -8,7 +8,7 @@ use sk_tickets_postgres::testing::Cluster;
 
 use crate::{
     process::Server,
-    tools::{python_tool, root, run},
+    tools::{python_tool, root, run, say},
 };
 
 /// How many cases each operation gets at most in a phase; `SCHEMATHESIS_EXAMPLES` says otherwise.
@@ -52,11 +52,11 @@ fn fuzz(store: &str, database: &str) {
     let number = |of: &str, what: &str| report[of][what].as_u64().unwrap();
     let (tested, cases) = (number("operations", "tested"), number("test_cases", "generated"));
     let (failures, filtered) = (number("test_cases", "unique_failures"), report["filtered"].as_u64().unwrap());
-    println!(
+    say(&format!(
         "schemathesis on {store}: {tested} operations, {cases} cases, {failures} failures ({filtered} refusals were \
          explained), {:.0} s",
         report["running_time"].as_f64().unwrap()
-    );
+    ));
     assert!(filtered > 0, "the exceptions are in force");
     assert_eq!(usize::try_from(tested).unwrap(), operations, "every operation was asked");
     assert!(cases >= 1_000, "only {cases} cases");
