@@ -5,6 +5,8 @@
 mod backup;
 mod chaos;
 mod client;
+#[cfg(feature = "cross-language")]
+mod clients;
 mod crash;
 mod dead_letters;
 mod doctor;
@@ -16,7 +18,13 @@ mod official_libraries;
 mod openapi;
 mod process;
 mod receiver;
+#[cfg(feature = "cross-language")]
+mod reference_page;
 mod retrying;
+#[cfg(feature = "cross-language")]
+mod schemathesis;
 mod secrets;
 mod start;
 mod stop;
+#[cfg(feature = "cross-language")]
+mod tools;

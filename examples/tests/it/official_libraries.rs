@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::Write,
-    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
     thread,
@@ -19,21 +18,16 @@ use sk_tickets_core::{
 use crate::{
     client::send,
     process::{Process, Server},
+    tools::{python_tool, root},
 };
 
 const PORT_LINE: &str = "waiting for webhooks at http://";
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 /// The receivers of the examples, each started with a secret.
 fn receivers(secret: &str) -> [(&'static str, Process, String); 2] {
-    let python = root().join("target/venv/bin/python");
-    assert!(python.exists(), "{} is missing: ./scripts/test makes it", python.display());
+    let mut python = python_tool("python");
     let examples = root().join("examples/verify-webhook");
     assert!(examples.join("node_modules").exists(), "the Node library is missing: ./scripts/test installs it");
-    let mut python = Command::new(python);
     python.arg("-u").arg(examples.join("receiver.py"));
     let mut node = Command::new("node");
     node.arg(examples.join("receiver.mjs"));
@@ -67,7 +61,7 @@ fn snippet(language: &str) -> String {
 fn printed_by(language: &str, secret: &str, webhook: &WebhookRequest, body: &[u8]) -> String {
     let mut command = match language {
         "python" => {
-            let mut command = Command::new(fs::canonicalize(root()).unwrap().join("target/venv/bin/python"));
+            let mut command = python_tool("python");
             command.arg("-c").arg(format!(
                 "import json, sys\n\
                  def enqueue(id, event): print(id)\n\

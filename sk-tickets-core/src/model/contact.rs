@@ -58,10 +58,8 @@ request! {
     }
     check = InlineContact::has_a_handle;
     rule = {
-        "anyOf": [
-            { "properties": { "email": { "type": "string" } }, "required": ["email"] },
-            { "properties": { "phone": { "type": "string" } }, "required": ["phone"] },
-        ],
+        "if": { "properties": { "email": { "type": "null" } } },
+        "then": { "properties": { "phone": { "type": "string" } }, "required": ["phone"] },
     };
     example = { "name": "Ann Smith", "email": "ann@example.com" };
     example = { "phone": "+49 30 123456" };

@@ -31,15 +31,16 @@ impl JsonSchema for Evidence {
         let mut schema = shape(generator);
         schema.insert("required".to_owned(), json!(["kind", "ref"]));
         schema.insert("additionalProperties".to_owned(), false.into());
+        // What is no URL is an id of the kind. By `if`, since generators of clients make a type of each alternative.
+        schema.insert("if".to_owned(), json!({ "not": { "properties": { "ref": { "pattern": HTTPS_PATTERN } } } }));
         schema.insert(
-            "anyOf".to_owned(),
-            json!([
-                { "properties": { "ref": { "pattern": HTTPS_PATTERN } } },
+            "then".to_owned(),
+            json!({ "anyOf": [
                 refers(&[EvidenceKind::Recording], RecordingId::json_schema(generator)),
                 refers(&[EvidenceKind::Transcript], TranscriptId::json_schema(generator)),
                 refers(&[EvidenceKind::Call], CallId::json_schema(generator)),
                 refers(&[EvidenceKind::Chat, EvidenceKind::Form, EvidenceKind::File, EvidenceKind::Other], prefixed),
-            ]),
+            ] }),
         );
         schema.insert(
             "examples".to_owned(),

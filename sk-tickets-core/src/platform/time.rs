@@ -89,8 +89,8 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        // The library reads more than RFC 3339.
-        if !is_rfc3339(text) {
+        // The library reads more than RFC 3339. The year is judged as it is written, as a pattern would.
+        if !is_rfc3339(text) || text < "1970" {
             return Err(TimestampError);
         }
         let timestamp: jiff::Timestamp = text.parse().map_err(|_| TimestampError)?;
@@ -124,12 +124,12 @@ fn is_rfc3339(text: &str) -> bool {
 }
 
 // `format` is a note for people and programs that make requests; the pattern is what is checked. Whether the day is in
-// the calendar and between 1970 and 9999, no pattern says.
+// the calendar, and the hours at either end of 1970 to 9999, no pattern says.
 #[cfg(feature = "schema")]
 super::schema::inline_schema!([] Timestamp, |_| schemars::json_schema!({
     "type": "string",
     "format": "date-time",
-    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+    "pattern": r"^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
 }));
 
 impl Input for Timestamp {
@@ -180,6 +180,7 @@ mod tests {
             "2026-11-24",
             "2026-13-01T00:00:00Z",
             "1969-12-31T23:59:59Z",
+            "1969-12-31T23:59:59-05:00",
             "2026-11-24 06:00:00Z",
             "2026-11-24T06Z",
             "20261124T060000Z",
@@ -188,6 +189,8 @@ mod tests {
             "+002026-11-24T06:00:00Z",
             "2026-11-24T06:00:00Z[UTC]",
             "2026-11-24T06:00:00",
+            // A nanosecond is as fine as a fraction can be.
+            "2026-11-24T06:00:00.1234567890Z",
         ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }

@@ -132,20 +132,13 @@ fn refusal(problems: &[ProblemKind], is_recorded: bool, generator: &mut SchemaGe
         .iter()
         .map(|code| ((*code).to_owned(), json!({"$ref": format!("#/components/examples/{code}")})))
         .collect();
+    // Beside the reference and not by `allOf`, so that generators of clients have one type for all problems.
+    let mut schema = generator.subschema_for::<Problem>();
+    schema.insert("properties".to_owned(), json!({"status": {"const": status}, "code": {"enum": codes}}));
     json!({
         "description": lines.join("\n"),
         "headers": referred(headers),
-        "content": {
-            PROBLEM_JSON: {
-                "schema": {
-                    "allOf": [
-                        generator.subschema_for::<Problem>(),
-                        {"properties": {"status": {"const": status}, "code": {"enum": codes}}},
-                    ],
-                },
-                "examples": examples,
-            },
-        },
+        "content": {PROBLEM_JSON: {"schema": schema, "examples": examples}},
     })
 }
 

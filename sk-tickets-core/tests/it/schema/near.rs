@@ -47,7 +47,11 @@ fn of_type(root: &Value, schema: &Value, of_type: &str) -> BoxedStrategy<Value> 
 
 /// An object with some of its fields. Where it is one of several shapes, with the fields of one of them.
 fn object(root: &Value, schema: &Value) -> BoxedStrategy<Value> {
-    let shapes = schema["anyOf"].as_array().cloned().unwrap_or_else(|| vec![json!({})]);
+    let shapes = [&schema["anyOf"], &schema["then"]["anyOf"]]
+        .into_iter()
+        .find_map(Value::as_array)
+        .cloned()
+        .unwrap_or_else(|| vec![json!({})]);
     Union::new(shapes.into_iter().map(|shape| {
         let mut fields = schema["properties"].as_object().expect("fields").clone();
         for (name, more) in shape["properties"].as_object().into_iter().flatten() {

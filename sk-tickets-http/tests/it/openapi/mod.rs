@@ -3,3 +3,4 @@
 mod breaking;
 pub(crate) mod contract;
 mod document;
+mod fence;

@@ -19,7 +19,7 @@ fn document() -> Value {
                     "headers": {"Location": {}},
                     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}},
                 },
-                "404": {"content": {"application/problem+json": {"schema": {"allOf": [{}, {"properties": {"code": {"enum": ["a"]}}}]}}}},
+                "404": {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem", "properties": {"code": {"enum": ["a"]}}}}}},
             },
         }}},
         "webhooks": {"thing.made": {"post": {
@@ -27,6 +27,7 @@ fn document() -> Value {
             "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},
         }}},
         "components": {"schemas": {
+            "Problem": {},
             "Make": {
                 "type": "object",
                 "properties": {
@@ -155,8 +156,7 @@ fn what_harms_nobody_is_let_through() {
 
 #[test]
 fn a_new_code_of_a_problem_breaks_nothing() {
-    let schema =
-        "/paths/~1things/post/responses/404/content/application~1problem+json/schema/allOf/1/properties/code/enum";
+    let schema = "/paths/~1things/post/responses/404/content/application~1problem+json/schema/properties/code/enum";
     assert_eq!(after(schema, json!(["a", "b"])), Vec::<String>::new());
 }
 
