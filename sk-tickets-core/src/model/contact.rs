@@ -93,11 +93,10 @@ request! {
         pub phone: Option<Phone>,
     }
     check = CreateContact::says_something;
-    rule = { "anyOf": [
-        { "required": ["name"], "properties": { "name": { "type": "string" } } },
-        { "required": ["email"], "properties": { "email": { "type": "string" } } },
-        { "required": ["phone"], "properties": { "phone": { "type": "string" } } },
-    ] };
+    rule = {
+        "if": { "properties": { "name": { "type": "null" }, "email": { "type": "null" } } },
+        "then": { "properties": { "phone": { "type": "string" } }, "required": ["phone"] },
+    };
     example = { "name": "Ann", "email": "ann@example.com" };
     example = { "id": "ctc_01J9X2M3N4P5Q6R7S8T9VAWBXC", "phone": "+4930123456" };
 }

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use sk_tickets_core::{
-    Delivery, EndpointView, Error, ReplayJob, ThreadEntry, Ticket, Version,
+    Contact, Delivery, EndpointView, Error, ReplayJob, ThreadEntry, Ticket, Version,
     platform::{
         idempotency::StoredResponse,
         problem::{self, Problem},
@@ -87,6 +87,15 @@ pub(crate) type Accepted<T> = Recorded<202, T>;
 /// Nothing is left to tell of.
 pub(crate) type Deleted = Recorded<204, ()>;
 
+/// Something new or, where it was there, as it is after a change.
+#[derive(Debug)]
+pub(crate) struct Upserted<T>(Recorded<200, T>);
+
+/// An answer that was recorded, told as what the table declares.
+pub(crate) trait FromRecorded {
+    fn from_recorded(stored: StoredResponse, replayed: bool) -> Self;
+}
+
 /// What mutations answer with.
 pub(crate) trait Resource: JsonSchema {
     /// Whether it has a version, which its `ETag` is made of.
@@ -97,6 +106,10 @@ pub(crate) trait Resource: JsonSchema {
 
 impl Resource for Ticket {
     const HAS_VERSION: bool = true;
+}
+
+impl Resource for Contact {
+    const HAS_VERSION: bool = false;
 }
 
 impl Resource for ThreadEntry {
@@ -120,13 +133,31 @@ impl Resource for () {
     const HAS_BODY: bool = false;
 }
 
-impl<const STATUS: u16, T: Resource> Recorded<STATUS, T> {
-    /// An answer as the desk gives it: a success or a rejection.
-    pub(crate) fn new(stored: StoredResponse, replayed: bool) -> Self {
+impl<const STATUS: u16, T> FromRecorded for Recorded<STATUS, T> {
+    fn from_recorded(stored: StoredResponse, replayed: bool) -> Self {
         debug_assert!(stored.status == STATUS || stored.status >= 400, "{} is not what is declared", stored.status);
         Self { stored, replayed, resource: PhantomData }
     }
+}
 
+impl<T> FromRecorded for Upserted<T> {
+    fn from_recorded(stored: StoredResponse, replayed: bool) -> Self {
+        Self(Recorded { stored, replayed, resource: PhantomData })
+    }
+}
+
+impl<T: Resource> Answer for Upserted<T> {
+    fn respond(self) -> Result<Response, Error> {
+        self.0.respond()
+    }
+
+    fn describe(spec: &mut Spec) {
+        Changed::<T>::describe(spec);
+        Created::<T>::describe(spec);
+    }
+}
+
+impl<const STATUS: u16, T: Resource> Recorded<STATUS, T> {
     const HAS_LOCATION: bool = STATUS == 201 || STATUS == 202;
 }
 

@@ -8,10 +8,7 @@ use sk_tickets_core::{
     },
 };
 
-use super::{
-    answers::{Recorded, Resource},
-    arguments::IfMatch,
-};
+use super::{answers::FromRecorded, arguments::IfMatch};
 
 /// Who asks, who has passed the gate: the desk that answers, and what may be asked of it.
 #[derive(Debug)]
@@ -29,25 +26,21 @@ impl Call {
     }
 
     /// Does what a command says.
-    pub(crate) async fn execute<const STATUS: u16, T: Resource>(
-        self,
-        command: Command,
-        sent: &Json,
-    ) -> Result<Recorded<STATUS, T>, Error> {
+    pub(crate) async fn execute<A: FromRecorded>(self, command: Command, sent: &Json) -> Result<A, Error> {
         self.execute_if(IfMatch(None), command, sent).await
     }
 
     /// Does what a command says, on condition of `If-Match`.
-    pub(crate) async fn execute_if<const STATUS: u16, T: Resource>(
+    pub(crate) async fn execute_if<A: FromRecorded>(
         self,
         IfMatch(versions): IfMatch,
         command: Command,
         sent: &Json,
-    ) -> Result<Recorded<STATUS, T>, Error> {
+    ) -> Result<A, Error> {
         let key =
             self.idempotency_key.ok_or_else(|| Problem::new(problem::IDEMPOTENCY_KEY_REQUIRED, "none was sent"))?;
         let answer = self.desk.execute(Request::as_sent(&key, command, sent).if_match(versions)).await?;
-        Ok(Recorded::new(answer.response, answer.replayed))
+        Ok(A::from_recorded(answer.response, answer.replayed))
     }
 }
 

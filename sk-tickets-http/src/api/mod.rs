@@ -4,6 +4,7 @@ mod answers;
 mod arguments;
 mod auth;
 mod call;
+mod contacts;
 mod dead_letters;
 mod deliveries;
 mod events;

@@ -3,19 +3,21 @@
 
 use http::Method;
 use sk_tickets_core::{
-    AssignTicket, CreateEndpoint, CreateTicket, Delivery, DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId,
-    EndpointView, EntryId, Event, EventId, JobId, Page, PostEntry, ReplayDeadLetters, ReplayJob, RotateSecret, Scope,
-    ThreadEntry, Ticket, TicketFilter, TicketId, TicketView, TransitionTicket, UpdateEndpoint, UpdateTicket,
+    AssignTicket, Contact, ContactFilter, ContactId, CreateContact, CreateEndpoint, CreateTicket, Delivery,
+    DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId, EndpointView, EntryId, Event, EventId, JobId, Page,
+    PostEntry, ReplayDeadLetters, ReplayJob, RotateSecret, Scope, ThreadEntry, Ticket, TicketFilter, TicketId,
+    TicketView, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateTicket,
     decide::{
-        ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, OWNER_REQUIRED, REASON_REQUIRED,
-        RESOLUTION_NOTE_REQUIRED, TICKET_CLOSED,
+        CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, OWNER_REQUIRED,
+        REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED, TICKET_CLOSED,
     },
     platform::problem::NOT_FOUND,
 };
 
 use super::{
-    answers::{Accepted, Changed, Created, Deleted, Found, FoundVersion},
+    answers::{Accepted, Changed, Created, Deleted, Found, FoundVersion, Upserted},
     arguments::{Body, IfMatch, IfNoneMatch, NoBody, Paged},
+    contacts,
     dead_letters::{self, Letters},
     deliveries, events,
     operation::{Answer, Argument, Operation},
@@ -23,13 +25,14 @@ use super::{
 };
 
 /// The nouns: the module of handlers, its title, and what it is about.
-pub(crate) const NOUNS: [(&str, &str, &str); 6] = [
+pub(crate) const NOUNS: [(&str, &str, &str); 7] = [
     (
         "tickets",
         "Tickets",
         "What somebody wants settled: its status moves by guarded transitions, and every change is an event.",
     ),
     ("threads", "Threads", "What was said and what happened about a ticket. Append-only."),
+    ("contacts", "Contacts", "Whom tickets are about: found by e-mail address, else by phone number."),
     (
         "events",
         "Events",
@@ -131,6 +134,31 @@ pub(crate) const TABLE: &[Operation] = operations! {
     /// Read an entry of a thread
     GET "/tickets/{id}/thread/{entry}" get_thread_entry: TicketsRead =>
         threads::get(id: TicketId, entry: EntryId) -> Found<ThreadEntry>;
+
+    /// Make a contact
+    ///
+    /// An `id` that another system gave is taken as it is; if it is known here, that contact is changed. So tickets that
+    /// name it get somebody to tell.
+    POST "/contacts" create_contact: TicketsWrite =>
+        contacts::create(body: Body<CreateContact>) -> Upserted<Contact>,
+        refuses CONTACT_EXISTS;
+
+    /// List contacts
+    ///
+    /// The newest first unless asked otherwise.
+    GET "/contacts" list_contacts: TicketsRead =>
+        contacts::list(list: Paged<ContactFilter>) -> Found<Page<Contact>>;
+
+    /// Read a contact
+    GET "/contacts/{id}" get_contact: TicketsRead =>
+        contacts::get(id: ContactId) -> Found<Contact>;
+
+    /// Change a contact
+    ///
+    /// A merge patch (RFC 7396): what is not named stays, `null` empties.
+    PATCH "/contacts/{id}" update_contact: TicketsWrite =>
+        contacts::update(id: ContactId, body: Body<UpdateContact>) -> Changed<Contact>,
+        refuses CONTACT_EXISTS;
 
     /// List events
     ///

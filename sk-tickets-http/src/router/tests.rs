@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc, time::Duration};
 use http::Method;
 use http_body_util::BodyExt;
 use sk_tickets_core::{
-    Clock, CreateEndpoint, CreateTicket, DeliveryFilter, Environment, MemoryStore, PageRequest, Realm,
+    Clock, CreateContact, CreateEndpoint, CreateTicket, DeliveryFilter, Environment, MemoryStore, PageRequest, Realm,
     ReplayDeadLetters, Scope, Timestamp, testing::ManualClock,
 };
 use tower::ServiceExt;
@@ -69,6 +69,7 @@ struct Ids {
     ticket: String,
     entry: String,
     event: String,
+    contact: String,
     endpoint: String,
     delivery: String,
     job: String,
@@ -82,6 +83,7 @@ impl Ids {
             ticket: id("tkt"),
             entry: id("ent"),
             event: id("evt"),
+            contact: id("ctc"),
             endpoint: id("whe"),
             delivery: id("dlv"),
             job: id("job"),
@@ -97,6 +99,8 @@ impl Ids {
         desk.disable_endpoint(&key("off"), endpoint).await.unwrap();
         let ticket = desk.create_ticket(&key("ticket"), CreateTicket::new("Mine").unwrap()).await.unwrap().value.id;
         desk.enable_endpoint(&key("on"), endpoint).await.unwrap();
+        let contact = CreateContact { id: None, name: Some("Ann".parse().unwrap()), email: None, phone: None };
+        let contact = desk.create_contact(&key("contact"), contact).await.unwrap().value.id;
         let first = PageRequest::first();
         let entry = desk.thread(ticket, &first).await.unwrap().unwrap().data[0].id;
         let letter = desk.deliveries(&DeliveryFilter::default(), &first).await.unwrap().data.remove(0);
@@ -105,6 +109,7 @@ impl Ids {
             ticket: ticket.to_string(),
             entry: entry.to_string(),
             event: letter.event_id.to_string(),
+            contact: contact.to_string(),
             endpoint: endpoint.to_string(),
             delivery: letter.id.to_string(),
             job: job.to_string(),
@@ -115,6 +120,7 @@ impl Ids {
     fn path(&self, route: &Operation) -> String {
         let id = match route.path.split('/').nth(1).unwrap() {
             "tickets" => &self.ticket,
+            "contacts" => &self.contact,
             "events" => &self.event,
             "webhook_endpoints" => &self.endpoint,
             "dead_letters" if route.path.contains("/jobs/") => &self.job,
@@ -140,6 +146,7 @@ fn body(route: &Operation) -> &'static str {
         ("POST", "thread") => r#"{"kind":"note","body":"x"}"#,
         ("POST", "discard") => r#"{"reason":"x"}"#,
         ("PATCH", "{id}") if route.path.starts_with("/tickets") => r#"{"subject":"x"}"#,
+        ("PATCH", "{id}") if route.path.starts_with("/contacts") => r#"{"name":"x"}"#,
         ("PATCH", "{id}") => r#"{"description":"x"}"#,
         _ => "",
     }

@@ -3,6 +3,7 @@
 mod app;
 mod auth;
 mod conditional;
+mod contacts;
 mod cursors;
 mod dead_letters;
 mod docs;

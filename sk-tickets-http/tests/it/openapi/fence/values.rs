@@ -194,6 +194,9 @@ impl Place {
             "if" if self.pointer.ends_with("/contact") => {
                 ("if", vec![json!({"email": "ann@example.com"}), json!({"name": "Ann"}), json!({})])
             }
+            "if" if self.schema["properties"].get("phone").is_some() => {
+                ("if", vec![json!({"phone": "+4930123456"}), json!({"name": "Ann"}), json!({"name": null}), json!({})])
+            }
             "if" if self.pointer.contains("/evidence/") => ("if", evidence()),
             "if" => ("if", MOVES.iter().map(|body| serde_json::from_str(body).expect("JSON")).collect()),
             // What `if` leads to.
