@@ -4,6 +4,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use sk_tickets_core::{
     AssignTicket, Command, CreateTicket, Error, OwnerFilter, OwnerId, Page, Ticket, TicketCommand, TicketFilter,
     TicketId, TicketView, TransitionTicket, UpdateTicket,
+    model::{
+        queue::QueueKey,
+        ticket::{Tag, Topic},
+    },
+    platform::text::Text,
 };
 
 use super::{
@@ -64,14 +69,14 @@ impl Filter for TicketFilter {
     fn read(query: &mut Query) -> Self {
         Self {
             status: query.all("status", "Only tickets in this status, or in one of these."),
-            queue: query.one("queue", "Only tickets in this queue."),
+            queue: query.one::<QueueKey>("queue", "Only tickets in this queue.").map(Text::into_string),
             owner: query
                 .one::<Owner>("owner_id", "Only tickets of this owner; `none`: only those of nobody.")
                 .map(|Owner(owner)| owner),
             contact_id: query.one("contact_id", "Only tickets about this contact."),
-            topic: query.one("topic", "Only tickets with this topic."),
+            topic: query.one::<Topic>("topic", "Only tickets with this topic.").map(Text::into_string),
             priority: query.one("priority", "Only tickets with this priority."),
-            tag: query.one("tag", "Only tickets with this tag."),
+            tag: query.one::<Tag>("tag", "Only tickets with this tag.").map(Text::into_string),
             source: query.one("source", "Only tickets that came in by this door."),
             created_after: query.one("created_after", "Only tickets made at this time or later."),
             created_before: query.one("created_before", "Only tickets made before this time."),

@@ -527,5 +527,6 @@ async fn text_is_only_text() {
         }
     }
     assert_eq!(admin.all("/tickets?tag=%FF").await.len(), 0);
-    assert_eq!(admin.all("/tickets?tag=%00").await.len(), 0);
+    // Not every database can hold it, so it is in none.
+    admin.get("/tickets?tag=%00").await.problem(400, "invalid_parameter");
 }

@@ -21,7 +21,7 @@ const HEADERS: [&str; 3] = ["idempotency-key", "if-match", "if-none-match"];
 const OF_PARAMETERS: [&str; 3] = ["invalid_parameter", "idempotency_key_invalid", "idempotency_key_required"];
 
 /// Parameters that may be any text.
-const UNBOUNDED: [&str; 4] = ["cursor", "queue", "topic", "tag"];
+const UNBOUNDED: [&str; 1] = ["cursor"];
 
 #[tokio::test]
 async fn the_server_and_the_document_agree_on_both_sides_of_each_bound_of_a_parameter() {
