@@ -38,6 +38,7 @@
 //! - [`store`]: the contract of a backend. [`MemoryStore`] is its executable specification;
 //!   the `testing` feature has the suite that proves a backend.
 //! - [`Tickets`] and [`Desk`]: what users call. [`dispatch`]: the worker that delivers webhooks.
+//! - [`guide`](mod@guide): the README, the reasons for the design, the guide to webhooks, the rules of transitions.
 //!
 //! Nothing in here does I/O or asks the machine for time or chance but through a [`Clock`] and an [`Entropy`].
 //!
@@ -94,6 +95,28 @@ pub use platform::{
     webhook::{Schedule, SignatureHeaders, TargetPolicy, VerifyError, WebhookSecret, verify},
 };
 pub use store::{Store, StoreError};
+
+/// The texts of the project, to be read beside the types.
+#[cfg(all(doc, not(doctest)))]
+#[allow(rustdoc::broken_intra_doc_links, reason = "some links lead to folders of the repository")]
+pub mod guide {
+    #![doc = include_str!("../../README.md")]
+
+    /// Why it is as it is.
+    pub mod design {
+        #![doc = include_str!("../../DESIGN.md")]
+    }
+
+    /// What a receiver of webhooks needs to know.
+    pub mod webhooks {
+        #![doc = include_str!("../../docs/webhooks.md")]
+    }
+
+    /// What may happen to a ticket.
+    pub mod transitions {
+        #![doc = include_str!("../../docs/transitions.md")]
+    }
+}
 
 /// The code in the guide to webhooks is compiled.
 #[cfg(doctest)]
