@@ -30,6 +30,7 @@ async fn what_is_not_json_is_not_read() {
         br#"{"subject":"a"} {}"#,
         br#"{"subject":"a"} x"#,
         br#"{"subject":"a" "topic":"b"}"#,
+        b" ",
         br#"{"subject":01}"#,
         br#"{"subject":NaN}"#,
         br#"{"subject":+1}"#,
