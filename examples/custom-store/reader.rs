@@ -5,8 +5,7 @@ use std::{cmp::Reverse, io};
 use async_trait::async_trait;
 use sk_tickets_core::{
     Contact, ContactFilter, ContactId, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId,
-    IdempotencyKey, JobId, Order, OwnerFilter, Realm, ReplayJob, ThreadEntry, Ticket, TicketFilter, TicketId,
-    TicketView,
+    IdempotencyKey, JobId, Order, Realm, ReplayJob, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
     model::{contact::ContactHandle, endpoint::Endpoint, event::FeedPosition},
     platform::seal::Sealed,
     store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject},
@@ -53,7 +52,7 @@ impl RealmReader for JournalStore {
     async fn ticket_page(&self, realm: &Realm, filter: &TicketFilter, spec: PageSpec<TicketId>) -> Result<Vec<Ticket>> {
         let (prefix, filter) = (key(realm, "ticket", ""), filter.clone());
         self.with(move |journal| {
-            page(journal.scan(&prefix), spec, |ticket: &Ticket| ticket.id, |one| matches(&filter, one))
+            page(journal.scan(&prefix), spec, |ticket: &Ticket| ticket.id, |one| filter.matches(one))
         })
         .await
     }
@@ -290,22 +289,4 @@ fn queue_position(journal: &Journal, realm: &Realm, ticket: &Ticket) -> io::Resu
         position += u64::from(other.queue == ticket.queue && rank(&other).is_some_and(|rank| rank < own));
     }
     Ok(Some(position))
-}
-
-fn matches(filter: &TicketFilter, ticket: &Ticket) -> bool {
-    let TicketFilter { status, queue, owner, contact_id, topic, priority, tag, source, created_after, created_before } =
-        filter;
-    (status.is_empty() || status.contains(&ticket.status))
-        && queue.as_ref().is_none_or(|queue| ticket.queue == *queue)
-        && owner.is_none_or(|owner| match owner {
-            OwnerFilter::Nobody => ticket.owner_id.is_none(),
-            OwnerFilter::Owner(owner) => ticket.owner_id == Some(owner),
-        })
-        && contact_id.is_none_or(|id| ticket.contact_id == Some(id))
-        && topic.as_ref().is_none_or(|topic| ticket.topic.as_ref() == Some(topic))
-        && priority.is_none_or(|priority| ticket.priority == priority)
-        && tag.as_ref().is_none_or(|tag| ticket.tags.contains(tag))
-        && source.is_none_or(|source| ticket.source == source)
-        && created_after.is_none_or(|at| ticket.created_at >= at)
-        && created_before.is_none_or(|at| ticket.created_at < at)
 }

@@ -13,7 +13,7 @@ use crate::{
         page::Order,
         replay_job::ReplayJob,
         thread::ThreadEntry,
-        ticket::{OwnerFilter, Ticket, TicketFilter, TicketView},
+        ticket::{Ticket, TicketFilter, TicketView},
     },
     platform::{
         id::{DeliveryId, EndpointId, EventId, JobId},
@@ -35,9 +35,8 @@ impl RealmReader for MemoryStore {
     }
 
     async fn ticket_page(&self, realm: &Realm, filter: &TicketFilter, page: PageSpec<TicketId>) -> Result<Vec<Ticket>> {
-        Ok(self.in_realm(realm, |data| {
-            rows(&data.tickets, page, |ticket| matches(filter, ticket).then(|| ticket.clone()))
-        }))
+        Ok(self
+            .in_realm(realm, |data| rows(&data.tickets, page, |ticket| filter.matches(ticket).then(|| ticket.clone()))))
     }
 
     async fn thread_page(
@@ -207,24 +206,6 @@ impl RealmData {
         let ahead = self.tickets.values().filter(|other| other.queue == ticket.queue);
         Some(1 + ahead.filter_map(rank).filter(|other| *other < own).count() as u64)
     }
-}
-
-fn matches(filter: &TicketFilter, ticket: &Ticket) -> bool {
-    let TicketFilter { status, queue, owner, contact_id, topic, priority, tag, source, created_after, created_before } =
-        filter;
-    (status.is_empty() || status.contains(&ticket.status))
-        && queue.as_ref().is_none_or(|queue| ticket.queue == *queue)
-        && owner.is_none_or(|owner| match owner {
-            OwnerFilter::Nobody => ticket.owner_id.is_none(),
-            OwnerFilter::Owner(owner) => ticket.owner_id == Some(owner),
-        })
-        && contact_id.is_none_or(|id| ticket.contact_id == Some(id))
-        && topic.as_ref().is_none_or(|topic| ticket.topic.as_ref() == Some(topic))
-        && priority.is_none_or(|priority| ticket.priority == priority)
-        && tag.as_ref().is_none_or(|tag| ticket.tags.contains(tag))
-        && source.is_none_or(|source| ticket.source == source)
-        && created_after.is_none_or(|at| ticket.created_at >= at)
-        && created_before.is_none_or(|at| ticket.created_at < at)
 }
 
 /// A page of a map's rows that `pick` takes.

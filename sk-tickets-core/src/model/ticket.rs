@@ -413,6 +413,26 @@ impl TicketFilter {
         created_after: None,
         created_before: None,
     };
+
+    /// Whether a ticket is shown.
+    #[must_use]
+    pub fn matches(&self, ticket: &Ticket) -> bool {
+        let Self { status, queue, owner, contact_id, topic, priority, tag, source, created_after, created_before } =
+            self;
+        (status.is_empty() || status.contains(&ticket.status))
+            && queue.as_ref().is_none_or(|queue| ticket.queue == *queue)
+            && owner.is_none_or(|owner| match owner {
+                OwnerFilter::Nobody => ticket.owner_id.is_none(),
+                OwnerFilter::Owner(owner) => ticket.owner_id == Some(owner),
+            })
+            && contact_id.is_none_or(|id| ticket.contact_id == Some(id))
+            && topic.as_ref().is_none_or(|topic| ticket.topic.as_ref() == Some(topic))
+            && priority.is_none_or(|priority| ticket.priority == priority)
+            && tag.as_ref().is_none_or(|tag| ticket.tags.contains(tag))
+            && source.is_none_or(|source| ticket.source == source)
+            && created_after.is_none_or(|at| ticket.created_at >= at)
+            && created_before.is_none_or(|at| ticket.created_at < at)
+    }
 }
 
 impl Default for TicketFilter {
