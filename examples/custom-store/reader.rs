@@ -209,6 +209,7 @@ impl RealmReader for JournalStore {
             if let Some(id) = ticket {
                 loaded.ticket = journal.get(&key(&realm, "ticket", id))?;
                 if is_change {
+                    loaded.timers = journal.get(&key(&realm, "timers", id))?.unwrap_or_default();
                     let thread = key(&realm, "thread", format!("{id}/"));
                     loaded.thread_length = journal.scan::<ThreadEntry>(&thread).count() as u64;
                 }

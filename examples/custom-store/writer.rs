@@ -60,7 +60,7 @@ fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
 }
 
 fn change_ticket(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &TicketChange) -> io::Result<bool> {
-    let TicketChange { expect, ticket, contact, entries, events } = change;
+    let TicketChange { expect, ticket, timers, contact, entries, events } = change;
     let at = key(realm, "ticket", ticket.id);
     let current = journal.get::<Ticket>(&at)?.map(|ticket| ticket.version);
     let as_expected = match expect {
@@ -71,6 +71,7 @@ fn change_ticket(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &T
         return Ok(false);
     }
     batch.put(at, ticket)?;
+    batch.put(key(realm, "timers", ticket.id), timers)?;
     if let Some(contact) = contact
         && !put_contact(journal, batch, realm, contact)?
     {

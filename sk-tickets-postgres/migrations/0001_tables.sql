@@ -111,6 +111,18 @@ CREATE TABLE sk_tickets.tickets (
     first_resolved_at bigint,
     resolved_at bigint,
     closed_at bigint,
+    -- What is kept of its times beside what it shows.
+    first_replied_at bigint,
+    resolution_used_ms bigint NOT NULL DEFAULT 0,
+    resolution_since bigint,
+    -- What is aimed at; null where nothing is.
+    targets jsonb,
+    first_response_breached_at bigint,
+    resolution_breached_at bigint,
+    auto_close_at bigint,
+    wakes_at bigint,
+    at_risk_at bigint,
+    clocked boolean NOT NULL DEFAULT false,
     CONSTRAINT tickets_key PRIMARY KEY (tenant, environment, id)
 );
 

@@ -162,7 +162,12 @@ BEGIN
             contact_id = t.contact_id, call_id = t.call_id, tags = t.tags, metadata = t.metadata,
             resolution_note = t.resolution_note, reopen_count = t.reopen_count, follow_up_of = t.follow_up_of,
             sla = t.sla, created_at = t.created_at, updated_at = t.updated_at,
-            first_resolved_at = t.first_resolved_at, resolved_at = t.resolved_at, closed_at = t.closed_at
+            first_resolved_at = t.first_resolved_at, resolved_at = t.resolved_at, closed_at = t.closed_at,
+            first_replied_at = t.first_replied_at, resolution_used_ms = t.resolution_used_ms,
+            resolution_since = t.resolution_since, targets = t.targets,
+            first_response_breached_at = t.first_response_breached_at,
+            resolution_breached_at = t.resolution_breached_at, auto_close_at = t.auto_close_at, wakes_at = t.wakes_at,
+            at_risk_at = t.at_risk_at, clocked = t.clocked
         WHERE tenant = p_tenant AND environment = p_environment AND id = t.id
           AND version = (p_change->>'expect')::bigint;
         IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;

@@ -9,6 +9,7 @@ use sk_tickets_core::{
         contact::Contact,
         endpoint::{DisabledReason, Endpoint},
         event::Event,
+        sla::{Targets, Timers},
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
@@ -156,7 +157,7 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
 }
 
 fn ticket_change(realm: RealmNumber, change: &TicketChange) -> Result<Value> {
-    let TicketChange { expect, ticket, contact, entries, events } = change;
+    let TicketChange { expect, ticket, timers, contact, entries, events } = change;
     let expect = match expect {
         Expectation::Absent => None,
         Expectation::Version(Version(version)) => Some(i64::try_from(*version)?),
@@ -170,7 +171,7 @@ fn ticket_change(realm: RealmNumber, change: &TicketChange) -> Result<Value> {
     let mut change = json!({
         "kind": "ticket",
         "expect": expect,
-        "ticket": self::ticket(realm, ticket)?,
+        "ticket": self::ticket(realm, ticket, timers)?,
         "contact": contact,
         "entries": entries.iter().map(entry).collect::<Result<Vec<_>>>()?,
         "events": self::events(events)?,
@@ -207,7 +208,7 @@ fn bytes(bytes: &[u8]) -> String {
     bytes.iter().fold("\\x".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-fn ticket(realm: RealmNumber, ticket: &Ticket) -> Result<Value> {
+fn ticket(realm: RealmNumber, ticket: &Ticket, timers: &Timers) -> Result<Value> {
     let Ticket {
         id,
         environment: _,
@@ -234,6 +235,19 @@ fn ticket(realm: RealmNumber, ticket: &Ticket) -> Result<Value> {
         resolved_at,
         closed_at,
     } = ticket;
+    let Timers {
+        first_replied_at,
+        resolution_used_ms,
+        resolution_since,
+        targets,
+        first_response_breached_at,
+        resolution_breached_at,
+        auto_close_at,
+        wakes_at,
+        at_risk_at,
+        clocked,
+    } = timers;
+    let targets = (*targets != Targets::NONE).then_some(targets);
     Ok(json!({
         "tenant": realm.tenant,
         "environment": number_of(realm.environment),
@@ -260,6 +274,16 @@ fn ticket(realm: RealmNumber, ticket: &Ticket) -> Result<Value> {
         "first_resolved_at": first_resolved_at.map(Timestamp::as_millis),
         "resolved_at": resolved_at.map(Timestamp::as_millis),
         "closed_at": closed_at.map(Timestamp::as_millis),
+        "first_replied_at": first_replied_at.map(Timestamp::as_millis),
+        "resolution_used_ms": i64::try_from(*resolution_used_ms)?,
+        "resolution_since": resolution_since.map(Timestamp::as_millis),
+        "targets": targets,
+        "first_response_breached_at": first_response_breached_at.map(Timestamp::as_millis),
+        "resolution_breached_at": resolution_breached_at.map(Timestamp::as_millis),
+        "auto_close_at": auto_close_at.map(Timestamp::as_millis),
+        "wakes_at": wakes_at.map(Timestamp::as_millis),
+        "at_risk_at": at_risk_at.map(Timestamp::as_millis),
+        "clocked": clocked,
     }))
 }
 

@@ -11,8 +11,9 @@ use crate::{
     reader::attempts_of_delivery,
     realms::RealmNumber,
     row::{
-        self, CONTACT_WIDTH, DELIVERY_WIDTH, ENDPOINT_WIDTH, RECORDED_WIDTH, TICKET_WIDTH, attempt_columns,
-        contact_columns, delivery_columns, endpoint_columns, recorded_columns, ticket_columns,
+        self, CONTACT_WIDTH, DELIVERY_WIDTH, ENDPOINT_WIDTH, RECORDED_WIDTH, TICKET_WIDTH, TIMERS_WIDTH,
+        attempt_columns, contact_columns, delivery_columns, endpoint_columns, recorded_columns, ticket_columns,
+        timer_columns,
     },
     statement::{Query, Value, id, in_realm, text},
     store::PostgresStore,
@@ -93,6 +94,7 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
             }
             Subject::Ticket(_) => {
                 loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
+                loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
                 loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
             }
             Subject::Contact { .. } => {
@@ -141,7 +143,7 @@ const NEW_TICKET_BY_PHONE: &str = in_realm!(
 const TICKET: &str = in_realm!(
     "SELECT recorded.*, ticket.*, last.sequence FROM realm",
     recorded!(),
-    joined!("ticket", ticket_columns!(), "tickets", "id = $4"),
+    joined!("ticket", concat!(ticket_columns!(), ", ", timer_columns!()), "tickets", "id = $4"),
     joined!("last", "sequence", "thread_entries", "ticket_id = $4 ORDER BY sequence DESC")
 );
 

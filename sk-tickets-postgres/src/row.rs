@@ -9,6 +9,7 @@ use sk_tickets_core::{
         delivery::{Attempt, Delivery},
         endpoint::{Endpoint, OldSecret},
         event::Event,
+        sla::Timers,
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
@@ -63,6 +64,34 @@ pub(crate) fn ticket(columns: &mut Columns<'_>, environment: Environment) -> Rea
         first_resolved_at: columns.maybe_time()?,
         resolved_at: columns.maybe_time()?,
         closed_at: columns.maybe_time()?,
+    })
+}
+
+/// The columns of a ticket's times.
+macro_rules! timer_columns {
+    () => {
+        "resolution_used_ms, first_replied_at, resolution_since, targets::text, first_response_breached_at, \
+         resolution_breached_at, auto_close_at, wakes_at, at_risk_at, clocked"
+    };
+}
+pub(crate) use timer_columns;
+
+/// How many [`timer_columns`] there are.
+pub(crate) const TIMERS_WIDTH: usize = 10;
+
+/// The times of a ticket out of [`timer_columns`].
+pub(crate) fn timers(columns: &mut Columns<'_>) -> Read<Timers> {
+    Ok(Timers {
+        resolution_used_ms: columns.number()?,
+        first_replied_at: columns.maybe_time()?,
+        resolution_since: columns.maybe_time()?,
+        targets: columns.maybe_json()?.unwrap_or_default(),
+        first_response_breached_at: columns.maybe_time()?,
+        resolution_breached_at: columns.maybe_time()?,
+        auto_close_at: columns.maybe_time()?,
+        wakes_at: columns.maybe_time()?,
+        at_risk_at: columns.maybe_time()?,
+        clocked: columns.plain()?,
     })
 }
 

@@ -114,6 +114,18 @@ CREATE TABLE tickets (
     first_resolved_at INTEGER,
     resolved_at INTEGER,
     closed_at INTEGER,
+    -- What is kept of its times beside what it shows.
+    first_replied_at INTEGER,
+    resolution_used_ms INTEGER NOT NULL DEFAULT 0,
+    resolution_since INTEGER,
+    -- What is aimed at, as JSON; null where nothing is.
+    targets TEXT,
+    first_response_breached_at INTEGER,
+    resolution_breached_at INTEGER,
+    auto_close_at INTEGER,
+    wakes_at INTEGER,
+    at_risk_at INTEGER,
+    clocked INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (realm, id),
     CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT;

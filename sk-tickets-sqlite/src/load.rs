@@ -6,6 +6,7 @@ use sk_tickets_core::{
         contact::ContactHandle,
         delivery::DeliveryFilter,
         id::{ContactId, TicketId},
+        sla::Timers,
     },
     platform::{
         id::{DeliveryId, EndpointId},
@@ -19,8 +20,9 @@ use crate::{
     columns::Columns,
     commit, contact, deliveries, endpoint,
     error::Result,
-    reader::{find_delivery, find_ticket},
+    reader::{find_delivery, find_ticket, one},
     realms::RealmNumber,
+    row::{self, timer_columns},
 };
 
 /// A [`Subject`] that can go to another thread.
@@ -80,6 +82,7 @@ pub(crate) fn load(
         }
         Wanted::Ticket(id) => {
             loaded.ticket = find_ticket(connection, realm, environment, id)?;
+            loaded.timers = timers(connection, realm, id)?;
             loaded.thread_length = thread_length(connection, realm, id)?;
         }
         Wanted::Contact { id, email, phone } => {
@@ -110,6 +113,12 @@ pub(crate) fn load(
         }
     }
     Ok(loaded)
+}
+
+/// The times that are kept of a ticket.
+fn timers(connection: &Connection, realm: RealmNumber, ticket: TicketId) -> Result<Timers> {
+    let sql = concat!("SELECT ", timer_columns!(), " FROM my_tickets WHERE realm = ?1 AND id = ?2");
+    Ok(one(connection, sql, params![realm, ticket.to_bytes()], row::timers)?.unwrap_or_default())
 }
 
 /// How many entries a thread has: as many as the last one's number, since there are no gaps.

@@ -13,6 +13,7 @@ use sk_tickets_core::{
         event::Event,
         id::OwnerId,
         replay_job::ReplayJob,
+        sla::{Targets, Timers},
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
@@ -73,6 +74,61 @@ pub(crate) fn ticket(row: &Row<'_>, environment: Environment) -> Read<Ticket> {
         resolved_at: columns.maybe_time()?,
         closed_at: columns.maybe_time()?,
     })
+}
+
+/// The columns of a ticket's times.
+macro_rules! timer_columns {
+    () => {
+        "first_replied_at, resolution_used_ms, resolution_since, targets, first_response_breached_at, \
+         resolution_breached_at, auto_close_at, wakes_at, at_risk_at, clocked"
+    };
+}
+pub(crate) use timer_columns;
+
+/// The times of a ticket out of [`timer_columns`].
+pub(crate) fn timers(row: &Row<'_>) -> Read<Timers> {
+    let mut columns = Columns::of(row);
+    Ok(Timers {
+        first_replied_at: columns.maybe_time()?,
+        resolution_used_ms: columns.number()?,
+        resolution_since: columns.maybe_time()?,
+        targets: columns.maybe_json()?.unwrap_or_default(),
+        first_response_breached_at: columns.maybe_time()?,
+        resolution_breached_at: columns.maybe_time()?,
+        auto_close_at: columns.maybe_time()?,
+        wakes_at: columns.maybe_time()?,
+        at_risk_at: columns.maybe_time()?,
+        clocked: columns.plain()?,
+    })
+}
+
+/// The values of the columns of a ticket's times, in the order of [`timer_columns`].
+pub(crate) fn timer_values(timers: &Timers) -> Result<[(&'static str, Value); 10]> {
+    let Timers {
+        first_replied_at,
+        resolution_used_ms,
+        resolution_since,
+        targets,
+        first_response_breached_at,
+        resolution_breached_at,
+        auto_close_at,
+        wakes_at,
+        at_risk_at,
+        clocked,
+    } = timers;
+    let targets = if *targets == Targets::NONE { Value::Null } else { Value::Text(json(targets)?) };
+    Ok([
+        ("first_replied_at", maybe_time(*first_replied_at)),
+        ("resolution_used_ms", Value::Integer(i64::try_from(*resolution_used_ms)?)),
+        ("resolution_since", maybe_time(*resolution_since)),
+        ("targets", targets),
+        ("first_response_breached_at", maybe_time(*first_response_breached_at)),
+        ("resolution_breached_at", maybe_time(*resolution_breached_at)),
+        ("auto_close_at", maybe_time(*auto_close_at)),
+        ("wakes_at", maybe_time(*wakes_at)),
+        ("at_risk_at", maybe_time(*at_risk_at)),
+        ("clocked", Value::Integer(i64::from(*clocked))),
+    ])
 }
 
 /// The values of a ticket's columns, in the order of [`ticket_columns`].

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::V
 use sk_tickets_core::{
     model::{
         id::TicketId,
+        sla::Timers,
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
@@ -18,15 +19,15 @@ use crate::{
     error::{Fault, Result},
     feed, outbox,
     realms::{RealmNumber, Skew},
-    row::{self, ticket_columns},
+    row::{self, ticket_columns, timer_columns},
 };
 
 /// Changes a ticket, and adds what comes with it.
 pub(crate) fn change(connection: &Connection, realm: RealmNumber, change: &TicketChange) -> Result<Change> {
-    let TicketChange { expect, ticket, contact, entries, events } = change;
+    let TicketChange { expect, ticket, timers, contact, entries, events } = change;
     let fresh = match expect {
-        Expectation::Absent => insert_ticket(connection, realm, ticket)?,
-        Expectation::Version(version) => update_ticket(connection, realm, ticket, *version)?,
+        Expectation::Absent => insert_ticket(connection, realm, ticket, timers)?,
+        Expectation::Version(version) => update_ticket(connection, realm, ticket, timers, *version)?,
     };
     if !fresh {
         return Ok(Change::Stale);
@@ -56,14 +57,17 @@ pub(crate) fn change(connection: &Connection, realm: RealmNumber, change: &Ticke
 }
 
 /// Adds a ticket; false if there is one with its id.
-fn insert_ticket(connection: &Connection, realm: RealmNumber, ticket: &Ticket) -> Result<bool> {
+fn insert_ticket(connection: &Connection, realm: RealmNumber, ticket: &Ticket, timers: &Timers) -> Result<bool> {
     let key = [Value::Integer(realm), row::id(ticket.id)];
-    let values = row::ticket_values(ticket)?.map(|(_, value)| value);
+    let values = row::ticket_values(ticket)?.into_iter().chain(row::timer_values(timers)?).map(|(_, value)| value);
     let inserted = connection
         .prepare_cached(concat!(
             "INSERT INTO tickets (realm, id, ",
             ticket_columns!(),
-            ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ", ",
+            timer_columns!(),
+            ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+                       ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (realm, id) DO NOTHING"
         ))?
         .execute(params_from_iter(key.into_iter().chain(values)))?;
@@ -83,11 +87,23 @@ const VERSION: &str = "version";
 /// Makes a ticket in this version into what it is to be; false if there is none.
 ///
 /// Only columns that change are set, so that only their indexes are written.
-fn update_ticket(connection: &Connection, realm: RealmNumber, ticket: &Ticket, version: Version) -> Result<bool> {
+fn update_ticket(
+    connection: &Connection,
+    realm: RealmNumber,
+    ticket: &Ticket,
+    timers: &Timers,
+    version: Version,
+) -> Result<bool> {
     let key = params![realm, ticket.id.to_bytes()];
-    let values = row::ticket_values(ticket)?;
+    let values: Vec<_> = row::ticket_values(ticket)?.into_iter().chain(row::timer_values(timers)?).collect();
     let before = connection
-        .prepare_cached(concat!("SELECT ", ticket_columns!(), " FROM my_tickets WHERE realm = ?1 AND id = ?2"))?
+        .prepare_cached(concat!(
+            "SELECT ",
+            ticket_columns!(),
+            ", ",
+            timer_columns!(),
+            " FROM my_tickets WHERE realm = ?1 AND id = ?2"
+        ))?
         .query_row(key, |row| (0..values.len()).map(|index| row.get(index)).collect::<rusqlite::Result<Vec<Value>>>())
         .optional()?;
     let Some(before) = before else { return Ok(false) };

@@ -1,19 +1,12 @@
-use super::{Context, Decision, Rejection, draft::Draft};
+use super::{Context, Decision, Existing, Rejection, draft::Draft};
 use crate::{
-    model::{
-        thread::AssignmentCause,
-        ticket::{AssignTicket, Ticket},
-    },
+    model::{thread::AssignmentCause, ticket::AssignTicket},
     platform::text::Text,
     transition::{Trigger, Verdict, verdict},
 };
 
-pub(super) fn decide(
-    before: &Ticket,
-    thread_length: u64,
-    command: &AssignTicket,
-    cx: &Context<'_>,
-) -> Result<Decision, Rejection> {
+pub(super) fn decide(known: Existing<'_>, command: &AssignTicket, cx: &Context<'_>) -> Result<Decision, Rejection> {
+    let before = known.ticket;
     let AssignTicket { owner_id, reason, actor_id } = command;
     let owner = owner_id.0;
     let trigger = if owner.is_some() { Trigger::Assign } else { Trigger::Unassign };
@@ -21,7 +14,7 @@ pub(super) fn decide(
     if matches!(verdict, Verdict::Closed | Verdict::Illegal) {
         return Err(Rejection::TicketClosed);
     }
-    let mut draft = Draft::of(before, thread_length, *actor_id, cx);
+    let mut draft = Draft::of(known, *actor_id, cx);
     draft.assign(owner, AssignmentCause::Assign, reason.as_ref().map(Text::to_string));
     if let Verdict::Moves { to, guard: _, reason } = verdict {
         draft.transition(to, reason.map(|reason| reason.as_str().to_owned()), None);

@@ -1,7 +1,7 @@
 use serde_json::value::to_raw_value;
 
 use super::{
-    Context, Decision,
+    Context, Decision, Existing,
     event_detail::{
         EventDetail, FrozenTicket, TicketAssigned, TicketReopened, TicketResolved, TicketStatusChanged,
         TicketUnassigned, freeze,
@@ -13,6 +13,7 @@ use crate::{
         contact::Contact,
         evidence::Evidence,
         id::{ActorId, OwnerId},
+        sla::Timers,
         thread::{AssignmentCause, EntryDetail, ThreadEntry, Visibility},
         ticket::{Status, Ticket, Version},
     },
@@ -26,6 +27,7 @@ pub(super) struct Draft<'a> {
     actor: Actor,
     expect: Expectation,
     pub(super) ticket: Ticket,
+    timers: Timers,
     pub(super) contact: Option<Contact>,
     sequence: u64,
     entries: Vec<ThreadEntry>,
@@ -35,21 +37,30 @@ pub(super) struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// Of a ticket that is to be made.
     pub(super) fn new(ticket: Ticket, actor: Option<ActorId>, cx: &'a Context<'a>) -> Self {
-        Self::with(ticket, Expectation::Absent, 0, actor, cx)
+        let timers = Timers::start(ticket.created_at);
+        Self::with(ticket, timers, Expectation::Absent, 0, actor, cx)
     }
 
-    /// Of a ticket that is there, with a thread of so many entries.
-    pub(super) fn of(before: &Ticket, thread_length: u64, actor: Option<ActorId>, cx: &'a Context<'a>) -> Self {
+    /// Of a ticket that is there.
+    pub(super) fn of(known: Existing<'_>, actor: Option<ActorId>, cx: &'a Context<'a>) -> Self {
+        let Existing { ticket: before, timers, thread_length } = known;
         let mut ticket = before.clone();
         ticket.version = before.version.next();
         // The clock of another node may be behind; a ticket's own times never run backwards.
         ticket.updated_at = cx.now.max(before.updated_at);
-        Self::with(ticket, Expectation::Version(before.version), thread_length, actor, cx)
+        Self::with(ticket, *timers, Expectation::Version(before.version), thread_length, actor, cx)
     }
 
-    fn with(ticket: Ticket, expect: Expectation, sequence: u64, actor: Option<ActorId>, cx: &'a Context<'a>) -> Self {
+    fn with(
+        ticket: Ticket,
+        timers: Timers,
+        expect: Expectation,
+        sequence: u64,
+        actor: Option<ActorId>,
+        cx: &'a Context<'a>,
+    ) -> Self {
         let actor = actor.map_or(cx.actor, Actor::from);
-        Self { cx, actor, expect, ticket, contact: None, sequence, entries: Vec::new(), events: Vec::new() }
+        Self { cx, actor, expect, ticket, timers, contact: None, sequence, entries: Vec::new(), events: Vec::new() }
     }
 
     pub(super) const fn actor(&self) -> Actor {
@@ -85,6 +96,14 @@ impl<'a> Draft<'a> {
         entry
     }
 
+    /// Notes that somebody wrote to the customer: a reply, unless it is by a contact or the system.
+    pub(super) fn reply(&mut self) {
+        match self.actor {
+            Actor::User(_) | Actor::Agent(_) | Actor::ApiKey(_) => self.timers.reply(self.ticket.updated_at),
+            Actor::Contact(_) | Actor::System => {}
+        }
+    }
+
     /// Gives the ticket to somebody or nobody. If that is how it is, nothing is noted.
     pub(super) fn assign(&mut self, owner: Option<OwnerId>, cause: AssignmentCause, reason: Option<String>) {
         let previous_owner_id = self.ticket.owner_id;
@@ -107,6 +126,7 @@ impl<'a> Draft<'a> {
         let at = self.ticket.updated_at;
         let actor = self.actor;
         self.ticket.status = to;
+        self.timers.track(to, at);
         let detail =
             EntryDetail::Transition { from, to, reason: reason.clone(), resolution_note: resolution_note.clone() };
         self.write(Visibility::Internal, None, Vec::new(), detail);
@@ -159,6 +179,7 @@ impl<'a> Draft<'a> {
         Decision::Changed(Box::new(TicketChange {
             expect: self.expect,
             ticket: self.ticket,
+            timers: self.timers,
             contact: self.contact,
             entries: self.entries,
             events,

@@ -29,7 +29,7 @@ pub use rejection::{
 pub use replay_job::decide_replay;
 
 use crate::{
-    model::{actor::Actor, queue::DEFAULT_QUEUE, ticket::Ticket},
+    model::{actor::Actor, queue::DEFAULT_QUEUE, sla::Timers, ticket::Ticket},
     platform::{
         id::IdGenerator,
         input::{Faults, Pointer},
@@ -90,15 +90,28 @@ impl Decision {
 /// # Errors
 /// [`Rejection`]: the command is not lawful as things stand. That too is an answer, and is recorded.
 pub fn decide(known: &Loaded, command: &TicketCommand, cx: &Context<'_>) -> Result<Decision, Rejection> {
-    let existing = || known.ticket.as_ref().ok_or(Rejection::NotFound);
+    let existing = || Existing::of(known).ok_or(Rejection::NotFound);
     match command {
         TicketCommand::Create(create) => create::decide(known, create, cx),
-        TicketCommand::Update(_, update) => update::decide(existing()?, known.thread_length, update, cx),
-        TicketCommand::Assign(_, assign) => assign::decide(existing()?, known.thread_length, assign, cx),
-        TicketCommand::Transition(_, transition) => {
-            transition::decide(existing()?, known.thread_length, transition, cx)
-        }
-        TicketCommand::Post(_, post) => post::decide(existing()?, known.thread_length, post, cx),
+        TicketCommand::Update(_, update) => update::decide(existing()?, update, cx),
+        TicketCommand::Assign(_, assign) => assign::decide(existing()?, assign, cx),
+        TicketCommand::Transition(_, transition) => transition::decide(existing()?, transition, cx),
+        TicketCommand::Post(_, post) => post::decide(existing()?, post, cx),
+    }
+}
+
+/// A ticket that is there, and what is known of it.
+#[derive(Debug, Clone, Copy)]
+struct Existing<'a> {
+    ticket: &'a Ticket,
+    timers: &'a Timers,
+    thread_length: u64,
+}
+
+impl<'a> Existing<'a> {
+    fn of(known: &'a Loaded) -> Option<Self> {
+        let ticket = known.ticket.as_ref()?;
+        Some(Self { ticket, timers: &known.timers, thread_length: known.thread_length })
     }
 }
 

@@ -1,21 +1,17 @@
-use super::{Context, Decision, Rejection, draft::Draft, event_detail::TicketMessageAdded};
+use super::{Context, Decision, Existing, Rejection, draft::Draft, event_detail::TicketMessageAdded};
 use crate::{
     model::{
         actor::Actor,
         thread::{EntryDetail, PostEntry, PostKind, Visibility},
-        ticket::{Status, Ticket},
+        ticket::Status,
     },
     transition::{Trigger, Verdict, verdict},
 };
 
-pub(super) fn decide(
-    before: &Ticket,
-    thread_length: u64,
-    command: &PostEntry,
-    cx: &Context<'_>,
-) -> Result<Decision, Rejection> {
+pub(super) fn decide(known: Existing<'_>, command: &PostEntry, cx: &Context<'_>) -> Result<Decision, Rejection> {
+    let before = known.ticket;
     let PostEntry { kind, body, evidence, actor_id, reopen } = command;
-    let mut draft = Draft::of(before, thread_length, *actor_id, cx);
+    let mut draft = Draft::of(known, *actor_id, cx);
     let stays_resolved = before.status == Status::Resolved && *reopen == Some(false);
     let trigger = match (kind, draft.actor()) {
         (PostKind::Note, _) => Trigger::Note,
@@ -30,6 +26,9 @@ pub(super) fn decide(
         PostKind::Message => (Visibility::Public, EntryDetail::Message),
         PostKind::Note => (Visibility::Internal, EntryDetail::Note),
     };
+    if visibility == Visibility::Public {
+        draft.reply();
+    }
     let entry = draft.write(visibility, Some(body.to_string()), evidence.to_vec(), detail);
     let actor = draft.actor();
     draft.tell(TicketMessageAdded { entry, actor });

@@ -1,19 +1,12 @@
-use super::{Context, Decision, Rejection, draft::Draft};
+use super::{Context, Decision, Existing, Rejection, draft::Draft};
 use crate::{
-    model::{
-        thread::AssignmentCause,
-        ticket::{Ticket, TransitionTicket},
-    },
+    model::{thread::AssignmentCause, ticket::TransitionTicket},
     platform::text::Text,
     transition::{Trigger, Verdict, verdict},
 };
 
-pub(super) fn decide(
-    before: &Ticket,
-    thread_length: u64,
-    command: &TransitionTicket,
-    cx: &Context<'_>,
-) -> Result<Decision, Rejection> {
+pub(super) fn decide(known: Existing<'_>, command: &TransitionTicket, cx: &Context<'_>) -> Result<Decision, Rejection> {
+    let before = known.ticket;
     let TransitionTicket { to, reason, resolution_note, owner_id, actor_id } = command;
     let (to, guard, automatic) = match verdict(before.status, Trigger::Transition(*to)) {
         Verdict::Moves { to, guard, reason } => (to, guard, reason),
@@ -31,7 +24,7 @@ pub(super) fn decide(
         return Err(Rejection::ResolutionNoteRequired);
     }
 
-    let mut draft = Draft::of(before, thread_length, *actor_id, cx);
+    let mut draft = Draft::of(known, *actor_id, cx);
     if owner_id.is_some() {
         draft.assign(*owner_id, AssignmentCause::Transition, None);
     }

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Context, Decision, Rejection, accept, check_queue, create::distinct, draft::Draft, event_detail::TicketUpdated,
+    Context, Decision, Existing, Rejection, accept, check_queue, create::distinct, draft::Draft,
+    event_detail::TicketUpdated,
 };
 use crate::{
-    model::ticket::{Ticket, UpdateTicket},
+    model::ticket::UpdateTicket,
     platform::{
         input::{Faults, Patch, Pointer},
         text::Text,
@@ -12,19 +13,15 @@ use crate::{
     transition::{Trigger, Verdict, verdict},
 };
 
-pub(super) fn decide(
-    before: &Ticket,
-    thread_length: u64,
-    command: &UpdateTicket,
-    cx: &Context<'_>,
-) -> Result<Decision, Rejection> {
+pub(super) fn decide(known: Existing<'_>, command: &UpdateTicket, cx: &Context<'_>) -> Result<Decision, Rejection> {
+    let before = known.ticket;
     let UpdateTicket { subject, priority, tags, metadata, topic, queue, actor_id } = command;
     match verdict(before.status, Trigger::Update) {
         Verdict::Stays => {}
         Verdict::Closed | Verdict::Illegal | Verdict::Moves { .. } => return Err(Rejection::TicketClosed),
     }
 
-    let mut draft = Draft::of(before, thread_length, *actor_id, cx);
+    let mut draft = Draft::of(known, *actor_id, cx);
     let ticket = &mut draft.ticket;
     let mut faults = Faults::default();
     if let Some(subject) = &subject.0 {

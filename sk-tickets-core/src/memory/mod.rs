@@ -22,6 +22,7 @@ use crate::{
         event::{Event, FeedPosition},
         id::{ContactId, TicketId},
         replay_job::ReplayJob,
+        sla::Timers,
         thread::ThreadEntry,
         ticket::Ticket,
     },
@@ -53,6 +54,7 @@ struct World {
 #[derive(Debug, Default)]
 struct RealmData {
     tickets: BTreeMap<TicketId, Ticket>,
+    timers: BTreeMap<TicketId, Timers>,
     threads: BTreeMap<TicketId, Vec<ThreadEntry>>,
     contacts: BTreeMap<ContactId, Contact>,
     /// What is in the feed, by position.

@@ -135,6 +135,7 @@ impl RealmReader for MemoryStore {
                 }
                 Subject::Ticket(id) => {
                     loaded.ticket = data.tickets.get(&id).cloned();
+                    loaded.timers = data.timers.get(&id).copied().unwrap_or_default();
                     loaded.thread_length = data.threads.get(&id).map_or(0, |thread| thread.len() as u64);
                 }
                 Subject::Contact { id, email, phone } => {

@@ -56,7 +56,7 @@ impl RealmWriter for MemoryStore {
 /// The changes. Each first sees whether it can take place, and answers false if not, with nothing changed.
 impl RealmData {
     fn change_ticket(&mut self, change: &TicketChange) -> bool {
-        let TicketChange { expect, ticket, contact, entries, events } = change;
+        let TicketChange { expect, ticket, timers, contact, entries, events } = change;
         let current = self.tickets.get(&ticket.id).map(|ticket| ticket.version);
         let as_expected = match expect {
             Expectation::Absent => current.is_none(),
@@ -67,6 +67,7 @@ impl RealmData {
         }
         self.contacts.extend(contact.iter().map(|contact| (contact.id, contact.clone())));
         self.tickets.insert(ticket.id, ticket.clone());
+        self.timers.insert(ticket.id, *timers);
         self.threads.entry(ticket.id).or_default().extend(entries.iter().cloned());
         for event in events {
             let position = self.feed.last_key_value().map_or(1, |(last, _)| last.0 + 1);

@@ -4,6 +4,7 @@ use crate::{
         endpoint::Endpoint,
         event::Event,
         replay_job::ReplayJob,
+        sla::Timers,
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
@@ -101,6 +102,8 @@ pub struct TicketChange {
     pub expect: Expectation,
     /// The whole ticket as it is afterwards.
     pub ticket: Ticket,
+    /// Its times, kept with it.
+    pub timers: Timers,
     /// The contact to add along with it.
     pub contact: Option<Contact>,
     /// The entries to add to its thread.

@@ -12,6 +12,7 @@ use crate::{
         id::{ContactId, EntryId, TicketId},
         page::Order,
         replay_job::ReplayJob,
+        sla::Timers,
         thread::ThreadEntry,
         ticket::{Ticket, TicketFilter, TicketView},
     },
@@ -97,6 +98,8 @@ pub struct Loaded {
     pub ticket: Option<Ticket>,
     /// How many entries the ticket's thread has.
     pub thread_length: u64,
+    /// The ticket's times; asked for with [`Subject::Ticket`].
+    pub timers: Timers,
     /// The contact with the handle, or with the id.
     pub contact: Option<Contact>,
     /// Who has the e-mail address; asked for with [`Subject::Contact`].

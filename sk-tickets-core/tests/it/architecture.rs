@@ -38,7 +38,8 @@ fn ways_out(source: &str, depth: usize) -> Vec<String> {
     found
 }
 
-fn sources(folder: &Path, depth: usize) -> Vec<(PathBuf, usize)> {
+/// Every source in a folder and in those in it, and how deep it is.
+pub(crate) fn sources(folder: &Path, depth: usize) -> Vec<(PathBuf, usize)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.expect("readable").path();

@@ -19,7 +19,7 @@ use sk_tickets_core::{
     schemars::JsonSchema,
 };
 
-use crate::golden::workspace;
+use crate::{architecture::sources, golden::workspace};
 
 /// Codes of what no schema says: whether a day is in the calendar, whether a URL has a host, how long an address is in
 /// lower case. A schema may take what is refused with one of these, and nothing else that is refused.
@@ -87,8 +87,8 @@ fn requests() -> Vec<Request> {
 #[test]
 fn no_request_is_forgotten() {
     let mut declared = BTreeSet::from(["NewEvidence".to_owned()]);
-    for file in fs::read_dir(workspace("sk-tickets-core/src/model")).expect("the model") {
-        let source = fs::read_to_string(file.expect("readable").path()).expect("readable");
+    for (path, _) in sources(&workspace("sk-tickets-core/src/model"), 0) {
+        let source = fs::read_to_string(path).expect("readable");
         for request in source.split("\nrequest! {").skip(1) {
             let name = request.split("pub struct ").nth(1).and_then(|rest| rest.split(' ').next());
             declared.insert(name.expect("a request has a name").to_owned());

@@ -65,6 +65,8 @@ macro_rules! conformance {
             contacts::no_two_contacts_have_one_handle,
             contacts::a_stale_change_of_a_contact_writes_nothing,
             contacts::contacts_are_listed,
+            timers::the_times_of_a_ticket_are_kept_with_it,
+            timers::used_time_is_tracked_whatever_the_policy,
             fairness::no_endpoint_has_more_leased_than_it_may,
             fairness::concurrent_claims_keep_to_what_an_endpoint_may_have,
             fairness::the_endpoint_with_the_fewest_leased_comes_first,
@@ -114,5 +116,6 @@ pub mod cases {
     pub mod reader;
     pub mod replay;
     pub mod secrets;
+    pub mod timers;
     pub mod writer;
 }

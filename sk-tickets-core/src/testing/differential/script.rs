@@ -13,6 +13,7 @@ use crate::{
         event::EventType,
         page::Order,
         replay_job::{JobStatus, ReplayJob},
+        sla::{Target, Targets, Timers},
         ticket::{Ticket, TicketFilter, Version},
     },
     platform::{
@@ -204,7 +205,8 @@ impl Script {
                 ticket.version = ticket.version.next();
                 ticket.tags = self.tags::<20>().into_vec().into_iter().map(Text::into_string).collect();
                 ticket.tags.dedup();
-                let change = TicketChange { expect, ticket, contact: None, entries: Vec::new(), events: Vec::new() };
+                let (timers, contact) = (self.timers(), None);
+                let change = TicketChange { expect, ticket, timers, contact, entries: Vec::new(), events: Vec::new() };
                 Effect::Ticket(Box::new(change))
             }
             3 => {
@@ -255,6 +257,28 @@ impl Script {
                 })
             }
         })
+    }
+
+    /// Times as no ticket has them.
+    fn timers(&self) -> Timers {
+        let dice = &self.dice;
+        let time = || dice.maybe(&[0, 1_800_000_010_000]).map(Timestamp::from_millis);
+        let target = || {
+            let warn_before_seconds = dice.maybe(&[1, 59]);
+            dice.once_in(2).then(|| Target { seconds: 60, warn_before_seconds, warned: dice.once_in(2) })
+        };
+        Timers {
+            first_replied_at: time(),
+            resolution_used_ms: dice.below(90_000) as u64,
+            resolution_since: time(),
+            targets: Targets { first_response: target(), resolution: target() },
+            first_response_breached_at: time(),
+            resolution_breached_at: time(),
+            auto_close_at: time(),
+            wakes_at: time(),
+            at_risk_at: time(),
+            clocked: dice.once_in(2),
+        }
     }
 
     fn worker(&self) -> WorkerId {

@@ -14,6 +14,7 @@ use crate::{
         id::{CallId, ContactId, TicketId},
         metadata::MetadataPatch,
         page::{Order, PageRequest},
+        sla::Timers,
         thread::{EntryDetail, PostEntry},
         ticket::{AssignTicket, CreateTicket, Priority, Source, Status, TicketFilter, TransitionTicket, Version},
     },
@@ -142,7 +143,14 @@ pub async fn a_stale_commit_writes_nothing(fixture: &Fixture) {
         let mut changed = ticket.clone();
         changed.subject = "overwritten".to_owned();
         changed.version = Version(7);
-        let change = TicketChange { expect, ticket: changed, contact: None, entries: vec![], events: vec![] };
+        let change = TicketChange {
+            expect,
+            ticket: changed,
+            timers: Timers::default(),
+            contact: None,
+            entries: vec![],
+            events: vec![],
+        };
         let claim = claimed.then(|| (claim.clone(), response.clone()));
         Commit::new(realm.clone(), ticket.created_at, claim, Effect::Ticket(Box::new(change)))
     };

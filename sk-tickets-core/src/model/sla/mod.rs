@@ -1,5 +1,11 @@
 //! Service levels: by when a ticket is to be answered and resolved.
 
+mod calendar;
+mod timers;
+mod track;
+
+pub use timers::{Target, Targets, Timers};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{platform::time::Timestamp, words};
