@@ -5,8 +5,8 @@ use std::{cmp::Reverse, io};
 use async_trait::async_trait;
 use sk_tickets_core::{
     Contact, ContactFilter, ContactId, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId,
-    IdempotencyKey, JobId, Order, Realm, ReplayJob, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
-    model::{contact::ContactHandle, endpoint::Endpoint, event::FeedPosition},
+    IdempotencyKey, JobId, Order, Queue, Realm, ReplayJob, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
+    model::{contact::ContactHandle, endpoint::Endpoint, event::FeedPosition, queue::DEFAULT_QUEUE},
     platform::seal::Sealed,
     store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject},
 };
@@ -115,6 +115,11 @@ impl RealmReader for JournalStore {
         .await
     }
 
+    async fn queues(&self, realm: &Realm) -> Result<Vec<Queue>> {
+        let realm = realm.clone();
+        self.with(move |journal| queues(journal, &realm)).await
+    }
+
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>> {
         let realm = realm.clone();
         self.with(move |journal| endpoint(journal, &realm, id)).await
@@ -180,8 +185,9 @@ impl RealmReader for JournalStore {
         let (realm, claim) = (realm.clone(), lookup.key.map(|name| key(realm, "claim", name.as_str())));
         let of_ticket = |id: TicketId| (Some(id), None, None, None, false);
         let (ticket, handle, endpoint_id, delivery, count) = match lookup.subject {
-            Subject::NewTicket { contact, follow_up_of } => (follow_up_of, contact.cloned(), None, None, false),
-            Subject::Ticket(id) => of_ticket(id),
+            Subject::NewTicket { contact, follow_up_of, .. } => (follow_up_of, contact.cloned(), None, None, false),
+            Subject::Ticket(id) | Subject::TicketAndQueue(id, _) => of_ticket(id),
+            Subject::Queues => (None, None, None, None, false),
             Subject::NewEndpoint => (None, None, None, None, true),
             Subject::Endpoint(id) => (None, None, Some(id), None, false),
             Subject::Delivery(id) => (None, None, None, Some(id), false),
@@ -199,7 +205,13 @@ impl RealmReader for JournalStore {
             }
             _ => None,
         };
-        let is_change = matches!(lookup.subject, Subject::Ticket(_));
+        let is_change = matches!(lookup.subject, Subject::Ticket(_) | Subject::TicketAndQueue(..));
+        let wants_queues = matches!(lookup.subject, Subject::Queues);
+        let place = match lookup.subject {
+            Subject::NewTicket { queue, topic, .. } => Some((queue.map(str::to_owned), topic.map(str::to_owned))),
+            Subject::TicketAndQueue(_, queue) => Some((Some(queue.to_owned()), None)),
+            _ => None,
+        };
         self.with(move |journal| {
             let recorded = match claim {
                 Some(claim) => journal.get::<ClaimRow>(&claim)?.map(ClaimRow::recorded),
@@ -213,6 +225,12 @@ impl RealmReader for JournalStore {
                     let thread = key(&realm, "thread", format!("{id}/"));
                     loaded.thread_length = journal.scan::<ThreadEntry>(&thread).count() as u64;
                 }
+            }
+            if let Some((queue, topic)) = place {
+                loaded.queue = queue_of(journal, &realm, queue.as_deref(), topic.as_deref())?;
+            }
+            if wants_queues {
+                loaded.queues = queues(journal, &realm)?;
             }
             if let Some(handle) = handle {
                 loaded.contact = contact(journal, &realm, &handle)?;
@@ -257,6 +275,23 @@ pub(crate) fn endpoint(journal: &Journal, realm: &Realm, id: EndpointId) -> io::
 pub(crate) fn endpoints(journal: &Journal, realm: &Realm) -> io::Result<Vec<Endpoint>> {
     let rows = journal.scan::<EndpointRow>(&key(realm, "endpoint", "")).collect::<io::Result<Vec<_>>>()?;
     Ok(rows.iter().filter(|row| !row.deleted).map(EndpointRow::endpoint).collect())
+}
+
+/// Every queue, by id.
+pub(crate) fn queues(journal: &Journal, realm: &Realm) -> io::Result<Vec<Queue>> {
+    journal.scan(&key(realm, "queue", "")).collect()
+}
+
+/// The queue that a new ticket is to be put in.
+fn queue_of(journal: &Journal, realm: &Realm, queue: Option<&str>, topic: Option<&str>) -> io::Result<Option<Queue>> {
+    let queues = queues(journal, realm)?;
+    let by_key = |key: &str| queues.iter().find(|queue| queue.key == key);
+    let by_topic = |topic: &str| queues.iter().find(|queue| queue.topics.iter().any(|one| one == topic));
+    let found = match queue {
+        Some(key) => by_key(key),
+        None => topic.and_then(by_topic).or_else(|| by_key(DEFAULT_QUEUE)),
+    };
+    Ok(found.cloned())
 }
 
 /// The last place in the feed that is taken.

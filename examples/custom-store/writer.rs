@@ -11,14 +11,14 @@ use sk_tickets_core::{
         endpoint::{Endpoint, EndpointStatus},
     },
     store::{
-        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, RealmWriter, Result,
-        SecretChange, TicketChange,
+        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, QueueChange,
+        RealmWriter, Result, SecretChange, TicketChange,
     },
 };
 
 use crate::{
     journal::{Batch, Journal},
-    reader::{endpoint, endpoints, feed_key, last_position},
+    reader::{endpoint, endpoints, feed_key, last_position, queues},
     rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, key, number},
     store::JournalStore,
 };
@@ -47,6 +47,7 @@ fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
         Effect::None => true,
         Effect::Ticket(change) => change_ticket(journal, &mut batch, realm, change)?,
         Effect::Contact(change) => change_contact(journal, &mut batch, realm, change)?,
+        Effect::Queue(change) => change_queue(journal, &mut batch, realm, change)?,
         Effect::Endpoint(change) => change_endpoint(journal, &mut batch, realm, change)?,
         Effect::Delivery(change) => change_delivery(journal, &mut batch, realm, change, commit.at())?,
         Effect::Replay(job) => add_job(journal, &mut batch, realm, job)?,
@@ -120,6 +121,31 @@ fn is_same_person(one: &Contact, other: &Contact) -> bool {
         (None, None) => one.phone.is_some() && one.phone == other.phone,
         (Some(_), None) | (None, Some(_)) => false,
     }
+}
+
+fn change_queue(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &QueueChange) -> io::Result<bool> {
+    let queues = queues(journal, realm)?;
+    let after = match change {
+        QueueChange::Create { queue, others } => {
+            let is_taken = queues.iter().any(|other| other.id == queue.id || other.key == queue.key);
+            if is_taken || queues.len() != *others {
+                return Ok(false);
+            }
+            queue
+        }
+        QueueChange::Update { before, after } => {
+            if !queues.contains(before) {
+                return Ok(false);
+            }
+            after
+        }
+    };
+    let mut others = queues.iter().filter(|other| other.id != after.id);
+    if others.any(|other| other.topics.iter().any(|topic| after.topics.contains(topic))) {
+        return Ok(false);
+    }
+    batch.put(key(realm, "queue", after.id), after)?;
+    Ok(true)
 }
 
 fn deliver(batch: &mut Batch, realm: &Realm, event: &Event, endpoint: &Endpoint) -> io::Result<()> {

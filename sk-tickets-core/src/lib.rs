@@ -61,7 +61,7 @@ pub mod transition;
 
 #[cfg(feature = "schema")]
 pub use decide::event_schemas;
-pub use decide::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, TicketCommand};
+pub use decide::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, QueueCommand, TicketCommand};
 pub use desk::{Answer, BASE_PATH, Desk, Error, Receipt, Request, Secrets, Tickets, TicketsBuilder};
 pub use dispatch::{Dispatcher, SendError, WebhookReply, WebhookRequest, WebhookSender};
 pub use memory::MemoryStore;
@@ -73,8 +73,9 @@ pub use model::{
     endpoint::{CreateEndpoint, EndpointView, EventFilter, RotateSecret, UpdateEndpoint},
     event::{Event, EventType},
     evidence::{Evidence, EvidenceKind},
-    id::{ActorId, AgentId, CallId, ContactId, EntryId, OwnerId, TicketId, UserId},
+    id::{ActorId, AgentId, CallId, ContactId, EntryId, OwnerId, QueueId, TicketId, UserId},
     page::{Order, Page, PageRequest},
+    queue::{CreateQueue, Queue, QueueKey, QueueSlug, UpdateQueue},
     replay_job::{ReplayDeadLetters, ReplayJob},
     thread::{PostEntry, PostKind, ThreadEntry, Visibility},
     ticket::{

@@ -28,6 +28,12 @@ pub const METADATA_VALUE_MAX: usize = 500;
 pub const TOPIC_MAX: usize = 64;
 /// The longest key of a queue, in characters.
 pub const QUEUE_KEY_MAX: usize = 64;
+/// The longest name of a queue, in characters.
+pub const QUEUE_NAME_MAX: usize = 100;
+/// The most topics of a queue.
+pub const QUEUE_TOPICS_MAX: usize = 100;
+/// The most queues in a realm, beside `default`.
+pub const QUEUES_MAX: usize = 200;
 /// The longest name of a contact, in characters.
 pub const CONTACT_NAME_MAX: usize = 200;
 /// The longest e-mail address, in characters (RFC 5321, section 4.5.3.1.3, less the angle brackets).

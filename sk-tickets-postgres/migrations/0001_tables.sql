@@ -83,6 +83,31 @@ CREATE UNIQUE INDEX contacts_phone_alone ON sk_tickets.contacts (tenant, environ
     WHERE email IS NULL AND phone IS NOT NULL;
 CREATE INDEX contacts_phone ON sk_tickets.contacts (tenant, environment, phone) WHERE phone IS NOT NULL;
 
+-- The queue `default`, which every realm has, has a row once it was changed.
+CREATE TABLE sk_tickets.queues (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    id uuid NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    name text NOT NULL,
+    topics text[] NOT NULL,
+    default_owner_id text,
+    default_priority smallint CHECK (default_priority BETWEEN 0 AND 3),
+    created_at bigint,
+    PRIMARY KEY (tenant, environment, id),
+    CONSTRAINT queues_key UNIQUE (tenant, environment, key)
+);
+
+-- The topics of queues once more: each leads to one queue.
+CREATE TABLE sk_tickets.queue_topics (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    topic text COLLATE "C" NOT NULL,
+    queue_id uuid NOT NULL,
+    CONSTRAINT queue_topics_key PRIMARY KEY (tenant, environment, topic),
+    FOREIGN KEY (tenant, environment, queue_id) REFERENCES sk_tickets.queues (tenant, environment, id)
+);
+
 CREATE TABLE sk_tickets.tickets (
     tenant bigint NOT NULL,
     environment smallint NOT NULL,

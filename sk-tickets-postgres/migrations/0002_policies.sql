@@ -11,7 +11,8 @@ BEGIN
     FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'sk_tickets'::regnamespace AND relkind = 'r' LOOP
         EXECUTE format('ALTER TABLE sk_tickets.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
     END LOOP;
-    FOREACH name IN ARRAY ARRAY['realms', 'claims', 'contacts', 'tickets', 'ticket_tags', 'thread_entries', 'events',
+    FOREACH name IN ARRAY ARRAY['realms', 'claims', 'contacts', 'queues', 'queue_topics', 'tickets', 'ticket_tags',
+                                'thread_entries', 'events',
                                 'feed_pending', 'feed', 'endpoints', 'deliveries', 'delivery_attempts',
                                 'replay_jobs'] LOOP
         EXECUTE format('CREATE POLICY realm ON sk_tickets.%I FOR ALL TO sk_tickets_app USING (%s) WITH CHECK (%s)',
@@ -27,9 +28,10 @@ GRANT SELECT ON sk_tickets.schema_version TO sk_tickets_app;
 GRANT SELECT, INSERT ON sk_tickets.claims, sk_tickets.thread_entries, sk_tickets.events,
     sk_tickets.feed, sk_tickets.replay_jobs TO sk_tickets_app;
 GRANT UPDATE (secret) ON sk_tickets.claims TO sk_tickets_app;
-GRANT SELECT, INSERT, UPDATE ON sk_tickets.contacts, sk_tickets.tickets, sk_tickets.endpoints, sk_tickets.deliveries
+GRANT SELECT, INSERT, UPDATE ON sk_tickets.contacts, sk_tickets.queues, sk_tickets.tickets, sk_tickets.endpoints,
+    sk_tickets.deliveries TO sk_tickets_app;
+GRANT SELECT, INSERT, DELETE ON sk_tickets.queue_topics, sk_tickets.ticket_tags, sk_tickets.feed_pending
     TO sk_tickets_app;
-GRANT SELECT, INSERT, DELETE ON sk_tickets.ticket_tags, sk_tickets.feed_pending TO sk_tickets_app;
 GRANT SELECT, UPDATE (last_position, id_ahead_ms, id_behind_ms) ON sk_tickets.realms TO sk_tickets_app;
 GRANT SELECT ON sk_tickets.delivery_attempts TO sk_tickets_app;
 

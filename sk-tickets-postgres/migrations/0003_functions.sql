@@ -228,6 +228,52 @@ EXCEPTION WHEN unique_violation OR deadlock_detected THEN
     PERFORM sk_tickets.stale();
 END $$;
 
+-- One change at a time in a realm, so that each sees all that the others did; they are few.
+CREATE FUNCTION sk_tickets.change_queue(p_tenant bigint, p_environment smallint, p_change jsonb)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    after sk_tickets.queues := jsonb_populate_record(NULL::sk_tickets.queues, p_change->'after');
+    current sk_tickets.queues;
+    topics_before text[] := '{}';
+BEGIN
+    PERFORM FROM sk_tickets.realms WHERE tenant = p_tenant AND environment = p_environment FOR NO KEY UPDATE;
+    IF p_change->>'action' = 'create' THEN
+        IF (SELECT count(*) FROM sk_tickets.queues WHERE tenant = p_tenant AND environment = p_environment)
+            <> (p_change->>'others')::bigint
+        THEN
+            PERFORM sk_tickets.stale();
+        END IF;
+        -- Whichever of its keys is taken.
+        INSERT INTO sk_tickets.queues SELECT after.* ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+    ELSE
+        SELECT * INTO current FROM sk_tickets.queues
+        WHERE tenant = p_tenant AND environment = p_environment AND id = after.id FOR UPDATE;
+        IF NOT FOUND OR jsonb_populate_record(current, p_change->'before') IS DISTINCT FROM current THEN
+            PERFORM sk_tickets.stale();
+        END IF;
+        topics_before := current.topics;
+        -- The key never changes.
+        UPDATE sk_tickets.queues
+        SET name = after.name, topics = after.topics, default_owner_id = after.default_owner_id,
+            default_priority = after.default_priority, created_at = after.created_at
+        WHERE tenant = p_tenant AND environment = p_environment AND id = after.id;
+        DELETE FROM sk_tickets.queue_topics
+        WHERE tenant = p_tenant AND environment = p_environment
+          AND topic = ANY (topics_before) AND topic <> ALL (after.topics);
+    END IF;
+    INSERT INTO sk_tickets.queue_topics (tenant, environment, topic, queue_id)
+    SELECT p_tenant, p_environment, topic, after.id FROM unnest(after.topics) AS topic
+    WHERE topic <> ALL (topics_before)
+    ON CONFLICT ON CONSTRAINT queue_topics_key DO NOTHING;
+    IF (SELECT count(*) FROM sk_tickets.queue_topics
+        WHERE tenant = p_tenant AND environment = p_environment AND topic = ANY (after.topics) AND queue_id = after.id)
+        <> cardinality(after.topics)
+    THEN
+        PERFORM sk_tickets.stale();
+    END IF;
+END $$;
+
 CREATE FUNCTION sk_tickets.change_endpoint(
     p_tenant bigint, p_environment smallint, p_at bigint, p_change jsonb, p_payloads bytea[]
 ) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -380,6 +426,7 @@ BEGIN
             WHEN 'none' THEN NULL;
             WHEN 'ticket' THEN due := sk_tickets.change_ticket(p_tenant, p_environment, p_effect, p_payloads);
             WHEN 'contact' THEN PERFORM sk_tickets.change_contact(p_tenant, p_environment, p_effect);
+            WHEN 'queue' THEN PERFORM sk_tickets.change_queue(p_tenant, p_environment, p_effect);
             WHEN 'endpoint' THEN due := sk_tickets.change_endpoint(p_tenant, p_environment, p_at, p_effect, p_payloads);
             WHEN 'delivery' THEN due := sk_tickets.change_delivery(p_tenant, p_environment, p_at, p_effect);
             WHEN 'replay' THEN due := sk_tickets.add_replay_job(p_effect);

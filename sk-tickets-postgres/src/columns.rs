@@ -120,10 +120,11 @@ impl<'row> Columns<'row> {
     }
 
     pub(crate) fn priority(&mut self) -> Read<Priority> {
-        self.parse(|stored: i16| {
-            let priority = Priority::ALL.iter().copied().find(|priority| rank(*priority) == stored);
-            priority.ok_or_else(|| format!("{stored} is no priority"))
-        })
+        self.parse(of_rank)
+    }
+
+    pub(crate) fn maybe_priority(&mut self) -> Read<Option<Priority>> {
+        self.parse(|stored: Option<i16>| stored.map(of_rank).transpose())
     }
 
     pub(crate) fn environment(&mut self) -> Read<Environment> {
@@ -142,6 +143,11 @@ impl<'row> Columns<'row> {
         parse(stored)
             .map_err(|error| sqlx::Error::ColumnDecode { index: (self.next - 1).to_string(), source: error.into() })
     }
+}
+
+fn of_rank(stored: i16) -> Result<Priority, String> {
+    let priority = Priority::ALL.iter().copied().find(|priority| rank(*priority) == stored);
+    priority.ok_or_else(|| format!("{stored} is no priority"))
 }
 
 /// The place of a priority among all: 0 is low.

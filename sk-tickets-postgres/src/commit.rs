@@ -9,6 +9,7 @@ use sk_tickets_core::{
         contact::Contact,
         endpoint::{DisabledReason, Endpoint},
         event::Event,
+        queue::Queue,
         sla::{Targets, Timers},
         thread::ThreadEntry,
         ticket::{Ticket, Version},
@@ -19,8 +20,8 @@ use sk_tickets_core::{
         time::Timestamp,
     },
     store::{
-        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, SecretChange,
-        TicketChange,
+        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, QueueChange,
+        SecretChange, TicketChange,
     },
 };
 
@@ -109,6 +110,18 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
                 place(realm, contact);
             }
             (json!({ "kind": "contact", "action": action, "before": before, "after": after }), &[])
+        }
+        Effect::Queue(change) => {
+            let mut change = match &**change {
+                QueueChange::Create { queue, others } => json!({
+                    "kind": "queue", "action": "create", "after": self::queue(queue), "others": others,
+                }),
+                QueueChange::Update { before, after } => json!({
+                    "kind": "queue", "action": "update", "before": self::queue(before), "after": self::queue(after),
+                }),
+            };
+            place(realm, &mut change["after"]);
+            (change, &[])
         }
         Effect::Endpoint(change) => match &**change {
             EndpointChange::Create(endpoint) => {
@@ -290,6 +303,19 @@ fn ticket(realm: RealmNumber, ticket: &Ticket, timers: &Timers) -> Result<Value>
 fn contact(contact: &Contact) -> Value {
     let Contact { id, name, email, phone, created_at } = contact;
     json!({ "id": self::id(*id), "name": name, "email": email, "phone": phone, "created_at": created_at.as_millis() })
+}
+
+fn queue(queue: &Queue) -> Value {
+    let Queue { id, key, name, topics, default_owner_id, default_priority, created_at } = queue;
+    json!({
+        "id": self::id(*id),
+        "key": key,
+        "name": name,
+        "topics": topics,
+        "default_owner_id": default_owner_id.map(|owner| owner.to_string()),
+        "default_priority": default_priority.map(rank),
+        "created_at": created_at.map(Timestamp::as_millis),
+    })
 }
 
 fn entry(entry: &ThreadEntry) -> Result<Value> {

@@ -1,7 +1,7 @@
 //! What a mutation needs to know, in one read.
 
 use sk_tickets_core::{
-    model::{contact::ContactHandle, delivery::DeliveryFilter},
+    model::{contact::ContactHandle, delivery::DeliveryFilter, queue::DEFAULT_QUEUE},
     store::{Loaded, Lookup, Subject},
 };
 
@@ -11,9 +11,9 @@ use crate::{
     reader::attempts_of_delivery,
     realms::RealmNumber,
     row::{
-        self, CONTACT_WIDTH, DELIVERY_WIDTH, ENDPOINT_WIDTH, RECORDED_WIDTH, TICKET_WIDTH, TIMERS_WIDTH,
-        attempt_columns, contact_columns, delivery_columns, endpoint_columns, recorded_columns, ticket_columns,
-        timer_columns,
+        self, CONTACT_WIDTH, DELIVERY_WIDTH, ENDPOINT_WIDTH, QUEUE_WIDTH, RECORDED_WIDTH, TICKET_WIDTH, TIMERS_WIDTH,
+        attempt_columns, contact_columns, delivery_columns, endpoint_columns, queue_columns, recorded_columns,
+        ticket_columns, timer_columns,
     },
     statement::{Query, Value, id, in_realm, text},
     store::PostgresStore,
@@ -42,12 +42,14 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
     // A key is never empty, so this one is nobody's.
     query.values.push(text(lookup.key.map_or("", |key| key.as_str())));
     query.sql = match lookup.subject {
-        Subject::NewTicket { contact, follow_up_of } => {
+        Subject::NewTicket { contact, follow_up_of, queue, topic } => {
             let nobody = ContactHandle::Email(String::new());
             let handle = contact.unwrap_or(&nobody);
             let (ContactHandle::Email(handle_text) | ContactHandle::Phone(handle_text)) = handle;
             query.values.push(text(handle_text));
             query.values.push(follow_up_of.map_or(Value::NoId, id));
+            // No key and no topic is empty, so these are nobody's.
+            query.values.extend([text(queue.unwrap_or("")), text(topic.unwrap_or("")), text(DEFAULT_QUEUE)]);
             match handle {
                 ContactHandle::Email(_) => NEW_TICKET_BY_EMAIL,
                 ContactHandle::Phone(_) => NEW_TICKET_BY_PHONE,
@@ -57,6 +59,14 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
         Subject::Ticket(ticket) => {
             query.values.push(id(ticket));
             TICKET.to_owned()
+        }
+        Subject::TicketAndQueue(ticket, queue) => {
+            query.values.extend([id(ticket), text(queue)]);
+            TICKET_AND_QUEUE.to_owned()
+        }
+        Subject::Queues => {
+            query.sql = QUEUES.to_owned();
+            return queues(store, query).await;
         }
         Subject::Contact { id: contact, email, phone } => {
             // No handle is empty, so these are nobody's.
@@ -91,12 +101,20 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
             Subject::NewTicket { .. } => {
                 loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
                 loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
+                loaded.queue = columns.maybe(QUEUE_WIDTH, row::queue)?;
             }
             Subject::Ticket(_) => {
                 loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
                 loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
                 loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
             }
+            Subject::TicketAndQueue(..) => {
+                loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
+                loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
+                loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
+                loaded.queue = columns.maybe(QUEUE_WIDTH, row::queue)?;
+            }
+            Subject::Queues => {}
             Subject::Contact { .. } => {
                 loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
                 loaded.email_holder = columns.maybe_id()?;
@@ -118,25 +136,56 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
     Ok(loaded.await?.unwrap_or_default())
 }
 
+/// One row for each queue, or one for none.
+async fn queues(store: &PostgresStore, query: Query) -> Result<Loaded> {
+    let rows = store.all(query, |columns| {
+        Ok((columns.maybe(RECORDED_WIDTH, row::recorded)?, columns.maybe(QUEUE_WIDTH, row::queue)?))
+    });
+    let mut loaded = Loaded::default();
+    for (recorded, queue) in rows.await? {
+        loaded.recorded = recorded;
+        loaded.queues.extend(queue);
+    }
+    Ok(loaded)
+}
+
 macro_rules! recorded {
     () => {
         joined!("recorded", recorded_columns!(), "claims", "key = $3")
     };
 }
 
+/// The queue `$6` or, if none is named, the one that has the topic `$7` or else the default one, `$8`.
+macro_rules! new_tickets_queue {
+    () => {
+        concat!(
+            " LEFT JOIN LATERAL (
+                 SELECT queues.key FROM sk_tickets.queue_topics AS topics
+                 JOIN sk_tickets.queues AS queues
+                   ON queues.tenant = topics.tenant AND queues.environment = topics.environment
+                      AND queues.id = topics.queue_id
+                 WHERE topics.tenant = realm.tenant AND topics.environment = realm.environment AND topics.topic = $7
+                 LIMIT 1) AS routed ON true",
+            joined!("queue", queue_columns!(), "queues", "key = COALESCE(NULLIF($6, ''), routed.key, $8)")
+        )
+    };
+}
+
 const NEW_TICKET_BY_EMAIL: &str = in_realm!(
-    "SELECT recorded.*, contact.*, ticket.* FROM realm",
+    "SELECT recorded.*, contact.*, ticket.*, queue.* FROM realm",
     recorded!(),
     joined!("contact", contact_columns!(), "contacts", "email = $4"),
-    joined!("ticket", ticket_columns!(), "tickets", "id = $5")
+    joined!("ticket", ticket_columns!(), "tickets", "id = $5"),
+    new_tickets_queue!()
 );
 
 /// Of the contacts with this number the one without an address first.
 const NEW_TICKET_BY_PHONE: &str = in_realm!(
-    "SELECT recorded.*, contact.*, ticket.* FROM realm",
+    "SELECT recorded.*, contact.*, ticket.*, queue.* FROM realm",
     recorded!(),
     joined!("contact", contact_columns!(), "contacts", "phone = $4 ORDER BY email IS NOT NULL, id"),
-    joined!("ticket", ticket_columns!(), "tickets", "id = $5")
+    joined!("ticket", ticket_columns!(), "tickets", "id = $5"),
+    new_tickets_queue!()
 );
 
 /// A thread has as many entries as the last one's number, since there are no gaps.
@@ -145,6 +194,23 @@ const TICKET: &str = in_realm!(
     recorded!(),
     joined!("ticket", concat!(ticket_columns!(), ", ", timer_columns!()), "tickets", "id = $4"),
     joined!("last", "sequence", "thread_entries", "ticket_id = $4 ORDER BY sequence DESC")
+);
+
+const TICKET_AND_QUEUE: &str = in_realm!(
+    "SELECT recorded.*, ticket.*, last.sequence, queue.* FROM realm",
+    recorded!(),
+    joined!("ticket", concat!(ticket_columns!(), ", ", timer_columns!()), "tickets", "id = $4"),
+    joined!("last", "sequence", "thread_entries", "ticket_id = $4 ORDER BY sequence DESC"),
+    joined!("queue", queue_columns!(), "queues", "key = $5")
+);
+
+const QUEUES: &str = in_realm!(
+    "SELECT recorded.*, queue.* FROM realm",
+    recorded!(),
+    " LEFT JOIN LATERAL (SELECT ",
+    queue_columns!(),
+    " FROM sk_tickets.queues WHERE tenant = realm.tenant AND environment = realm.environment OFFSET 0) AS queue ON true
+     ORDER BY queue.id"
 );
 
 /// Who has the number is asked of the number that is named or, where none is, of the contact's own.

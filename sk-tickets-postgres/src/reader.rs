@@ -9,6 +9,7 @@ use sk_tickets_core::{
         event::{Event, FeedPosition},
         id::{ContactId, EntryId, TicketId},
         page::Order,
+        queue::Queue,
         replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::{Ticket, TicketFilter, TicketView},
@@ -33,7 +34,7 @@ use crate::{
     replay,
     row::{
         self, ENTRY_WIDTH, attempt_columns, contact_columns, delivery_columns, endpoint_columns, entry_columns,
-        event_columns, ticket_columns,
+        event_columns, queue_columns, ticket_columns,
     },
     statement::{Query, Value, id, in_realm},
     store::PostgresStore,
@@ -53,6 +54,14 @@ pub(crate) const TICKET: &str = in_realm!(
     ticket_columns!(),
     " FROM sk_tickets.tickets WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 OFFSET 0
      ) AS ticket",
+);
+
+/// Every queue, by id.
+pub(crate) const QUEUES: &str = in_realm!(
+    "SELECT queue.* FROM realm CROSS JOIN LATERAL (SELECT ",
+    queue_columns!(),
+    " FROM sk_tickets.queues WHERE tenant = realm.tenant AND environment = realm.environment OFFSET 0) AS queue
+     ORDER BY queue.id"
 );
 
 /// The attempts at `delivery`, for a place in `FROM` after it.
@@ -211,6 +220,14 @@ impl RealmReader for PostgresStore {
         .await
     }
 
+    async fn queues(&self, realm: &Realm) -> store::Result<Vec<Queue>> {
+        self.read("list queues", realm, async |realm| {
+            let query = Query { sql: QUEUES.to_owned(), ..Query::on(realm) };
+            self.all(query, row::queue).await
+        })
+        .await
+    }
+
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> store::Result<Option<Endpoint>> {
         self.read("read an endpoint", realm, async |realm| {
             let sql = in_realm!(
@@ -299,7 +316,7 @@ impl PostgresStore {
     }
 
     /// Every row that a query gives.
-    async fn all<T>(&self, query: Query, read: impl Fn(&mut Columns<'_>) -> Read<T>) -> Result<Vec<T>> {
+    pub(crate) async fn all<T>(&self, query: Query, read: impl Fn(&mut Columns<'_>) -> Read<T>) -> Result<Vec<T>> {
         let rows = self.inner.pool.rows(query.bound()).await?;
         Ok(rows.iter().map(|row: &PgRow| read(&mut Columns::of(row))).collect::<Read<_>>()?)
     }

@@ -9,6 +9,7 @@ use sk_tickets_core::{
         delivery::{Attempt, Delivery},
         endpoint::{Endpoint, OldSecret},
         event::Event,
+        queue::Queue,
         sla::Timers,
         thread::ThreadEntry,
         ticket::{Ticket, Version},
@@ -92,6 +93,30 @@ pub(crate) fn timers(columns: &mut Columns<'_>) -> Read<Timers> {
         wakes_at: columns.maybe_time()?,
         at_risk_at: columns.maybe_time()?,
         clocked: columns.plain()?,
+    })
+}
+
+/// The columns of a queue.
+macro_rules! queue_columns {
+    () => {
+        "id, key, name, topics, default_owner_id, default_priority, created_at"
+    };
+}
+pub(crate) use queue_columns;
+
+/// How many [`queue_columns`] there are.
+pub(crate) const QUEUE_WIDTH: usize = 7;
+
+/// A queue out of [`queue_columns`].
+pub(crate) fn queue(columns: &mut Columns<'_>) -> Read<Queue> {
+    Ok(Queue {
+        id: columns.id()?,
+        key: columns.plain()?,
+        name: columns.plain()?,
+        topics: columns.plain()?,
+        default_owner_id: columns.maybe_word()?,
+        default_priority: columns.maybe_priority()?,
+        created_at: columns.maybe_time()?,
     })
 }
 

@@ -87,6 +87,31 @@ CREATE UNIQUE INDEX contacts_email ON contacts (realm, email) WHERE email IS NOT
 CREATE UNIQUE INDEX contacts_phone_alone ON contacts (realm, phone) WHERE email IS NULL AND phone IS NOT NULL;
 CREATE INDEX contacts_phone ON contacts (realm, phone) WHERE phone IS NOT NULL;
 
+-- The queue `default`, which every realm has, has a row once it was changed.
+CREATE TABLE queues (
+    realm INTEGER NOT NULL REFERENCES realms (id),
+    id BLOB NOT NULL,
+    key TEXT NOT NULL,
+    name TEXT NOT NULL,
+    topics TEXT NOT NULL,
+    default_owner_id TEXT,
+    default_priority INTEGER CHECK (default_priority BETWEEN 0 AND 3),
+    created_at INTEGER,
+    PRIMARY KEY (realm, id),
+    UNIQUE (realm, key),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+) STRICT, WITHOUT ROWID;
+
+-- The topics of queues once more: each leads to one queue.
+CREATE TABLE queue_topics (
+    realm INTEGER NOT NULL,
+    topic TEXT NOT NULL,
+    queue_id BLOB NOT NULL,
+    PRIMARY KEY (realm, topic),
+    FOREIGN KEY (realm, queue_id) REFERENCES queues (realm, id),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE tickets (
     realm INTEGER NOT NULL REFERENCES realms (id),
     id BLOB NOT NULL,
@@ -320,6 +345,22 @@ CREATE TRIGGER contacts_guard_delete BEFORE DELETE ON contacts
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
+CREATE TRIGGER queues_guard_change BEFORE UPDATE ON queues
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER queues_guard_delete BEFORE DELETE ON queues
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER queue_topics_guard_change BEFORE UPDATE ON queue_topics
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER queue_topics_guard_delete BEFORE DELETE ON queue_topics
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
 CREATE TRIGGER tickets_guard_change BEFORE UPDATE ON tickets
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
@@ -399,6 +440,8 @@ END;
 CREATE VIEW my_realm AS SELECT * FROM realms WHERE id = current_realm();
 CREATE VIEW my_claims AS SELECT * FROM claims WHERE realm = current_realm();
 CREATE VIEW my_contacts AS SELECT * FROM contacts WHERE realm = current_realm();
+CREATE VIEW my_queues AS SELECT * FROM queues WHERE realm = current_realm();
+CREATE VIEW my_queue_topics AS SELECT * FROM queue_topics WHERE realm = current_realm();
 CREATE VIEW my_tickets AS SELECT * FROM tickets WHERE realm = current_realm();
 CREATE VIEW my_ticket_tags AS SELECT * FROM ticket_tags WHERE realm = current_realm();
 CREATE VIEW my_thread_entries AS SELECT * FROM thread_entries WHERE realm = current_realm();

@@ -118,6 +118,15 @@ impl<'row, 'statement> Columns<'row, 'statement> {
         priority.ok_or(rusqlite::Error::IntegralValueOutOfRange(self.next - 1, rank))
     }
 
+    pub(crate) fn maybe_priority(&mut self) -> Read<Option<Priority>> {
+        let rank: Option<i64> = self.row.get(self.next)?;
+        if rank.is_none() {
+            self.next += 1;
+            return Ok(None);
+        }
+        self.priority().map(Some)
+    }
+
     /// A value that is kept as text.
     fn parse<S, T, E>(&mut self, parse: impl FnOnce(S) -> Result<T, E>) -> Read<T>
     where

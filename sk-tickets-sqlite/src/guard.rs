@@ -47,7 +47,7 @@ pub(crate) enum Scope {
 }
 
 /// The views. Nothing but these and [`SCHEMA_VERSION`] can be read.
-pub(crate) const VIEWS: [&str; 31] = [
+pub(crate) const VIEWS: [&str; 33] = [
     "directory_api_keys",
     "directory_realms",
     "directory_settings",
@@ -61,6 +61,8 @@ pub(crate) const VIEWS: [&str; 31] = [
     "my_delivery_attempts",
     "my_endpoints",
     "my_events",
+    "my_queue_topics",
+    "my_queues",
     "my_realm",
     "my_recorded_secrets",
     "my_replay_jobs",
@@ -88,7 +90,7 @@ const SCHEMA_VERSION: &str = "schema_version";
 const KEY_COLUMNS: [&str; 2] = ["realm", "id"];
 
 /// What can be written, and how. The schema says on which rows.
-const INSERTED: [&str; 13] = [
+const INSERTED: [&str; 15] = [
     "api_keys",
     "claims",
     "contacts",
@@ -96,6 +98,8 @@ const INSERTED: [&str; 13] = [
     "delivery_attempts",
     "endpoints",
     "events",
+    "queue_topics",
+    "queues",
     "realms",
     "replay_jobs",
     "settings",
@@ -103,9 +107,9 @@ const INSERTED: [&str; 13] = [
     "ticket_tags",
     "tickets",
 ];
-const UPDATED: [&str; 8] =
-    ["api_keys", "claims", "contacts", "deliveries", "endpoints", "realms", "replay_jobs", "tickets"];
-const DELETED: [&str; 1] = ["ticket_tags"];
+const UPDATED: [&str; 9] =
+    ["api_keys", "claims", "contacts", "deliveries", "endpoints", "queues", "realms", "replay_jobs", "tickets"];
+const DELETED: [&str; 2] = ["queue_topics", "ticket_tags"];
 
 /// A connection under guard.
 pub(crate) struct Guarded {

@@ -58,6 +58,7 @@ mod options;
 mod outbox;
 mod pool;
 mod queue;
+mod queues;
 mod reader;
 mod realms;
 mod replay;

@@ -20,6 +20,7 @@ use crate::{
     columns::Columns,
     commit, contact, deliveries, endpoint,
     error::Result,
+    queues,
     reader::{find_delivery, find_ticket, one},
     realms::RealmNumber,
     row::{self, timer_columns},
@@ -27,9 +28,20 @@ use crate::{
 
 /// A [`Subject`] that can go to another thread.
 pub(crate) enum Wanted {
-    NewTicket { contact: Option<ContactHandle>, follow_up_of: Option<TicketId> },
+    NewTicket {
+        contact: Option<ContactHandle>,
+        follow_up_of: Option<TicketId>,
+        queue: Option<String>,
+        topic: Option<String>,
+    },
     Ticket(TicketId),
-    Contact { id: Option<ContactId>, email: Option<String>, phone: Option<String> },
+    TicketAndQueue(TicketId, String),
+    Queues,
+    Contact {
+        id: Option<ContactId>,
+        email: Option<String>,
+        phone: Option<String>,
+    },
     NewEndpoint,
     Endpoint(EndpointId),
     Delivery(DeliveryId),
@@ -39,8 +51,15 @@ pub(crate) enum Wanted {
 impl From<Subject<'_>> for Wanted {
     fn from(subject: Subject<'_>) -> Self {
         match subject {
-            Subject::NewTicket { contact, follow_up_of } => Self::NewTicket { contact: contact.cloned(), follow_up_of },
+            Subject::NewTicket { contact, follow_up_of, queue, topic } => Self::NewTicket {
+                contact: contact.cloned(),
+                follow_up_of,
+                queue: queue.map(str::to_owned),
+                topic: topic.map(str::to_owned),
+            },
             Subject::Ticket(id) => Self::Ticket(id),
+            Subject::TicketAndQueue(id, queue) => Self::TicketAndQueue(id, queue.to_owned()),
+            Subject::Queues => Self::Queues,
             Subject::Contact { id, email, phone } => {
                 Self::Contact { id, email: email.map(str::to_owned), phone: phone.map(str::to_owned) }
             }
@@ -72,7 +91,11 @@ pub(crate) fn load(
         loaded.recorded = commit::find_recorded(connection, realm, key.as_str())?;
     }
     match wanted {
-        Wanted::NewTicket { contact, follow_up_of } => {
+        Wanted::NewTicket { contact, follow_up_of, queue, topic } => {
+            loaded.queue = match queue {
+                Some(key) => queues::find(connection, realm, &key)?,
+                None => queues::find_by_topic(connection, realm, topic.as_deref())?,
+            };
             if let Some(handle) = contact {
                 loaded.contact = contact::find_by_handle(connection, realm, &handle)?;
             }
@@ -85,6 +108,13 @@ pub(crate) fn load(
             loaded.timers = timers(connection, realm, id)?;
             loaded.thread_length = thread_length(connection, realm, id)?;
         }
+        Wanted::TicketAndQueue(id, queue) => {
+            loaded.ticket = find_ticket(connection, realm, environment, id)?;
+            loaded.timers = timers(connection, realm, id)?;
+            loaded.thread_length = thread_length(connection, realm, id)?;
+            loaded.queue = queues::find(connection, realm, &queue)?;
+        }
+        Wanted::Queues => loaded.queues = queues::all(connection, realm)?,
         Wanted::Contact { id, email, phone } => {
             if let Some(id) = id {
                 loaded.contact = contact::find(connection, realm, id)?;

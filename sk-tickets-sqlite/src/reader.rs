@@ -12,6 +12,7 @@ use sk_tickets_core::{
         event::{Event, FeedPosition},
         id::{ContactId, EntryId, TicketId},
         page::Order,
+        queue::Queue,
         replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::{Ticket, TicketFilter, TicketView},
@@ -33,6 +34,7 @@ use crate::{
     list::{self, Query},
     load::{Wanted, load},
     pool::snapshot,
+    queues,
     realms::{RealmNumber, Skew},
     replay,
     row::{self, attempt_columns, delivery_columns, endpoint_columns, entry_columns, event_columns, ticket_columns},
@@ -186,6 +188,10 @@ impl RealmReader for SqliteStore {
         .await
     }
 
+    async fn queues(&self, realm: &Realm) -> store::Result<Vec<Queue>> {
+        self.read("list queues", realm, queues::all).await
+    }
+
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> store::Result<Option<Endpoint>> {
         self.read("read an endpoint", realm, move |connection, realm| endpoint::find(connection, realm, id)).await
     }
@@ -296,7 +302,7 @@ impl SqliteStore {
     }
 }
 
-fn rows<T>(
+pub(crate) fn rows<T>(
     connection: &Connection,
     sql: &str,
     values: impl rusqlite::Params,

@@ -12,6 +12,7 @@ use sk_tickets_core::{
         endpoint::{Endpoint, OldSecret},
         event::Event,
         id::OwnerId,
+        queue::Queue,
         replay_job::ReplayJob,
         sla::{Targets, Timers},
         thread::ThreadEntry,
@@ -306,6 +307,28 @@ pub(crate) fn contact(row: &Row<'_>) -> Read<Contact> {
         email: columns.plain()?,
         phone: columns.plain()?,
         created_at: columns.time()?,
+    })
+}
+
+/// The columns of a queue.
+macro_rules! queue_columns {
+    () => {
+        "id, key, name, topics, default_owner_id, default_priority, created_at"
+    };
+}
+pub(crate) use queue_columns;
+
+/// A queue out of [`queue_columns`].
+pub(crate) fn queue(row: &Row<'_>) -> Read<Queue> {
+    let mut columns = Columns::of(row);
+    Ok(Queue {
+        id: columns.id()?,
+        key: columns.plain()?,
+        name: columns.plain()?,
+        topics: columns.json()?,
+        default_owner_id: columns.maybe_word()?,
+        default_priority: columns.maybe_priority()?,
+        created_at: columns.maybe_time()?,
     })
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, params_from_iter, types::Value};
 use sk_tickets_core::{
-    CreateTicket, Environment, IdempotencyKey, Realm, Tickets,
+    CreateQueue, CreateTicket, Environment, IdempotencyKey, Realm, Tickets,
     model::{contact::InlineContact, delivery::Attempt, endpoint::CreateEndpoint, replay_job::ReplayDeadLetters},
     platform::{text::List, time::Timestamp, webhook::TargetPolicy},
     store::{DeliveryQueue, LeasedDelivery, NextStep, Settled, Slots, WorkerId},
@@ -19,9 +19,11 @@ use crate::{
 };
 
 /// Every table with rows of realms, a column to change with a value for it, and the key of a row after the realm.
-pub(crate) const TABLES: [(&str, &str, &str, &[&str]); 10] = [
+pub(crate) const TABLES: [(&str, &str, &str, &[&str]); 12] = [
     ("claims", "status", "299", &["key"]),
     ("contacts", "name", "'Eve'", &["id"]),
+    ("queues", "name", "'stolen'", &["id"]),
+    ("queue_topics", "queue_id", "zeroblob(16)", &["topic"]),
     ("tickets", "subject", "'stolen'", &["id"]),
     ("ticket_tags", "tag", "'stolen'", &["tag", "ticket_id"]),
     ("thread_entries", "body", "'stolen'", &["ticket_id", "sequence"]),
@@ -55,6 +57,9 @@ pub(crate) async fn stage() -> Stage {
         let key = |text: &str| IdempotencyKey::system(text);
         let endpoint = CreateEndpoint::new("http://127.0.0.1:9000/".parse().unwrap());
         let endpoint = desk.create_endpoint(&key("e"), endpoint).await.unwrap().value.id;
+        let topics = List::new(vec!["delivery".parse().unwrap()]).unwrap();
+        let queue = CreateQueue { topics, ..CreateQueue::new("second".parse().unwrap()) };
+        desk.create_queue(&key("q"), queue).await.unwrap();
         let email = Some(format!("ann@{tenant}.example").parse().unwrap());
         let create = CreateTicket {
             contact: Some(InlineContact { name: None, email, phone: None }),

@@ -6,15 +6,17 @@ use crate::{
         delivery::DiscardDeadLetter,
         endpoint::{CreateEndpoint, RotateSecret, UpdateEndpoint},
         id::{ContactId, TicketId},
+        queue::{CreateQueue, QueueSlug, UpdateQueue},
         replay_job::ReplayDeadLetters,
         thread::PostEntry,
         ticket::{AssignTicket, CreateTicket, TransitionTicket, UpdateTicket},
     },
     platform::{
         id::{DeliveryId, EndpointId},
-        input::{Fault, Faults, Input, Pointer},
+        input::{Change, Fault, Faults, Input, Pointer},
         json::{Json, JsonError},
         realm::Environment,
+        text::Text,
         webhook::TargetPolicy,
     },
     store::Subject,
@@ -28,6 +30,8 @@ pub enum Command {
     Ticket(TicketCommand),
     /// About a contact.
     Contact(ContactCommand),
+    /// About a queue.
+    Queue(QueueCommand),
     /// About a webhook endpoint.
     Endpoint(EndpointCommand),
     /// About a dead letter.
@@ -60,6 +64,16 @@ pub enum ContactCommand {
     Create(CreateContact),
     /// Change one.
     Update(ContactId, UpdateContact),
+}
+
+/// What can be asked about a queue.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "matches on it are total on purpose")]
+pub enum QueueCommand {
+    /// Make one.
+    Create(CreateQueue),
+    /// Change the one with this key.
+    Update(QueueSlug, UpdateQueue),
 }
 
 /// What can be asked about a webhook endpoint.
@@ -108,6 +122,10 @@ impl Command {
                 ContactCommand::Create(_) => "contact_create",
                 ContactCommand::Update(..) => "contact_update",
             },
+            Self::Queue(command) => match command {
+                QueueCommand::Create(_) => "queue_create",
+                QueueCommand::Update(..) => "queue_update",
+            },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => "endpoint_create",
                 EndpointCommand::Update(..) => "endpoint_update",
@@ -139,6 +157,10 @@ impl Command {
             Self::Contact(command) => match command {
                 ContactCommand::Create(_) => None,
                 ContactCommand::Update(id, _) => Some(id.to_string()),
+            },
+            Self::Queue(command) => match command {
+                QueueCommand::Create(_) => None,
+                QueueCommand::Update(key, _) => Some(key.to_string()),
             },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => None,
@@ -174,6 +196,10 @@ impl Command {
                 ContactCommand::Create(body) => json(body),
                 ContactCommand::Update(_, body) => json(body),
             },
+            Self::Queue(command) => match command {
+                QueueCommand::Create(body) => json(body),
+                QueueCommand::Update(_, body) => json(body),
+            },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(body) => json(body),
                 EndpointCommand::Update(_, body) => json(body),
@@ -207,6 +233,10 @@ impl Command {
                 ContactCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
                 ContactCommand::Update(_, body) => body.check(Pointer::ROOT, &mut faults),
             },
+            Self::Queue(command) => match command {
+                QueueCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
+                QueueCommand::Update(_, body) => body.check(Pointer::ROOT, &mut faults),
+            },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
                 EndpointCommand::Update(_, body) => body.check(Pointer::ROOT, &mut faults),
@@ -234,6 +264,7 @@ impl Command {
             Self::Endpoint(_)
             | Self::Ticket(_)
             | Self::Contact(_)
+            | Self::Queue(_)
             | Self::DeadLetter(_)
             | Self::ReplayDeadLetters(_) => None,
         };
@@ -250,6 +281,7 @@ impl Command {
             Self::Ticket(TicketCommand::Create(create)) => create.contact.as_ref().and_then(InlineContact::handle),
             Self::Ticket(_)
             | Self::Contact(_)
+            | Self::Queue(_)
             | Self::Endpoint(_)
             | Self::DeadLetter(_)
             | Self::ReplayDeadLetters(_) => None,
@@ -260,7 +292,15 @@ impl Command {
     pub(crate) fn subject<'a>(&'a self, contact: Option<&'a ContactHandle>) -> Subject<'a> {
         match self {
             Self::Ticket(command) => match command {
-                TicketCommand::Create(create) => Subject::NewTicket { contact, follow_up_of: create.follow_up_of },
+                TicketCommand::Create(create) => Subject::NewTicket {
+                    contact,
+                    follow_up_of: create.follow_up_of,
+                    queue: create.queue.as_ref().map(Text::as_str),
+                    topic: create.topic.as_ref().map(Text::as_str),
+                },
+                TicketCommand::Update(id, UpdateTicket { queue: Change(Some(queue)), .. }) => {
+                    Subject::TicketAndQueue(*id, queue.as_str())
+                }
                 TicketCommand::Update(id, _)
                 | TicketCommand::Assign(id, _)
                 | TicketCommand::Transition(id, _)
@@ -276,6 +316,7 @@ impl Command {
                 email: email.value().map(Email::as_str),
                 phone: phone.value().map(Phone::as_str),
             },
+            Self::Queue(QueueCommand::Create(_) | QueueCommand::Update(..)) => Subject::Queues,
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => Subject::NewEndpoint,
                 // To offer a replay of what came while it was disabled.

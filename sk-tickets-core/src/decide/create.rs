@@ -7,7 +7,7 @@ use crate::{
         evidence::Evidence,
         queue::DEFAULT_QUEUE,
         thread::{AssignmentCause, EntryDetail, Visibility},
-        ticket::{CreateTicket, Priority, Source, Status, Tag, Ticket, Version},
+        ticket::{CreateTicket, Priority, Source, Status, Ticket, Version},
     },
     platform::{
         input::{Faults, Pointer},
@@ -36,13 +36,23 @@ pub(super) fn decide(known: &Loaded, command: &CreateTicket, cx: &Context<'_>) -
         actor_id,
     } = command;
 
-    let queue = queue.as_ref().map_or(DEFAULT_QUEUE, Text::as_str);
     let mut faults = Faults::default();
-    check_queue(queue, &mut faults);
+    if let Some(queue) = queue {
+        check_queue(queue.as_str(), known, &mut faults);
+    }
     if follow_up_of.is_some() && known.ticket.is_none() {
         faults.push(Pointer::ROOT.name("follow_up_of"), "not_found", "is not the id of a ticket");
     }
     accept(faults)?;
+    // What is not kept can only be `default` as it is in every realm.
+    let (queue, default_owner_id, default_priority) = match &known.queue {
+        Some(queue) => (queue.key.as_str(), queue.default_owner_id, queue.default_priority),
+        None => (DEFAULT_QUEUE, None, None),
+    };
+    let (owner_id, cause) = match owner_id {
+        Some(named) => (Some(*named), AssignmentCause::Create),
+        None => (default_owner_id, AssignmentCause::Routing),
+    };
     let new_contact = match (contact, &known.contact) {
         (Some(inline), None) => Some(make_contact(inline, cx)),
         (Some(_), Some(_)) | (None, _) => None,
@@ -59,7 +69,7 @@ pub(super) fn decide(known: &Loaded, command: &CreateTicket, cx: &Context<'_>) -
         version: Version::FIRST,
         subject: subject.to_string(),
         status: Status::New,
-        priority: priority.unwrap_or(Priority::Normal),
+        priority: priority.or(default_priority).unwrap_or(Priority::Normal),
         source: source.unwrap_or(Source::Api),
         topic: topic.as_ref().map(Text::to_string),
         queue: queue.to_owned(),
@@ -94,7 +104,7 @@ pub(super) fn decide(known: &Loaded, command: &CreateTicket, cx: &Context<'_>) -
     let actor = draft.actor();
     draft.tell(TicketCreated { evidence, entry, actor });
     if owner_id.is_some() {
-        draft.assign(*owner_id, AssignmentCause::Create, None);
+        draft.assign(owner_id, cause, None);
         draft.transition(Status::Open, Some(AutomaticReason::Assigned.as_str().to_owned()), None);
     }
     Ok(draft.finish(None))
@@ -111,10 +121,10 @@ fn make_contact(inline: &InlineContact, cx: &Context<'_>) -> Contact {
     }
 }
 
-/// Each tag once, in the order given.
-pub(super) fn distinct(tags: &[Tag]) -> Vec<String> {
+/// Each tag, or topic, once, in the order given.
+pub(super) fn distinct<const MAX: usize>(tags: &[Text<1, MAX>]) -> Vec<String> {
     let mut distinct = Vec::with_capacity(tags.len());
-    for tag in tags.iter().map(Tag::as_str) {
+    for tag in tags.iter().map(Text::as_str) {
         if !distinct.iter().any(|known| known == tag) {
             distinct.push(tag.to_owned());
         }

@@ -11,20 +11,23 @@ mod event_detail;
 #[cfg(feature = "schema")]
 mod event_schema;
 mod post;
+mod queue;
 mod rejection;
 mod replay_job;
 mod transition;
 mod update;
 
-pub use command::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, TicketCommand};
+pub use command::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, QueueCommand, TicketCommand};
 pub use contact::decide_contact;
 pub use dead_letter::decide_dead_letter;
 pub use endpoint::decide_endpoint;
 #[cfg(feature = "schema")]
 pub use event_schema::event_schemas;
+pub use queue::decide_queue;
 pub use rejection::{
     CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, OWNER_REQUIRED,
-    REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED, Rejection, TICKET_CLOSED, TICKET_PROBLEMS,
+    QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED, Rejection, TICKET_CLOSED, TICKET_PROBLEMS,
+    TOPIC_TAKEN,
 };
 pub use replay_job::decide_replay;
 
@@ -93,7 +96,7 @@ pub fn decide(known: &Loaded, command: &TicketCommand, cx: &Context<'_>) -> Resu
     let existing = || Existing::of(known).ok_or(Rejection::NotFound);
     match command {
         TicketCommand::Create(create) => create::decide(known, create, cx),
-        TicketCommand::Update(_, update) => update::decide(existing()?, update, cx),
+        TicketCommand::Update(_, update) => update::decide(known, existing()?, update, cx),
         TicketCommand::Assign(_, assign) => assign::decide(existing()?, assign, cx),
         TicketCommand::Transition(_, transition) => transition::decide(existing()?, transition, cx),
         TicketCommand::Post(_, post) => post::decide(existing()?, post, cx),
@@ -116,8 +119,8 @@ impl<'a> Existing<'a> {
 }
 
 /// Notes a queue that a ticket cannot be put in, since there is none of that key.
-fn check_queue(key: &str, faults: &mut Faults) {
-    if key != DEFAULT_QUEUE {
+fn check_queue(key: &str, known: &Loaded, faults: &mut Faults) {
+    if key != DEFAULT_QUEUE && known.queue.is_none() {
         faults.push(Pointer::ROOT.name("queue"), "unknown_queue", "is not the key of a queue");
     }
 }

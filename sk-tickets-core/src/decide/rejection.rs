@@ -15,6 +15,12 @@ problem_kinds! { TICKET_PROBLEMS:
     TICKET_CLOSED = 409 "ticket_closed" "The ticket is closed";
     /// Another contact has the address or the number.
     CONTACT_EXISTS = 409 "contact_exists" "Another contact has that e-mail address or phone number";
+    /// There is a queue with that key.
+    QUEUE_EXISTS = 409 "queue_exists" "There is a queue with that key";
+    /// Another queue has the topic.
+    TOPIC_TAKEN = 409 "topic_taken" "Another queue has that topic";
+    /// The realm has as many queues as it may have.
+    QUEUE_LIMIT = 409 "queue_limit_reached" "There are as many queues as there may be";
     /// The realm has as many endpoints as it may have.
     ENDPOINT_LIMIT = 409 "endpoint_limit_reached" "There are as many webhook endpoints as there may be";
     /// The endpoint is disabled.
@@ -54,6 +60,17 @@ pub enum Rejection {
     Invalid(Vec<Fault>),
     /// Another contact, this one, has the address or, without one, the number.
     ContactExists(ContactId),
+    /// There is a queue with that key.
+    QueueExists,
+    /// Another queue has the topic.
+    TopicTaken {
+        /// The topic.
+        topic: String,
+        /// The key of the queue that has it.
+        queue: String,
+    },
+    /// The realm has as many queues as it may have.
+    QueueLimit,
     /// The realm has as many endpoints as it may have.
     EndpointLimit,
     /// The endpoint is disabled.
@@ -91,6 +108,13 @@ impl Rejection {
             Self::Invalid(faults) => Problem::validation(faults.clone()),
             Self::ContactExists(id) => Problem::new(CONTACT_EXISTS, format!("{id} has it; change that one instead"))
                 .with("contact_id", id.to_string()),
+            Self::QueueExists => Problem::new(QUEUE_EXISTS, "take another key, or change that queue"),
+            Self::TopicTaken { topic, queue } => {
+                Problem::new(TOPIC_TAKEN, format!("the queue {queue} has it; take it from there first"))
+                    .with("topic", topic.as_str())
+                    .with("queue", queue.as_str())
+            }
+            Self::QueueLimit => Problem::new(QUEUE_LIMIT, "use one of the queues there are"),
             Self::EndpointLimit => Problem::new(ENDPOINT_LIMIT, "delete an endpoint that is no longer used"),
             Self::EndpointDisabled => Problem::new(ENDPOINT_DISABLED, "enable the endpoint first"),
             Self::NotADeadLetter => Problem::new(NOT_A_DEAD_LETTER, "only a dead letter can be replayed or discarded"),

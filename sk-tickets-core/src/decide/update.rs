@@ -10,18 +10,24 @@ use crate::{
         input::{Faults, Patch, Pointer},
         text::Text,
     },
+    store::Loaded,
     transition::{Trigger, Verdict, verdict},
 };
 
-pub(super) fn decide(known: Existing<'_>, command: &UpdateTicket, cx: &Context<'_>) -> Result<Decision, Rejection> {
-    let before = known.ticket;
+pub(super) fn decide(
+    known: &Loaded,
+    existing: Existing<'_>,
+    command: &UpdateTicket,
+    cx: &Context<'_>,
+) -> Result<Decision, Rejection> {
+    let before = existing.ticket;
     let UpdateTicket { subject, priority, tags, metadata, topic, queue, actor_id } = command;
     match verdict(before.status, Trigger::Update) {
         Verdict::Stays => {}
         Verdict::Closed | Verdict::Illegal | Verdict::Moves { .. } => return Err(Rejection::TicketClosed),
     }
 
-    let mut draft = Draft::of(known, *actor_id, cx);
+    let mut draft = Draft::of(existing, *actor_id, cx);
     let ticket = &mut draft.ticket;
     let mut faults = Faults::default();
     if let Some(subject) = &subject.0 {
@@ -49,7 +55,7 @@ pub(super) fn decide(known: Existing<'_>, command: &UpdateTicket, cx: &Context<'
         Patch::Set(topic) => ticket.topic = Some(topic.to_string()),
     }
     if let Some(queue) = queue.0.as_ref().map(Text::as_str) {
-        check_queue(queue, &mut faults);
+        check_queue(queue, known, &mut faults);
         if queue != before.queue {
             queue.clone_into(&mut ticket.queue);
             // It waits in another queue from now on: at the end of its lane there.

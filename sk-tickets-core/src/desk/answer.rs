@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use super::BASE_PATH;
 use crate::{
-    decide::{ContactCommand, EndpointCommand, TicketCommand},
+    decide::{ContactCommand, EndpointCommand, QueueCommand, TicketCommand},
     model::{
         contact::Contact,
         delivery::Delivery,
         endpoint::{Endpoint, EndpointView, ReplayOffer, ReplayOfferBody, Secret},
+        queue::Queue,
         replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::Ticket,
@@ -60,6 +61,15 @@ pub(super) fn contact(command: &ContactCommand, contact: &Contact, is_new: bool)
             StoredResponse { location: Some(format!("{BASE_PATH}/contacts/{}", contact.id)), ..answer(201, contact) }
         }
         ContactCommand::Create(_) | ContactCommand::Update(..) => answer(200, contact),
+    }
+}
+
+pub(super) fn queue(command: &QueueCommand, queue: &Queue) -> StoredResponse {
+    match command {
+        QueueCommand::Create(_) => {
+            StoredResponse { location: Some(format!("{BASE_PATH}/queues/{}", queue.key)), ..answer(201, queue) }
+        }
+        QueueCommand::Update(..) => answer(200, queue),
     }
 }
 

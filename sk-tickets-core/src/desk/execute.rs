@@ -2,7 +2,7 @@ use super::{Desk, Error, answer};
 use crate::{
     decide::{
         Command, Context, Decision, Rejection, TicketCommand, decide, decide_contact, decide_dead_letter,
-        decide_endpoint, decide_replay,
+        decide_endpoint, decide_queue, decide_replay,
     },
     limits::CONTENTION_RETRIES_MAX,
     model::{thread::ThreadEntry, ticket::Version},
@@ -79,7 +79,7 @@ impl Desk {
             if let Some(recorded) = known.recorded {
                 return self.replay(recorded, &claim);
             }
-            if let (Some(wanted), Subject::Ticket(_)) = (&if_match, lookup.subject) {
+            if let (Some(wanted), Subject::Ticket(_) | Subject::TicketAndQueue(..)) = (&if_match, lookup.subject) {
                 check_version(wanted, &known)?;
             }
 
@@ -118,6 +118,9 @@ impl Desk {
                 let response = answer::contact(command, &contact, known.contact.is_none());
                 (effect, response)
             }),
+            Command::Queue(command) => {
+                decide_queue(known, command, &cx).map(|(effect, queue)| (effect, answer::queue(command, &queue)))
+            }
             Command::Endpoint(command) => decide_endpoint(known, command, &cx)
                 .map(|(effect, endpoint)| (effect, answer::endpoint(command, endpoint, known.dead_letters))),
             Command::DeadLetter(command) => {

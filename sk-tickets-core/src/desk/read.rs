@@ -9,11 +9,13 @@ use crate::{
         event::{Event, FEED_ORDER, FeedPosition},
         id::{ContactId, EntryId, TicketId},
         page::{Order, Page, PageRequest},
+        queue::{DEFAULT_QUEUE, QUEUE_ORDER, Queue, QueueSlug},
         replay_job::ReplayJob,
         thread::{THREAD_ORDER, ThreadEntry},
         ticket::{TICKET_ORDER, Ticket, TicketFilter, TicketView},
     },
     platform::id::{DeliveryId, EndpointId, EventId, JobId},
+    store::PageSpec,
 };
 
 impl Desk {
@@ -124,6 +126,45 @@ impl Desk {
     /// [`Error`] if the store fails.
     pub async fn contact(&self, id: ContactId) -> Result<Option<Contact>, Error> {
         Ok(self.inner.store.contact(&self.realm, id).await?)
+    }
+
+    /// The queues, newest first unless asked otherwise; `default`, which is in every realm, counts as the oldest.
+    ///
+    /// # Errors
+    /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
+    pub async fn queues(&self, page: &PageRequest) -> Result<Page<Queue>, Error> {
+        let list = List { name: "queues".to_owned(), filter: &(), order: QUEUE_ORDER, key: |queue: &Queue| queue.id };
+        self.page(list, page, |PageSpec { after, order, limit }| async move {
+            let mut queues = self.every_queue().await?;
+            queues.sort_by_key(|queue| queue.id);
+            if order == Order::Desc {
+                queues.reverse();
+            }
+            queues.retain(|queue| match order {
+                Order::Asc => after.is_none_or(|after| queue.id > after),
+                Order::Desc => after.is_none_or(|after| queue.id < after),
+            });
+            queues.truncate(limit);
+            Ok(queues)
+        })
+        .await
+    }
+
+    /// A queue.
+    ///
+    /// # Errors
+    /// [`Error`] if the store fails.
+    pub async fn queue(&self, key: &QueueSlug) -> Result<Option<Queue>, Error> {
+        Ok(self.every_queue().await?.into_iter().find(|queue| queue.key == key.as_str()))
+    }
+
+    /// The queues that the store keeps, and `default` if it is not one of them.
+    async fn every_queue(&self) -> Result<Vec<Queue>, Error> {
+        let mut queues = self.inner.store.queues(&self.realm).await?;
+        if !queues.iter().any(|queue| queue.key == DEFAULT_QUEUE) {
+            queues.push(Queue::default_of(&self.realm));
+        }
+        Ok(queues)
     }
 
     /// The webhook endpoints, newest first unless asked otherwise; without their secrets.

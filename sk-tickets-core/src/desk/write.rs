@@ -4,12 +4,13 @@ use serde::de::DeserializeOwned;
 
 use super::{Answer, Desk, Error, Receipt, Request};
 use crate::{
-    decide::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, TicketCommand},
+    decide::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, QueueCommand, TicketCommand},
     model::{
         contact::{Contact, CreateContact, UpdateContact},
         delivery::{Delivery, DiscardDeadLetter},
         endpoint::{CreateEndpoint, EndpointView, RotateSecret, UpdateEndpoint},
         id::{ContactId, TicketId},
+        queue::{CreateQueue, Queue, QueueSlug, UpdateQueue},
         replay_job::{ReplayDeadLetters, ReplayJob},
         thread::{PostEntry, ThreadEntry},
         ticket::{AssignTicket, CreateTicket, Ticket, TransitionTicket, UpdateTicket},
@@ -107,6 +108,27 @@ impl Desk {
         change: UpdateContact,
     ) -> Result<Receipt<Contact>, Error> {
         self.typed(key, Command::Contact(ContactCommand::Update(id, change))).await
+    }
+
+    /// Makes a queue.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `queue_exists`, `topic_taken`, `queue_limit_reached`.
+    pub async fn create_queue(&self, key: &IdempotencyKey, queue: CreateQueue) -> Result<Receipt<Queue>, Error> {
+        self.typed(key, Command::Queue(QueueCommand::Create(queue))).await
+    }
+
+    /// Changes a queue. What is in it stays as it is: owner and priority are for what comes in.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`, `topic_taken`.
+    pub async fn update_queue(
+        &self,
+        key: &IdempotencyKey,
+        queue: QueueSlug,
+        change: UpdateQueue,
+    ) -> Result<Receipt<Queue>, Error> {
+        self.typed(key, Command::Queue(QueueCommand::Update(queue, change))).await
     }
 
     /// Makes a webhook endpoint. The answer, and every replay of it, has the secret.

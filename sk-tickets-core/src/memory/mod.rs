@@ -21,6 +21,7 @@ use crate::{
         endpoint::Endpoint,
         event::{Event, FeedPosition},
         id::{ContactId, TicketId},
+        queue::Queue,
         replay_job::ReplayJob,
         sla::Timers,
         thread::ThreadEntry,
@@ -57,6 +58,8 @@ struct RealmData {
     timers: BTreeMap<TicketId, Timers>,
     threads: BTreeMap<TicketId, Vec<ThreadEntry>>,
     contacts: BTreeMap<ContactId, Contact>,
+    /// By key.
+    queues: BTreeMap<String, Queue>,
     /// What is in the feed, by position.
     feed: BTreeMap<FeedPosition, EventId>,
     /// Every event, pings too.

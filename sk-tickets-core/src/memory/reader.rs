@@ -11,6 +11,7 @@ use crate::{
         event::{Event, FeedPosition},
         id::{ContactId, EntryId, TicketId},
         page::Order,
+        queue::{DEFAULT_QUEUE, Queue},
         replay_job::ReplayJob,
         thread::ThreadEntry,
         ticket::{Ticket, TicketFilter, TicketView},
@@ -81,6 +82,10 @@ impl RealmReader for MemoryStore {
         }))
     }
 
+    async fn queues(&self, realm: &Realm) -> Result<Vec<Queue>> {
+        Ok(self.in_realm(realm, RealmData::queues_by_id))
+    }
+
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>> {
         Ok(self.in_realm(realm, |data| data.endpoint(id).cloned()))
     }
@@ -129,15 +134,31 @@ impl RealmReader for MemoryStore {
             let mut loaded =
                 Loaded { recorded: lookup.key.and_then(|key| data.claims.get(key)).cloned(), ..Loaded::default() };
             match lookup.subject {
-                Subject::NewTicket { contact, follow_up_of } => {
+                Subject::NewTicket { contact, follow_up_of, queue, topic } => {
+                    let by_topic = || {
+                        let topic = topic?;
+                        data.queues.values().find(|queue| queue.topics.iter().any(|one| one == topic))
+                    };
+                    loaded.queue = match queue {
+                        Some(key) => data.queues.get(key),
+                        None => by_topic().or_else(|| data.queues.get(DEFAULT_QUEUE)),
+                    }
+                    .cloned();
                     loaded.contact = contact.and_then(|handle| data.contact(handle)).cloned();
                     loaded.ticket = follow_up_of.and_then(|id| data.tickets.get(&id)).cloned();
                 }
                 Subject::Ticket(id) => {
                     loaded.ticket = data.tickets.get(&id).cloned();
                     loaded.timers = data.timers.get(&id).copied().unwrap_or_default();
-                    loaded.thread_length = data.threads.get(&id).map_or(0, |thread| thread.len() as u64);
+                    loaded.thread_length = data.thread_length(id);
                 }
+                Subject::TicketAndQueue(id, queue) => {
+                    loaded.ticket = data.tickets.get(&id).cloned();
+                    loaded.timers = data.timers.get(&id).copied().unwrap_or_default();
+                    loaded.thread_length = data.thread_length(id);
+                    loaded.queue = data.queues.get(queue).cloned();
+                }
+                Subject::Queues => loaded.queues = data.queues_by_id(),
                 Subject::Contact { id, email, phone } => {
                     loaded.contact = id.and_then(|id| data.contacts.get(&id)).cloned();
                     let phone = phone.or(loaded.contact.as_ref().and_then(|contact| contact.phone.as_deref()));
@@ -199,6 +220,16 @@ impl RealmData {
                 .filter(|contact| contact.phone.as_deref() == Some(phone.as_str()))
                 .min_by_key(|contact| (contact.email.is_some(), contact.id)),
         }
+    }
+
+    fn queues_by_id(&self) -> Vec<Queue> {
+        let mut queues: Vec<_> = self.queues.values().cloned().collect();
+        queues.sort_by_key(|queue| queue.id);
+        queues
+    }
+
+    fn thread_length(&self, id: TicketId) -> u64 {
+        self.threads.get(&id).map_or(0, |thread| thread.len() as u64)
     }
 
     fn queue_position(&self, ticket: &Ticket) -> Option<u64> {

@@ -12,8 +12,8 @@ use crate::{
     },
     platform::{id::EndpointId, idempotency::Recorded, seal::Sealed, time::Timestamp},
     store::{
-        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, RealmWriter, Result,
-        SecretChange, TicketChange,
+        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, QueueChange,
+        RealmWriter, Result, SecretChange, TicketChange,
     },
 };
 
@@ -35,6 +35,7 @@ impl RealmWriter for MemoryStore {
             Effect::None => true,
             Effect::Ticket(change) => data.change_ticket(change),
             Effect::Contact(change) => data.change_contact(change),
+            Effect::Queue(change) => data.change_queue(change),
             Effect::Endpoint(change) => data.change_endpoint(change),
             Effect::Delivery(change) => data.change_delivery(change, commit.at()),
             Effect::Replay(job) => data.add_job(job),
@@ -102,6 +103,26 @@ impl RealmData {
             (None, None) => contact.phone.is_some() && contact.phone == other.phone,
             (Some(_), None) | (None, Some(_)) => false,
         })
+    }
+
+    fn change_queue(&mut self, change: &QueueChange) -> bool {
+        let after = match change {
+            QueueChange::Create { queue, others: _ }
+                if self.queues.values().any(|other| other.id == queue.id || other.key == queue.key) =>
+            {
+                return false;
+            }
+            QueueChange::Create { queue: _, others } if self.queues.len() != *others => return false,
+            QueueChange::Update { before, after: _ } if self.queues.get(&before.key) != Some(before) => return false,
+            QueueChange::Create { queue, others: _ } => queue,
+            QueueChange::Update { before: _, after } => after,
+        };
+        let mut others = self.queues.values().filter(|other| other.key != after.key);
+        if others.any(|other| other.topics.iter().any(|topic| after.topics.contains(topic))) {
+            return false;
+        }
+        self.queues.insert(after.key.clone(), after.clone());
+        true
     }
 
     fn fan_out(&mut self, event: &Event) {

@@ -38,6 +38,8 @@ words! {
         Assign = "assign",
         /// A transition named an owner.
         Transition = "transition",
+        /// Its queue has an owner for what comes in.
+        Routing = "routing",
     }
 }
 

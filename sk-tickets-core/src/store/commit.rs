@@ -3,6 +3,7 @@ use crate::{
         contact::Contact,
         endpoint::Endpoint,
         event::Event,
+        queue::Queue,
         replay_job::ReplayJob,
         sla::Timers,
         thread::ThreadEntry,
@@ -71,6 +72,8 @@ pub enum Effect {
     Ticket(Box<TicketChange>),
     /// A contact.
     Contact(Box<ContactChange>),
+    /// A queue.
+    Queue(Box<QueueChange>),
     /// A webhook endpoint.
     Endpoint(Box<EndpointChange>),
     /// A delivery.
@@ -135,6 +138,27 @@ pub enum ContactChange {
         before: Contact,
         /// What is to be.
         after: Contact,
+    },
+}
+
+/// A change to a queue. If another one has one of its topics afterwards, stale.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "a store must heed every case")]
+pub enum QueueChange {
+    /// Adds one; if there is one with its id or its key, or if the realm does not keep just as many as the decision was made on,
+    /// stale.
+    Create {
+        /// What is to be.
+        queue: Queue,
+        /// How many the realm keeps without it.
+        others: usize,
+    },
+    /// Makes `before` into `after`, which has the same key; if it is not as it was, stale.
+    Update {
+        /// What the decision was made on.
+        before: Queue,
+        /// What is to be.
+        after: Queue,
     },
 }
 

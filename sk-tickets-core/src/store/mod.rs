@@ -19,8 +19,8 @@ mod writer;
 use std::fmt::Debug;
 
 pub use commit::{
-    Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, SecretChange,
-    TicketChange,
+    Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, QueueChange,
+    SecretChange, TicketChange,
 };
 pub use directory::Directory;
 pub use error::{Result, StoreError};

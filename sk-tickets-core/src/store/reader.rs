@@ -11,6 +11,7 @@ use crate::{
         event::{Event, EventType, FeedPosition},
         id::{ContactId, EntryId, TicketId},
         page::Order,
+        queue::Queue,
         replay_job::ReplayJob,
         sla::Timers,
         thread::ThreadEntry,
@@ -57,9 +58,17 @@ pub enum Subject<'a> {
         contact: Option<&'a ContactHandle>,
         /// The ticket to follow up on, to be found as `ticket`.
         follow_up_of: Option<TicketId>,
+        /// The key of the queue that it is to be put in, if one is named.
+        queue: Option<&'a str>,
+        /// Its topic, which leads to a queue where none is named.
+        topic: Option<&'a str>,
     },
     /// A ticket.
     Ticket(TicketId),
+    /// A ticket, and the queue with this key that it is to be put in.
+    TicketAndQueue(TicketId, &'a str),
+    /// Every queue.
+    Queues,
     /// A contact, and who has what it is to be found by.
     Contact {
         /// Which; none for one that is to be made.
@@ -98,8 +107,13 @@ pub struct Loaded {
     pub ticket: Option<Ticket>,
     /// How many entries the ticket's thread has.
     pub thread_length: u64,
-    /// The ticket's times; asked for with [`Subject::Ticket`].
+    /// The ticket's times; asked for with [`Subject::Ticket`] or [`Subject::TicketAndQueue`].
     pub timers: Timers,
+    /// The queue that is named, if the realm keeps it. Of a new ticket that names none: the one that has its topic or, if
+    /// none has, the one with the key `default`.
+    pub queue: Option<Queue>,
+    /// Every queue that the realm keeps, by id; asked for with [`Subject::Queues`].
+    pub queues: Vec<Queue>,
     /// The contact with the handle, or with the id.
     pub contact: Option<Contact>,
     /// Who has the e-mail address; asked for with [`Subject::Contact`].
@@ -176,6 +190,11 @@ pub trait RealmReader: Debug + Send + Sync + 'static {
         page: PageSpec<ContactId>,
     ) -> Result<Vec<Contact>>;
 
+    /// Every queue that the realm keeps, by id. `default`, which every realm has, is kept once it was changed.
+    ///
+    /// There are never more than [`QUEUES_MAX`](crate::limits::QUEUES_MAX) beside it.
+    async fn queues(&self, realm: &Realm) -> Result<Vec<Queue>>;
+
     /// A webhook endpoint that was not deleted.
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>>;
 
@@ -208,5 +227,8 @@ pub trait RealmReader: Debug + Send + Sync + 'static {
     ) -> Result<Vec<(IdempotencyKey, Sealed)>>;
 
     /// All that a mutation needs to know, in one read.
+    ///
+    /// ### To ensure correctness
+    /// - a new ticket's queue is the one that it names, whatever its topic
     async fn load(&self, realm: &Realm, lookup: Lookup<'_>) -> Result<Loaded>;
 }

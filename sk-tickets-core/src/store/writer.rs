@@ -17,6 +17,7 @@ pub trait RealmWriter: RealmReader {
     /// - the expected version is checked by the statement that writes the new one; if it does not hold, nothing is
     ///   written, the claim neither, and the answer is [`CommitOutcome::Stale`]
     /// - a contact whose handle another one has meanwhile, or one endpoint too many, is [`CommitOutcome::Stale`]
+    /// - a queue whose key or topic another one has meanwhile, or one more than were known, is [`CommitOutcome::Stale`]
     /// - thread entries and events are only ever added
     /// - events get positions in the order of commits
     /// - for each event and each endpoint of the realm that wants it there is one delivery, written in the same

@@ -9,8 +9,9 @@ use std::{collections::BTreeSet, fs};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use sk_tickets_core::{
-    AssignTicket, CreateContact, CreateEndpoint, CreateTicket, DiscardDeadLetter, Evidence, InlineContact, PostEntry,
-    ReplayDeadLetters, RotateSecret, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateTicket,
+    AssignTicket, CreateContact, CreateEndpoint, CreateQueue, CreateTicket, DiscardDeadLetter, Evidence, InlineContact,
+    PostEntry, ReplayDeadLetters, RotateSecret, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue,
+    UpdateTicket,
     platform::{
         input::{Fault, Input},
         json::Json,
@@ -70,6 +71,7 @@ fn requests() -> Vec<Request> {
         Request::of::<AssignTicket>(),
         Request::of::<CreateContact>(),
         Request::of::<CreateEndpoint>(),
+        Request::of::<CreateQueue>(),
         Request::of::<CreateTicket>(),
         Request::of::<DiscardDeadLetter>(),
         Request::of::<Evidence>(),
@@ -80,6 +82,7 @@ fn requests() -> Vec<Request> {
         Request::of::<TransitionTicket>(),
         Request::of::<UpdateContact>(),
         Request::of::<UpdateEndpoint>(),
+        Request::of::<UpdateQueue>(),
         Request::of::<UpdateTicket>(),
     ]
 }

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use sk_tickets_core::{
-    Contact, Delivery, EndpointView, Error, ReplayJob, ThreadEntry, Ticket, Version,
+    Contact, Delivery, EndpointView, Error, Queue, ReplayJob, ThreadEntry, Ticket, Version,
     platform::{
         idempotency::StoredResponse,
         problem::{self, Problem},
@@ -109,6 +109,10 @@ impl Resource for Ticket {
 }
 
 impl Resource for Contact {
+    const HAS_VERSION: bool = false;
+}
+
+impl Resource for Queue {
     const HAS_VERSION: bool = false;
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use sk_tickets_core::{
-    Error, Order, PageRequest, Version,
+    Error, Order, PageRequest, QueueSlug, Version,
     limits::{PAGE_DEFAULT, PAGE_MAX},
     platform::{
         id::{Id, IdKind},
@@ -62,6 +62,19 @@ where
 
     fn describe(name: &'static str, spec: &mut Spec) {
         spec.parameter(Place::Path, name, "The id, as an answer gave it.", SchemaGenerator::subschema_for::<Self>);
+        spec.may_refuse(&[problem::NOT_FOUND]);
+    }
+}
+
+/// The key of a queue in the path with the argument's name.
+impl Argument for QueueSlug {
+    fn take(name: &str, asked: &mut Asked) -> Result<Self, Error> {
+        let text = asked.path.get(name).map(String::as_str).unwrap_or_default();
+        text.parse().map_err(|error| Problem::new(problem::INVALID_PARAMETER, format!("`{name}` {error}")).into())
+    }
+
+    fn describe(name: &'static str, spec: &mut Spec) {
+        spec.parameter(Place::Path, name, "The key, as an answer gave it.", SchemaGenerator::subschema_for::<Self>);
         spec.may_refuse(&[problem::NOT_FOUND]);
     }
 }

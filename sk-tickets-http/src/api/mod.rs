@@ -9,6 +9,7 @@ mod dead_letters;
 mod deliveries;
 mod events;
 mod operation;
+mod queues;
 mod table;
 mod threads;
 mod tickets;

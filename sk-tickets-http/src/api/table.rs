@@ -3,13 +3,13 @@
 
 use http::Method;
 use sk_tickets_core::{
-    AssignTicket, Contact, ContactFilter, ContactId, CreateContact, CreateEndpoint, CreateTicket, Delivery,
-    DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId, EndpointView, EntryId, Event, EventId, JobId, Page,
-    PostEntry, ReplayDeadLetters, ReplayJob, RotateSecret, Scope, ThreadEntry, Ticket, TicketFilter, TicketId,
-    TicketView, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateTicket,
+    AssignTicket, Contact, ContactFilter, ContactId, CreateContact, CreateEndpoint, CreateQueue, CreateTicket,
+    Delivery, DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId, EndpointView, EntryId, Event, EventId, JobId,
+    Page, PostEntry, Queue, QueueSlug, ReplayDeadLetters, ReplayJob, RotateSecret, Scope, ThreadEntry, Ticket,
+    TicketFilter, TicketId, TicketView, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
     decide::{
         CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, OWNER_REQUIRED,
-        REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED, TICKET_CLOSED,
+        QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED, TICKET_CLOSED, TOPIC_TAKEN,
     },
     platform::problem::NOT_FOUND,
 };
@@ -21,17 +21,23 @@ use super::{
     dead_letters::{self, Letters},
     deliveries, events,
     operation::{Answer, Argument, Operation},
-    threads, tickets, webhook_endpoints,
+    queues, threads, tickets, webhook_endpoints,
 };
 
 /// The nouns: the module of handlers, its title, and what it is about.
-pub(crate) const NOUNS: [(&str, &str, &str); 7] = [
+pub(crate) const NOUNS: [(&str, &str, &str); 8] = [
     (
         "tickets",
         "Tickets",
         "What somebody wants settled: its status moves by guarded transitions, and every change is an event.",
     ),
     ("threads", "Threads", "What was said and what happened about a ticket. Append-only."),
+    (
+        "queues",
+        "Queues",
+        "Where tickets wait until somebody takes them. The topic of a new ticket leads it to a queue, which may have an \
+         owner and a priority for it.",
+    ),
     ("contacts", "Contacts", "Whom tickets are about: found by e-mail address, else by phone number."),
     (
         "events",
@@ -134,6 +140,31 @@ pub(crate) const TABLE: &[Operation] = operations! {
     /// Read an entry of a thread
     GET "/tickets/{id}/thread/{entry}" get_thread_entry: TicketsRead =>
         threads::get(id: TicketId, entry: EntryId) -> Found<ThreadEntry>;
+
+    /// Make a queue
+    ///
+    /// A ticket that is made with one of its topics comes here, unless the request names another queue.
+    POST "/queues" create_queue: Admin =>
+        queues::create(body: Body<CreateQueue>) -> Created<Queue>,
+        refuses QUEUE_EXISTS | TOPIC_TAKEN | QUEUE_LIMIT;
+
+    /// List queues
+    ///
+    /// The newest first unless asked otherwise. `default` is in every realm and counts as the oldest.
+    GET "/queues" list_queues: TicketsRead =>
+        queues::list(list: Paged<()>) -> Found<Page<Queue>>;
+
+    /// Read a queue
+    GET "/queues/{key}" get_queue: TicketsRead =>
+        queues::get(key: QueueSlug) -> Found<Queue>;
+
+    /// Change a queue
+    ///
+    /// A merge patch (RFC 7396): what is not named stays, `null` empties. Topics are replaced. Tickets that are in it stay
+    /// as they are.
+    PATCH "/queues/{key}" update_queue: Admin =>
+        queues::update(key: QueueSlug, body: Body<UpdateQueue>) -> Changed<Queue>,
+        refuses TOPIC_TAKEN;
 
     /// Make a contact
     ///

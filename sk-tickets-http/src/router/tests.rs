@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc, time::Duration};
 use http::Method;
 use http_body_util::BodyExt;
 use sk_tickets_core::{
-    Clock, CreateContact, CreateEndpoint, CreateTicket, DeliveryFilter, Environment, MemoryStore, PageRequest, Realm,
-    ReplayDeadLetters, Scope, Timestamp, testing::ManualClock,
+    Clock, CreateContact, CreateEndpoint, CreateQueue, CreateTicket, DeliveryFilter, Environment, MemoryStore,
+    PageRequest, Realm, ReplayDeadLetters, Scope, Timestamp, testing::ManualClock,
 };
 use tower::ServiceExt;
 
@@ -69,6 +69,7 @@ struct Ids {
     ticket: String,
     entry: String,
     event: String,
+    queue: String,
     contact: String,
     endpoint: String,
     delivery: String,
@@ -83,6 +84,7 @@ impl Ids {
             ticket: id("tkt"),
             entry: id("ent"),
             event: id("evt"),
+            queue: "nothing".to_owned(),
             contact: id("ctc"),
             endpoint: id("whe"),
             delivery: id("dlv"),
@@ -99,6 +101,8 @@ impl Ids {
         desk.disable_endpoint(&key("off"), endpoint).await.unwrap();
         let ticket = desk.create_ticket(&key("ticket"), CreateTicket::new("Mine").unwrap()).await.unwrap().value.id;
         desk.enable_endpoint(&key("on"), endpoint).await.unwrap();
+        let queue = CreateQueue::new("billing".parse().unwrap());
+        let queue = desk.create_queue(&key("queue"), queue).await.unwrap().value;
         let contact = CreateContact { id: None, name: Some("Ann".parse().unwrap()), email: None, phone: None };
         let contact = desk.create_contact(&key("contact"), contact).await.unwrap().value.id;
         let first = PageRequest::first();
@@ -109,6 +113,7 @@ impl Ids {
             ticket: ticket.to_string(),
             entry: entry.to_string(),
             event: letter.event_id.to_string(),
+            queue: queue.key,
             contact: contact.to_string(),
             endpoint: endpoint.to_string(),
             delivery: letter.id.to_string(),
@@ -120,6 +125,7 @@ impl Ids {
     fn path(&self, route: &Operation) -> String {
         let id = match route.path.split('/').nth(1).unwrap() {
             "tickets" => &self.ticket,
+            "queues" => &self.queue,
             "contacts" => &self.contact,
             "events" => &self.event,
             "webhook_endpoints" => &self.endpoint,
@@ -127,7 +133,7 @@ impl Ids {
             "deliveries" | "dead_letters" => &self.delivery,
             other => panic!("which ids do {other} have?"),
         };
-        let path = route.path.replace("{id}", id).replace("{entry}", &self.entry);
+        let path = route.path.replace("{id}", id).replace("{key}", id).replace("{entry}", &self.entry);
         assert!(!path.contains('{'), "{path}");
         format!("{BASE_PATH}{path}")
     }
@@ -147,6 +153,7 @@ fn body(route: &Operation) -> &'static str {
         ("POST", "discard") => r#"{"reason":"x"}"#,
         ("PATCH", "{id}") if route.path.starts_with("/tickets") => r#"{"subject":"x"}"#,
         ("PATCH", "{id}") if route.path.starts_with("/contacts") => r#"{"name":"x"}"#,
+        ("PATCH", "{key}") => r#"{"name":"x"}"#,
         ("PATCH", "{id}") => r#"{"description":"x"}"#,
         _ => "",
     }

@@ -12,6 +12,7 @@ struct Things {
     ticket: String,
     entry: String,
     event: String,
+    queue: String,
     contact: String,
     endpoint: String,
     delivery: String,
@@ -27,6 +28,9 @@ impl Things {
         let path = format!("/webhook_endpoints/{endpoint}");
         let ticket = client.ticket(json!({"subject": "Told", "body": "Hello"})).await;
         let ticket = text(&ticket, "id").to_owned();
+        // In every realm another one.
+        let queue = ticket.to_lowercase();
+        client.post("/queues", json!({"key": queue})).await.expect(201);
         let contact = id(&client.post("/contacts", json!({"name": "Ann"})).await.expect(201).json());
         let delivery = id(&client.all("/deliveries").await[0]);
         let event = id(&client.all("/events").await[0]);
@@ -36,7 +40,7 @@ impl Things {
         client.ticket(json!({"subject": "Not told"})).await;
         let dead_letter = id(&client.all("/dead_letters").await[0]);
         let job = id(&client.post("/dead_letters/replay", json!({})).await.expect(202).json());
-        Self { ticket, entry, event, contact, endpoint, delivery, dead_letter, job }
+        Self { ticket, entry, event, queue, contact, endpoint, delivery, dead_letter, job }
     }
 
     /// Things that are nowhere.
@@ -45,6 +49,7 @@ impl Things {
             ticket: format!("tkt_{UNKNOWN}"),
             entry: format!("ent_{UNKNOWN}"),
             event: format!("evt_{UNKNOWN}"),
+            queue: "unknown".to_owned(),
             contact: format!("ctc_{UNKNOWN}"),
             endpoint: format!("whe_{UNKNOWN}"),
             delivery: format!("dlv_{UNKNOWN}"),
@@ -55,7 +60,7 @@ impl Things {
 
     /// Every request that names one of them.
     fn requests(&self) -> Vec<Ask> {
-        let Self { ticket, entry, event, contact, endpoint, delivery, dead_letter, job } = self;
+        let Self { ticket, entry, event, queue, contact, endpoint, delivery, dead_letter, job } = self;
         let get = |path: String| Ask::get(&path);
         let send = |method, path: String, body: Value| Ask::new(method, &path).fresh_key().json(&body);
         vec![
@@ -63,6 +68,7 @@ impl Things {
             get(format!("/tickets/{ticket}/thread")),
             get(format!("/tickets/{ticket}/thread/{entry}")),
             get(format!("/events/{event}")),
+            get(format!("/queues/{queue}")),
             get(format!("/contacts/{contact}")),
             get(format!("/webhook_endpoints/{endpoint}")),
             get(format!("/deliveries/{delivery}")),
@@ -73,6 +79,7 @@ impl Things {
             send(Method::POST, format!("/tickets/{ticket}/transitions"), json!({"to": "closed", "reason": "spam"})),
             send(Method::POST, format!("/tickets/{ticket}/thread"), json!({"kind": "message", "body": "Hi"})),
             send(Method::POST, format!("/tickets/{ticket}/thread"), json!({"kind": "note", "body": "Hi"})),
+            send(Method::PATCH, format!("/queues/{queue}"), json!({"name": "Mine"})),
             send(Method::PATCH, format!("/contacts/{contact}"), json!({"name": "Mine"})),
             send(Method::PATCH, format!("/webhook_endpoints/{endpoint}"), json!({"events": ["ticket.created"]})),
             send(Method::POST, format!("/webhook_endpoints/{endpoint}/enable"), json!({})),
@@ -89,10 +96,12 @@ impl Things {
     /// Everything there is to see of them.
     async fn seen(&self, client: &Client) -> Vec<Value> {
         let mut seen = Vec::new();
-        for ask in self.requests().into_iter().take(9) {
+        for ask in self.requests().into_iter().take(10) {
             seen.push(client.send(ask).await.expect(200).json());
         }
-        for list in ["/tickets", "/events", "/contacts", "/webhook_endpoints", "/deliveries", "/dead_letters"] {
+        for list in
+            ["/tickets", "/events", "/queues", "/contacts", "/webhook_endpoints", "/deliveries", "/dead_letters"]
+        {
             seen.extend(client.all(list).await);
         }
         seen

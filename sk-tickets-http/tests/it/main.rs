@@ -19,6 +19,7 @@ mod life;
 mod malformed;
 mod metrics;
 mod openapi;
+mod queues;
 mod receiver;
 mod replay_jobs;
 mod rotation;

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use sk_tickets_core::{
-    ContactId, CreateEndpoint, CreateTicket, Desk, Environment, IdempotencyKey, InlineContact, Order, PageRequest,
-    Realm, ReplayDeadLetters, TargetPolicy, Tickets, UserId,
+    ContactId, CreateEndpoint, CreateQueue, CreateTicket, Desk, Environment, IdempotencyKey, InlineContact, Order,
+    PageRequest, Realm, ReplayDeadLetters, TargetPolicy, Tickets, UserId,
     model::delivery::Attempt,
     platform::text::List,
     store::{DeliveryQueue, NextStep, Settled, Slots, WorkerId},
@@ -83,6 +83,9 @@ async fn fill(store: &PostgresStore, tickets: &Tickets, desk: &Desk) {
     tickets.create_api_key(desk.realm().clone(), None, [], None).await.unwrap();
     let endpoint = CreateEndpoint::new("http://127.0.0.1:9000/".parse().unwrap());
     desk.create_endpoint(&key("endpoint"), endpoint).await.unwrap();
+    let topics = List::new(vec!["delivery".parse().unwrap()]).unwrap();
+    let queue = CreateQueue { topics, ..CreateQueue::new("second".parse().unwrap()) };
+    desk.create_queue(&key("queue"), queue).await.unwrap();
     desk.create_ticket(&key("ticket"), ticket("one")).await.unwrap();
     desk.events(&PageRequest::first().order(Order::Asc)).await.unwrap();
     let (now, lease) = (tickets.now(), Duration::from_secs(10));

@@ -67,6 +67,15 @@ macro_rules! conformance {
             contacts::contacts_are_listed,
             timers::the_times_of_a_ticket_are_kept_with_it,
             timers::used_time_is_tracked_whatever_the_policy,
+            queues::a_queue_is_made_and_changed,
+            queues::the_default_queue_is_in_every_realm,
+            queues::no_two_queues_have_one_key_or_topic,
+            queues::of_many_who_make_one_queue_one_does,
+            queues::a_stale_change_of_a_queue_writes_nothing,
+            queues::queues_are_listed,
+            queues::a_realm_has_no_more_queues_than_allowed,
+            queues::a_new_ticket_goes_where_its_topic_leads,
+            queues::a_ticket_is_moved_to_another_queue,
             fairness::no_endpoint_has_more_leased_than_it_may,
             fairness::concurrent_claims_keep_to_what_an_endpoint_may_have,
             fairness::the_endpoint_with_the_fewest_leased_comes_first,
@@ -113,6 +122,7 @@ pub mod cases {
     pub mod delivery;
     pub mod directory;
     pub mod fairness;
+    pub mod queues;
     pub mod reader;
     pub mod replay;
     pub mod secrets;

@@ -7,7 +7,7 @@ use super::{
     script::{Known, Script},
 };
 use crate::{
-    decide::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, TicketCommand},
+    decide::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, QueueCommand, TicketCommand},
     model::{
         contact::{CreateContact, InlineContact, UpdateContact},
         delivery::{Delivery, DiscardDeadLetter},
@@ -16,6 +16,7 @@ use crate::{
         evidence::{Evidence, EvidenceKind},
         id::{ActorId, AgentId, CallId, ContactId, OwnerId, TicketId, UserId},
         metadata::MetadataPatch,
+        queue::{CreateQueue, UpdateQueue},
         replay_job::ReplayDeadLetters,
         thread::PostEntry,
         ticket::{AssignTicket, CreateTicket, Priority, Source, Status, TransitionTicket, UpdateTicket},
@@ -28,7 +29,7 @@ use crate::{
 };
 
 pub(super) const TAGS: [&str; 3] = ["vip", "Ünïcode ✓", "a b"];
-pub(super) const QUEUES: [&str; 2] = ["default", "second"];
+pub(super) const QUEUES: [&str; 3] = ["default", "second", "third"];
 pub(super) const TOPICS: [&str; 2] = ["delivery", "billing"];
 const EMAILS: [&str; 3] = ["ann@example.com", "Bob@Example.com", "eve@example.org"];
 const PHONES: [&str; 2] = ["+4930123456", "+4930654321"];
@@ -50,6 +51,7 @@ pub(super) fn owners() -> [OwnerId; 3] {
 impl Script {
     pub(super) fn command(&self, known: &Known) -> Command {
         match self.dice.below(10) {
+            0 if self.dice.once_in(2) => Command::Queue(self.queue_command()),
             0..4 => Command::Ticket(self.ticket_command(known)),
             4 => Command::Contact(self.contact_command(known)),
             5..8 => Command::Endpoint(self.endpoint_command(known)),
@@ -190,6 +192,33 @@ impl Script {
                 let name = Some(text("Ann"));
                 ContactCommand::Create(CreateContact { id, name, email: email(), phone: phone() })
             }
+        }
+    }
+
+    fn queue_command(&self) -> QueueCommand {
+        let dice = &self.dice;
+        let key = dice.pick(&QUEUES).unwrap_or_default();
+        let topics = || List::new(dice.maybe(&TOPICS).into_iter().map(text).collect()).expect("few enough");
+        if dice.once_in(2) {
+            QueueCommand::Create(CreateQueue {
+                name: dice.maybe(&TEXTS).map(text),
+                topics: topics(),
+                default_owner_id: self.owner().filter(|_| dice.once_in(2)),
+                default_priority: dice.maybe(Priority::ALL),
+                ..CreateQueue::new(key.parse().expect("lawful"))
+            })
+        } else {
+            let update = UpdateQueue {
+                name: Change(dice.maybe(&TEXTS).map(text)),
+                topics: if dice.once_in(2) { Patch::Set(topics()) } else { Patch::Keep },
+                default_owner_id: match dice.below(4) {
+                    0 => Patch::Clear,
+                    1 => self.owner().map_or(Patch::Keep, Patch::Set),
+                    _ => Patch::Keep,
+                },
+                default_priority: dice.maybe(Priority::ALL).map_or(Patch::Keep, Patch::Set),
+            };
+            QueueCommand::Update(key.parse().expect("lawful"), update)
         }
     }
 

@@ -36,6 +36,7 @@ pub(super) async fn everything(side: &Side, script: &Script) -> Seen {
         eye.endpoints(&script.endpoints).await;
         eye.deliveries(&script.endpoints).await;
         eye.contacts().await;
+        eye.queues().await;
         eye.claims(script).await;
         eye.jobs(script).await;
     }
@@ -93,7 +94,8 @@ impl Eye<'_> {
                 self.note(entry.id, text(&self.desk.thread_entry(id, entry.id).await.expect("read")));
             }
             self.load(Subject::Ticket(id)).await;
-            self.load(Subject::NewTicket { contact: None, follow_up_of: Some(id) }).await;
+            self.load(Subject::NewTicket { contact: None, follow_up_of: Some(id), queue: None, topic: None }).await;
+            self.load(Subject::TicketAndQueue(id, QUEUES[1])).await;
         }
     }
 
@@ -192,7 +194,8 @@ impl Eye<'_> {
             ContactHandle::Phone("+4930123456".to_owned()),
             ContactHandle::Phone("+4930654321".to_owned()),
         ] {
-            self.load(Subject::NewTicket { contact: Some(&handle), follow_up_of: None }).await;
+            let contact = Some(&handle);
+            self.load(Subject::NewTicket { contact, follow_up_of: None, queue: None, topic: None }).await;
             let (email, phone) = match &handle {
                 ContactHandle::Email(email) => (Some(email.as_str()), None),
                 ContactHandle::Phone(phone) => (None, Some(phone.as_str())),
@@ -208,6 +211,17 @@ impl Eye<'_> {
             let id = contact.id;
             self.note(id, text(&self.desk.contact(id).await.expect("read")));
             self.load(Subject::Contact { id: Some(id), email: None, phone: None }).await;
+        }
+    }
+
+    async fn queues(&mut self) {
+        self.list("queues", async |desk, page| desk.queues(&page).await.ok()).await;
+        self.note("queues as kept", text(&self.side.store.queues(self.realm).await));
+        self.load(Subject::Queues).await;
+        for queue in QUEUES.into_iter().map(Some).chain([None, Some("unknown")]) {
+            for topic in TOPICS.into_iter().map(Some).chain([None, Some("unknown")]) {
+                self.load(Subject::NewTicket { contact: None, follow_up_of: None, queue, topic }).await;
+            }
         }
     }
 

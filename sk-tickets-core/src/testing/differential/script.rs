@@ -11,7 +11,9 @@ use crate::{
         delivery::{Attempt, Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::EventType,
+        id::QueueId,
         page::Order,
+        queue::Queue,
         replay_job::{JobStatus, ReplayJob},
         sla::{Target, Targets, Timers},
         ticket::{Ticket, TicketFilter, Version},
@@ -28,7 +30,7 @@ use crate::{
     },
     store::{
         Commit, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, Lease, NextStep, PageSpec,
-        SecretChange, Slots, TicketChange, WorkerId,
+        QueueChange, SecretChange, Slots, TicketChange, WorkerId,
     },
 };
 
@@ -47,6 +49,7 @@ fn sealed(number: usize) -> Sealed {
 pub(super) struct Known {
     pub(super) tickets: Vec<Ticket>,
     pub(super) contacts: Vec<Contact>,
+    pub(super) queues: Vec<Queue>,
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) deliveries: Vec<Delivery>,
 }
@@ -117,6 +120,7 @@ impl Script {
             tickets: store.ticket_page(realm, &TicketFilter::ALL, all()).await.expect("read"),
             deliveries: store.delivery_page(realm, &DeliveryFilter::default(), all()).await.expect("read"),
             contacts: store.contact_page(realm, &ContactFilter::default(), all()).await.expect("read"),
+            queues: store.queues(realm).await.expect("read"),
             endpoints,
         }
     }
@@ -196,7 +200,7 @@ impl Script {
 
     fn effect(&self, realm: &Realm, known: &Known) -> Option<Effect> {
         let dice = &self.dice;
-        Some(match dice.below(9) {
+        Some(match dice.below(10) {
             0..3 => {
                 let mut ticket = dice.pick(&known.tickets)?;
                 let expect = if dice.once_in(4) { Expectation::Absent } else { Expectation::Version(ticket.version) };
@@ -242,6 +246,19 @@ impl Script {
                     ContactChange::Create(after)
                 } else {
                     ContactChange::Update { before, after }
+                }))
+            }
+            8 => {
+                let before = dice.pick(&known.queues)?;
+                let topics = dice.pick(&known.queues)?.topics;
+                let after = Queue { topics, ..before.clone() };
+                let others = known.queues.len().saturating_sub(dice.below(2));
+                Effect::Queue(Box::new(if dice.once_in(3) {
+                    let key = if dice.once_in(2) { "fourth".to_owned() } else { after.key.clone() };
+                    let id = if dice.once_in(3) { after.id } else { QueueId::from_bytes([7; 16]) };
+                    QueueChange::Create { queue: Queue { id, key, ..after }, others }
+                } else {
+                    QueueChange::Update { before, after }
                 }))
             }
             6 => {

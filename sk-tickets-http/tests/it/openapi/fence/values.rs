@@ -20,7 +20,7 @@ pub(super) struct Place {
 const NOTES: [&str; 4] = ["description", "examples", "default", "$ref"];
 
 /// Something of each kind of text that requests have, the choosy before the rest.
-const SAMPLES: [&str; 17] = [
+const SAMPLES: [&str; 18] = [
     "tkt_01J9X2M3N4P5Q6R7S8T9VAWBXC",
     "whe_01J9X2M3N4P5Q6R7S8T9VAWBXC",
     "dlv_01J9X2M3N4P5Q6R7S8T9VAWBXC",
@@ -37,6 +37,7 @@ const SAMPLES: [&str; 17] = [
     "none",
     "https://example.com/",
     "order-4711",
+    "que_01J9X2M3N4P5Q6R7S8T9VAWBXC",
     "x",
 ];
 
