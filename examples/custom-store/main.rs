@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
 mod journal;
+mod notifications;
 mod queue;
 mod reader;
 mod rows;

@@ -5,7 +5,8 @@ use std::{cmp::Reverse, io};
 use async_trait::async_trait;
 use sk_tickets_core::{
     Contact, ContactFilter, ContactId, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId,
-    IdempotencyKey, JobId, Order, Queue, Realm, ReplayJob, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
+    IdempotencyKey, JobId, Notification, NotificationFilter, NotificationId, Order, Queue, Realm, ReplayJob,
+    ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
     model::{contact::ContactHandle, endpoint::Endpoint, event::FeedPosition, queue::DEFAULT_QUEUE},
     platform::seal::Sealed,
     store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject},
@@ -13,7 +14,7 @@ use sk_tickets_core::{
 
 use crate::{
     journal::Journal,
-    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, key, number},
+    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, NotificationRow, key, number},
     store::JournalStore,
 };
 
@@ -154,6 +155,25 @@ impl RealmReader for JournalStore {
         .await
     }
 
+    async fn notification(&self, realm: &Realm, id: NotificationId) -> Result<Option<Notification>> {
+        let key = key(realm, "notification", id);
+        self.with(move |journal| Ok(journal.get::<NotificationRow>(&key)?.map(|row| row.notification))).await
+    }
+
+    async fn notification_page(
+        &self,
+        realm: &Realm,
+        filter: &NotificationFilter,
+        spec: PageSpec<NotificationId>,
+    ) -> Result<Vec<Notification>> {
+        let (prefix, filter) = (key(realm, "notification", ""), *filter);
+        self.with(move |journal| {
+            let rows = journal.scan::<NotificationRow>(&prefix).map(|row| Ok(row?.notification));
+            page(rows, spec, |notification| notification.id, |notification| filter.matches(notification))
+        })
+        .await
+    }
+
     async fn replay_job(&self, realm: &Realm, id: JobId) -> Result<Option<ReplayJob>> {
         let key = key(realm, "job", id);
         self.with(move |journal| Ok(journal.get::<JobRow>(&key)?.map(|row| row.job))).await
@@ -192,7 +212,7 @@ impl RealmReader for JournalStore {
             Subject::Endpoint(id) => (None, None, Some(id), None, false),
             Subject::Delivery(id) => (None, None, None, Some(id), false),
             Subject::DeadLetters { endpoint_id, .. } => (None, None, endpoint_id, None, false),
-            Subject::Contact { .. } => (None, None, None, None, false),
+            Subject::Contact { .. } | Subject::Notification(_) => (None, None, None, None, false),
         };
         let person = match lookup.subject {
             Subject::Contact { id, email, phone } => Some((id, email.map(str::to_owned), phone.map(str::to_owned))),
@@ -205,11 +225,17 @@ impl RealmReader for JournalStore {
             }
             _ => None,
         };
-        let is_change = matches!(lookup.subject, Subject::Ticket(_) | Subject::TicketAndQueue(..));
+        let is_change =
+            matches!(lookup.subject, Subject::Ticket(_) | Subject::TicketAndQueue(..) | Subject::Notification(_));
+        let names_contact = matches!(lookup.subject, Subject::Ticket(_));
         let wants_queues = matches!(lookup.subject, Subject::Queues);
         let place = match lookup.subject {
             Subject::NewTicket { queue, topic, .. } => Some((queue.map(str::to_owned), topic.map(str::to_owned))),
             Subject::TicketAndQueue(_, queue) => Some((Some(queue.to_owned()), None)),
+            _ => None,
+        };
+        let notification = match lookup.subject {
+            Subject::Notification(id) => Some(key(&realm, "notification", id)),
             _ => None,
         };
         self.with(move |journal| {
@@ -218,12 +244,23 @@ impl RealmReader for JournalStore {
                 None => None,
             };
             let mut loaded = Loaded { recorded, ..Loaded::default() };
-            if let Some(id) = ticket {
+            let mut contact_id = None;
+            if let Some(at) = notification
+                && let Some(row) = journal.get::<NotificationRow>(&at)?
+            {
+                loaded.notification_lease = row.lease.map(|_| row.token);
+                contact_id = Some(row.notification.contact_id);
+                loaded.notification = Some(row.notification);
+            }
+            if let Some(id) = ticket.or(loaded.notification.as_ref().map(|notification| notification.ticket_id)) {
                 loaded.ticket = journal.get(&key(&realm, "ticket", id))?;
                 if is_change {
                     loaded.timers = journal.get(&key(&realm, "timers", id))?.unwrap_or_default();
                     let thread = key(&realm, "thread", format!("{id}/"));
                     loaded.thread_length = journal.scan::<ThreadEntry>(&thread).count() as u64;
+                }
+                if names_contact {
+                    contact_id = loaded.ticket.as_ref().and_then(|ticket| ticket.contact_id);
                 }
             }
             if let Some((queue, topic)) = place {
@@ -231,6 +268,9 @@ impl RealmReader for JournalStore {
             }
             if wants_queues {
                 loaded.queues = queues(journal, &realm)?;
+            }
+            if let Some(id) = contact_id {
+                loaded.contact = journal.get(&key(&realm, "contact", id))?;
             }
             if let Some(handle) = handle {
                 loaded.contact = contact(journal, &realm, &handle)?;

@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, fmt::Display, io};
 
 use serde::{Deserialize, Serialize};
 use sk_tickets_core::{
-    ApiKeyId, DeliveryId, EndpointView, Environment, Event, EventId, Realm, ReplayJob, Scope, TicketId, Timestamp,
-    Version,
+    ApiKeyId, DeliveryId, EndpointView, Environment, Event, EventId, Notification, Outcome, Realm, ReplayJob, Scope,
+    TicketId, Timestamp, Version,
     model::{
         api_key::ApiKey,
         delivery::{Delivery, DeliveryStatus},
@@ -126,6 +126,41 @@ impl DeliveryRow {
     pub(crate) fn claimable_at(&self) -> Option<Timestamp> {
         let pending = self.delivery.status == DeliveryStatus::Pending;
         self.lease.map(|(_, end)| end).or(self.delivery.next_attempt_at).filter(|_| pending)
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct NotificationRow {
+    pub(crate) notification: Notification,
+    /// Failed attempts since the schedule began.
+    pub(crate) failures: u32,
+    /// Grows with each lease.
+    pub(crate) token: u64,
+    /// Who holds it, and until when.
+    pub(crate) lease: Option<(u64, Timestamp)>,
+    tenant: String,
+    environment: Environment,
+}
+
+impl NotificationRow {
+    pub(crate) fn of(realm: &Realm, notification: Notification) -> Self {
+        let (tenant, environment) = (realm.tenant().to_string(), realm.environment());
+        Self { notification, failures: 0, token: 0, lease: None, tenant, environment }
+    }
+
+    /// Workers come upon it without knowing the realm.
+    pub(crate) fn realm(&self) -> io::Result<Realm> {
+        realm(&self.tenant, self.environment)
+    }
+
+    /// When a worker may take it; none if it is not pending.
+    pub(crate) fn claimable_at(&self) -> Option<Timestamp> {
+        let pending = self.notification.outcome == Outcome::Pending;
+        self.lease.map(|(_, end)| end).or(self.notification.next_attempt_at).filter(|_| pending)
+    }
+
+    pub(crate) fn is_held_by(&self, token: u64) -> bool {
+        self.lease.is_some() && self.token == token
     }
 }
 

@@ -26,11 +26,13 @@ use crate::{
 pub(crate) struct JournalStore {
     journal: Arc<Mutex<Journal>>,
     pub(crate) work: Arc<Notify>,
+    pub(crate) mail: Arc<Notify>,
 }
 
 impl JournalStore {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { journal: Arc::new(Mutex::new(Journal::open(path)?)), work: Arc::new(Notify::new()) })
+        let journal = Arc::new(Mutex::new(Journal::open(path)?));
+        Ok(Self { journal, work: Arc::new(Notify::new()), mail: Arc::new(Notify::new()) })
     }
 
     /// Works on the journal, alone, on a thread that may wait for the disk.

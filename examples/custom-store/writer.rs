@@ -18,6 +18,7 @@ use sk_tickets_core::{
 
 use crate::{
     journal::{Batch, Journal},
+    notifications,
     reader::{endpoint, endpoints, feed_key, last_position, queues},
     rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, key, number},
     store::JournalStore,
@@ -28,6 +29,7 @@ impl RealmWriter for JournalStore {
     async fn commit(&self, commit: Commit) -> Result<CommitOutcome> {
         let outcome = self.with(move |journal| apply(journal, &commit)).await?;
         self.work.notify_one();
+        self.mail.notify_one();
         Ok(outcome)
     }
 }
@@ -50,6 +52,7 @@ fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
         Effect::Queue(change) => change_queue(journal, &mut batch, realm, change)?,
         Effect::Endpoint(change) => change_endpoint(journal, &mut batch, realm, change)?,
         Effect::Delivery(change) => change_delivery(journal, &mut batch, realm, change, commit.at())?,
+        Effect::Notification(change) => notifications::revive(journal, &mut batch, realm, change, commit.at())?,
         Effect::Replay(job) => add_job(journal, &mut batch, realm, job)?,
         Effect::Secret(change) => change_secret(journal, &mut batch, realm, change)?,
     };
@@ -61,7 +64,7 @@ fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
 }
 
 fn change_ticket(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &TicketChange) -> io::Result<bool> {
-    let TicketChange { expect, ticket, timers, contact, entries, events } = change;
+    let TicketChange { expect, ticket, timers, contact, notification, entries, events } = change;
     let at = key(realm, "ticket", ticket.id);
     let current = journal.get::<Ticket>(&at)?.map(|ticket| ticket.version);
     let as_expected = match expect {
@@ -75,6 +78,11 @@ fn change_ticket(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &T
     batch.put(key(realm, "timers", ticket.id), timers)?;
     if let Some(contact) = contact
         && !put_contact(journal, batch, realm, contact)?
+    {
+        return Ok(false);
+    }
+    if let Some(change) = notification
+        && !notifications::change(journal, batch, realm, change)?
     {
         return Ok(false);
     }

@@ -37,7 +37,8 @@
 //! - [`transition`]: what may happen to a ticket, one total match. [`decide`]: what a command does, as data.
 //! - [`store`]: the contract of a backend. [`MemoryStore`] is its executable specification;
 //!   the `testing` feature has the suite that proves a backend.
-//! - [`Tickets`] and [`Desk`]: what users call. [`dispatch`]: the worker that delivers webhooks.
+//! - [`Tickets`] and [`Desk`]: what users call. [`dispatch`]: the worker that delivers webhooks. [`notify`]: the worker
+//!   that tells customers.
 //! - [`guide`](mod@guide): the README, the reasons for the design, the guide to webhooks, the rules of transitions.
 //!
 //! Nothing in here does I/O or asks the machine for time or chance but through a [`Clock`] and an [`Entropy`].
@@ -53,6 +54,7 @@ pub mod dispatch;
 pub mod limits;
 mod memory;
 pub mod model;
+pub mod notify;
 pub mod platform;
 pub mod store;
 #[cfg(feature = "testing")]
@@ -61,7 +63,9 @@ pub mod transition;
 
 #[cfg(feature = "schema")]
 pub use decide::event_schemas;
-pub use decide::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, QueueCommand, TicketCommand};
+pub use decide::{
+    Command, ContactCommand, DeadLetterCommand, EndpointCommand, NotificationCommand, QueueCommand, TicketCommand,
+};
 pub use desk::{Answer, BASE_PATH, Desk, Error, Receipt, Request, Secrets, Tickets, TicketsBuilder};
 pub use dispatch::{Dispatcher, SendError, WebhookReply, WebhookRequest, WebhookSender};
 pub use memory::MemoryStore;
@@ -73,7 +77,8 @@ pub use model::{
     endpoint::{CreateEndpoint, EndpointView, EventFilter, RotateSecret, UpdateEndpoint},
     event::{Event, EventType},
     evidence::{Evidence, EvidenceKind},
-    id::{ActorId, AgentId, CallId, ContactId, EntryId, OwnerId, QueueId, TicketId, UserId},
+    id::{ActorId, AgentId, CallId, ContactId, EntryId, NotificationId, OwnerId, QueueId, TicketId, UserId},
+    notification::{Channel, Notification, NotificationFilter, Outcome},
     page::{Order, Page, PageRequest},
     queue::{CreateQueue, Queue, QueueKey, QueueSlug, UpdateQueue},
     replay_job::{ReplayDeadLetters, ReplayJob},
@@ -83,6 +88,7 @@ pub use model::{
         TransitionTicket, UpdateTicket, Version,
     },
 };
+pub use notify::{Mail, MailTemplate, Mailer, Notifier, NotifyError};
 #[cfg(feature = "schema")]
 pub use platform::schema::schemars;
 pub use platform::{

@@ -38,6 +38,14 @@ pub const QUEUES_MAX: usize = 200;
 pub const CONTACT_NAME_MAX: usize = 200;
 /// The longest e-mail address, in characters (RFC 5321, section 4.5.3.1.3, less the angle brackets).
 pub const EMAIL_MAX: usize = 254;
+/// The longest subject of a mail, in characters; what is longer is cut.
+pub const MAIL_SUBJECT_MAX: usize = 250;
+/// The longest template of a mail, in characters.
+pub const MAIL_TEMPLATE_MAX: usize = 10_000;
+/// How much is kept of why a mail could not be sent, in characters.
+pub const NOTIFY_ERROR_MAX: usize = 500;
+/// How many mails a worker sends at a time.
+pub const MAILS_IN_FLIGHT_MAX: usize = 8;
 /// The most webhook endpoints in a realm.
 pub const ENDPOINTS_MAX: usize = 50;
 /// The longest URL of a webhook endpoint, in characters.

@@ -336,6 +336,44 @@ CREATE TABLE sk_tickets.replay_jobs (
 -- Workers serve all realms, so this one does not begin with one.
 CREATE INDEX replay_jobs_unfinished ON sk_tickets.replay_jobs (id, tenant, environment) WHERE status <> 'completed';
 
+-- What customers are told.
+CREATE TABLE sk_tickets.notifications (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    id uuid NOT NULL,
+    ticket_id uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    outcome text COLLATE "C" NOT NULL CHECK (outcome IN ('pending', 'sent', 'captured', 'no_address', 'dead')),
+    recipient text,
+    subject text NOT NULL,
+    text text NOT NULL,
+    attempts bigint NOT NULL,
+    last_error text,
+    next_attempt_at bigint,
+    sent_at bigint,
+    created_at bigint NOT NULL,
+    -- next_attempt_at or, while it is leased, the end of the lease.
+    claimable_at bigint,
+    -- Attempts that have failed since the schedule began.
+    failures bigint NOT NULL DEFAULT 0,
+    lease_owner bigint,
+    lease_token bigint NOT NULL DEFAULT 0,
+    CONSTRAINT notifications_key PRIMARY KEY (tenant, environment, id),
+    FOREIGN KEY (tenant, environment, ticket_id) REFERENCES sk_tickets.tickets (tenant, environment, id),
+    CHECK ((outcome = 'pending') = (next_attempt_at IS NOT NULL)),
+    CHECK ((outcome = 'pending') = (claimable_at IS NOT NULL)),
+    CHECK ((outcome = 'sent') = (sent_at IS NOT NULL)),
+    CHECK (outcome = 'pending' OR lease_owner IS NULL)
+);
+
+CREATE INDEX notifications_ticket ON sk_tickets.notifications (tenant, environment, ticket_id, id);
+CREATE INDEX notifications_outcome ON sk_tickets.notifications (tenant, environment, outcome, id);
+-- Workers serve all realms, so these do not begin with one.
+CREATE INDEX notifications_due ON sk_tickets.notifications (claimable_at, id, tenant, environment) INCLUDE (created_at)
+    WHERE outcome = 'pending';
+CREATE INDEX notifications_dead ON sk_tickets.notifications (id, tenant, environment) WHERE outcome = 'dead';
+CREATE INDEX notifications_leased ON sk_tickets.notifications (lease_owner) WHERE lease_owner IS NOT NULL;
+
 -- Append-only for everyone; the application role has no such grant besides.
 CREATE FUNCTION sk_tickets.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

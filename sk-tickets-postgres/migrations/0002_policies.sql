@@ -14,7 +14,7 @@ BEGIN
     FOREACH name IN ARRAY ARRAY['realms', 'claims', 'contacts', 'queues', 'queue_topics', 'tickets', 'ticket_tags',
                                 'thread_entries', 'events',
                                 'feed_pending', 'feed', 'endpoints', 'deliveries', 'delivery_attempts',
-                                'replay_jobs'] LOOP
+                                'replay_jobs', 'notifications'] LOOP
         EXECUTE format('CREATE POLICY realm ON sk_tickets.%I FOR ALL TO sk_tickets_app USING (%s) WITH CHECK (%s)',
                        name, realm, realm);
     END LOOP;
@@ -34,6 +34,8 @@ GRANT SELECT, INSERT, DELETE ON sk_tickets.queue_topics, sk_tickets.ticket_tags,
     TO sk_tickets_app;
 GRANT SELECT, UPDATE (last_position, id_ahead_ms, id_behind_ms) ON sk_tickets.realms TO sk_tickets_app;
 GRANT SELECT ON sk_tickets.delivery_attempts TO sk_tickets_app;
+GRANT SELECT, INSERT, UPDATE (outcome, recipient, attempts, last_error, next_attempt_at, sent_at, claimable_at, failures,
+                              lease_owner) ON sk_tickets.notifications TO sk_tickets_app;
 
 -- Workers: the outbox of all realms, and no more columns than it takes.
 CREATE POLICY worker ON sk_tickets.tenants FOR SELECT TO sk_tickets_worker USING (true);
@@ -42,6 +44,7 @@ CREATE POLICY worker ON sk_tickets.endpoints FOR ALL TO sk_tickets_worker USING 
 CREATE POLICY worker ON sk_tickets.deliveries FOR ALL TO sk_tickets_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON sk_tickets.delivery_attempts FOR INSERT TO sk_tickets_worker WITH CHECK (true);
 CREATE POLICY worker ON sk_tickets.replay_jobs FOR ALL TO sk_tickets_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON sk_tickets.notifications FOR ALL TO sk_tickets_worker USING (true) WITH CHECK (true);
 GRANT SELECT ON sk_tickets.tenants TO sk_tickets_worker;
 GRANT SELECT (tenant, environment, id, payload) ON sk_tickets.events TO sk_tickets_worker;
 GRANT SELECT (tenant, environment, id, url, status, failing_since, secret, old_secrets, old_secrets_until, deleted_at),
@@ -51,6 +54,11 @@ GRANT SELECT, UPDATE (status, reason, next_attempt_at, claimable_at, attempts, f
 GRANT INSERT ON sk_tickets.delivery_attempts TO sk_tickets_worker;
 GRANT SELECT, UPDATE (status, total, done, failed, last_seen, finished_at) ON sk_tickets.replay_jobs
     TO sk_tickets_worker;
+-- What came of a notification is for its realm to say.
+GRANT SELECT (tenant, environment, id, ticket_id, outcome, recipient, subject, text, attempts, next_attempt_at, created_at,
+              claimable_at, failures, lease_owner, lease_token),
+    UPDATE (attempts, last_error, next_attempt_at, claimable_at, failures, lease_owner, lease_token)
+    ON sk_tickets.notifications TO sk_tickets_worker;
 
 -- The directory: what is known before a realm is.
 CREATE POLICY directory ON sk_tickets.tenants FOR ALL TO sk_tickets_directory USING (true) WITH CHECK (true);

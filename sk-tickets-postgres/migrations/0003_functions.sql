@@ -67,8 +67,8 @@ END $$;
 
 -- Commits ------------------------------------------------------------------------------------------------------------
 --
--- Locks are taken in one order, so that no two commits wait for each other: the key, the ticket, its contact, the
--- realm, endpoints, deliveries.
+-- Locks are taken in one order, so that no two commits wait for each other: the key, the ticket, its contact, its
+-- notification, the realm, endpoints, deliveries.
 
 -- What a commit was decided on has changed: undoes it, the claim too.
 CREATE FUNCTION sk_tickets.stale() RETURNS void LANGUAGE plpgsql AS $$
@@ -144,6 +144,40 @@ BEGIN
     RETURN due;
 END $$;
 
+-- Adds a notification, or ends the lease on one; the lease is checked by the statement that ends it.
+CREATE FUNCTION sk_tickets.change_notification(p_tenant bigint, p_environment smallint, p_change jsonb)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    made sk_tickets.notifications;
+BEGIN
+    IF p_change->>'action' = 'create' THEN
+        made := jsonb_populate_record(NULL::sk_tickets.notifications, p_change->'row');
+        made.tenant := p_tenant;
+        made.environment := p_environment;
+        INSERT INTO sk_tickets.notifications SELECT made.* ON CONFLICT ON CONSTRAINT notifications_key DO NOTHING;
+    ELSE
+        UPDATE sk_tickets.notifications
+        SET outcome = p_change->>'outcome', attempts = (p_change->>'attempts')::bigint,
+            last_error = p_change->>'last_error', sent_at = (p_change->>'sent_at')::bigint, next_attempt_at = NULL,
+            claimable_at = NULL, lease_owner = NULL
+        WHERE tenant = p_tenant AND environment = p_environment AND id = (p_change->>'id')::uuid
+          AND lease_token = (p_change->>'token')::bigint AND lease_owner IS NOT NULL;
+    END IF;
+    IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+END $$;
+
+-- Makes a notification that is dead pending, with the schedule from its start.
+CREATE FUNCTION sk_tickets.revive_notification(
+    p_tenant bigint, p_environment smallint, p_at bigint, p_change jsonb
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE sk_tickets.notifications
+    SET outcome = 'pending', recipient = p_change->>'recipient', next_attempt_at = p_at, claimable_at = p_at,
+        failures = 0
+    WHERE tenant = p_tenant AND environment = p_environment AND id = (p_change->>'id')::uuid AND outcome = 'dead';
+    IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+END $$;
+
 CREATE FUNCTION sk_tickets.change_ticket(p_tenant bigint, p_environment smallint, p_change jsonb, p_payloads bytea[])
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -188,6 +222,10 @@ BEGIN
         SELECT * FROM jsonb_populate_record(NULL::sk_tickets.contacts, p_change->'contact')
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+    END IF;
+
+    IF p_change->>'notification' IS NOT NULL THEN
+        PERFORM sk_tickets.change_notification(p_tenant, p_environment, p_change->'notification');
     END IF;
 
     PERFORM sk_tickets.note_skew(p_tenant, p_environment, p_change);
@@ -429,6 +467,8 @@ BEGIN
             WHEN 'queue' THEN PERFORM sk_tickets.change_queue(p_tenant, p_environment, p_effect);
             WHEN 'endpoint' THEN due := sk_tickets.change_endpoint(p_tenant, p_environment, p_at, p_effect, p_payloads);
             WHEN 'delivery' THEN due := sk_tickets.change_delivery(p_tenant, p_environment, p_at, p_effect);
+            WHEN 'notification' THEN
+                PERFORM sk_tickets.revive_notification(p_tenant, p_environment, p_at, p_effect);
             WHEN 'replay' THEN due := sk_tickets.add_replay_job(p_effect);
             WHEN 'secret' THEN PERFORM sk_tickets.change_secret(p_tenant, p_environment, p_effect);
         END CASE;

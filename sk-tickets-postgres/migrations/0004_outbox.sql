@@ -314,3 +314,84 @@ BEGIN
         WHERE d.status = 'dead' AND d.reason IN ('exhausted', 'endpoint_disabled')
     ) AS letters;
 END $$;
+
+-- Notifications, across realms: run as the worker role ---------------------------------------------------------------
+
+-- Leases what is due, in the order in which it is. The last row has no notification: it says when something else can be
+-- due. What another claim holds is left to that one.
+CREATE FUNCTION sk_tickets.claim_notifications(p_worker bigint, p_now bigint, p_until bigint, p_limit bigint)
+RETURNS TABLE (
+    tenant bigint, tenant_name text, environment smallint, id uuid, token bigint, ticket_id uuid, recipient text,
+    subject text, text text, failures bigint, next bigint
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH due AS MATERIALIZED (
+        SELECT n.tenant, n.environment, n.id, n.claimable_at FROM sk_tickets.notifications AS n
+        WHERE n.outcome = 'pending' AND n.claimable_at <= p_now
+        ORDER BY n.claimable_at, n.id, n.tenant, n.environment LIMIT p_limit
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), leased AS (
+        UPDATE sk_tickets.notifications AS n
+        SET lease_owner = p_worker, lease_token = n.lease_token + 1, claimable_at = p_until
+        FROM due WHERE n.tenant = due.tenant AND n.environment = due.environment AND n.id = due.id
+        RETURNING n.tenant, n.environment, n.id, n.lease_token, n.ticket_id, coalesce(n.recipient, '') AS recipient,
+                  n.subject, n.text, n.failures, due.claimable_at AS due
+    )
+    SELECT l.tenant, t.name, l.environment, l.id, l.lease_token, l.ticket_id, l.recipient, l.subject, l.text, l.failures,
+           NULL::bigint
+    FROM leased AS l JOIN sk_tickets.tenants AS t ON t.id = l.tenant
+    ORDER BY l.due, l.id, l.tenant, l.environment;
+
+    next := (SELECT min(n.claimable_at) FROM sk_tickets.notifications AS n
+             WHERE n.outcome = 'pending' AND n.claimable_at > p_now);
+    RETURN NEXT;
+END $$;
+
+CREATE FUNCTION sk_tickets.renew_notification(
+    p_tenant bigint, p_environment smallint, p_id uuid, p_token bigint, p_until bigint
+) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE sk_tickets.notifications SET claimable_at = p_until
+    WHERE tenant = p_tenant AND environment = p_environment AND id = p_id AND lease_token = p_token
+      AND lease_owner IS NOT NULL;
+    RETURN FOUND;
+END $$;
+
+-- Records an attempt that failed; due again at a time.
+CREATE FUNCTION sk_tickets.put_off_notification(
+    p_tenant bigint, p_environment smallint, p_id uuid, p_token bigint, p_error text, p_at bigint
+) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE sk_tickets.notifications
+    SET attempts = attempts + 1, failures = failures + 1, last_error = p_error, next_attempt_at = p_at,
+        claimable_at = p_at, lease_owner = NULL
+    WHERE tenant = p_tenant AND environment = p_environment AND id = p_id AND lease_token = p_token
+      AND lease_owner IS NOT NULL;
+    RETURN FOUND;
+END $$;
+
+-- Skips what is locked: whoever holds it ends the lease too.
+CREATE FUNCTION sk_tickets.release_notifications(p_worker bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    WITH held AS (
+        SELECT n.tenant, n.environment, n.id FROM sk_tickets.notifications AS n
+        WHERE n.lease_owner = p_worker FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE sk_tickets.notifications AS n SET claimable_at = n.next_attempt_at, lease_owner = NULL
+    FROM held WHERE n.tenant = held.tenant AND n.environment = held.environment AND n.id = held.id;
+END $$;
+
+CREATE FUNCTION sk_tickets.notification_backlog() RETURNS TABLE (pending bigint, oldest bigint, dead bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT waiting.count, waiting.oldest, buried.count
+    FROM (
+        SELECT count(*), min(n.created_at) AS oldest FROM sk_tickets.notifications AS n WHERE n.outcome = 'pending'
+    ) AS waiting
+    CROSS JOIN (SELECT count(*) FROM sk_tickets.notifications AS n WHERE n.outcome = 'dead') AS buried;
+END $$;

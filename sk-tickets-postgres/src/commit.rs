@@ -28,6 +28,7 @@ use sk_tickets_core::{
 use crate::{
     columns::{Columns, number_of, rank},
     error::{Fault, Result},
+    notification,
     pool::Pool,
     realms::RealmNumber,
     replay,
@@ -156,6 +157,7 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
         Effect::Delivery(DeliveryChange::Discard(id, why)) => {
             (json!({ "kind": "delivery", "action": "discard", "id": self::id(*id), "discard_reason": why }), &[])
         }
+        Effect::Notification(change) => (notification::revived(change), &[]),
         Effect::Replay(job) => {
             let mut job = replay::columns(job)?;
             place(realm, &mut job);
@@ -170,7 +172,7 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
 }
 
 fn ticket_change(realm: RealmNumber, change: &TicketChange) -> Result<Value> {
-    let TicketChange { expect, ticket, timers, contact, entries, events } = change;
+    let TicketChange { expect, ticket, timers, contact, notification, entries, events } = change;
     let expect = match expect {
         Expectation::Absent => None,
         Expectation::Version(Version(version)) => Some(i64::try_from(*version)?),
@@ -186,6 +188,7 @@ fn ticket_change(realm: RealmNumber, change: &TicketChange) -> Result<Value> {
         "expect": expect,
         "ticket": self::ticket(realm, ticket, timers)?,
         "contact": contact,
+        "notification": notification.as_ref().map(notification::change).transpose()?,
         "entries": entries.iter().map(entry).collect::<Result<Vec<_>>>()?,
         "events": self::events(events)?,
     });

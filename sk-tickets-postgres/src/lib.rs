@@ -54,7 +54,9 @@ mod error;
 mod feed;
 mod list;
 mod load;
+mod mail;
 mod migrate;
+mod notification;
 mod options;
 #[cfg(test)]
 mod plans;

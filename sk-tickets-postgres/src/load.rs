@@ -11,9 +11,9 @@ use crate::{
     reader::attempts_of_delivery,
     realms::RealmNumber,
     row::{
-        self, CONTACT_WIDTH, DELIVERY_WIDTH, ENDPOINT_WIDTH, QUEUE_WIDTH, RECORDED_WIDTH, TICKET_WIDTH, TIMERS_WIDTH,
-        attempt_columns, contact_columns, delivery_columns, endpoint_columns, queue_columns, recorded_columns,
-        ticket_columns, timer_columns,
+        self, CONTACT_WIDTH, DELIVERY_WIDTH, ENDPOINT_WIDTH, NOTIFICATION_WIDTH, QUEUE_WIDTH, RECORDED_WIDTH,
+        TICKET_WIDTH, TIMERS_WIDTH, attempt_columns, contact_columns, delivery_columns, endpoint_columns,
+        notification_columns, queue_columns, recorded_columns, ticket_columns, timer_columns,
     },
     statement::{Query, Value, id, in_realm, text},
     store::PostgresStore,
@@ -68,6 +68,10 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
             query.sql = QUEUES.to_owned();
             return queues(store, query).await;
         }
+        Subject::Notification(notification) => {
+            query.values.push(id(notification));
+            NOTIFICATION.to_owned()
+        }
         Subject::Contact { id: contact, email, phone } => {
             // No handle is empty, so these are nobody's.
             query.values.extend([
@@ -107,12 +111,21 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
                 loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
                 loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
                 loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
+                loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
             }
             Subject::TicketAndQueue(..) => {
                 loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
                 loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
                 loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
                 loaded.queue = columns.maybe(QUEUE_WIDTH, row::queue)?;
+            }
+            Subject::Notification(_) => {
+                loaded.notification = columns.maybe(NOTIFICATION_WIDTH, row::notification)?;
+                loaded.notification_lease = columns.maybe_number()?;
+                loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
+                loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
+                loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
+                loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
             }
             Subject::Queues => {}
             Subject::Contact { .. } => {
@@ -190,10 +203,21 @@ const NEW_TICKET_BY_PHONE: &str = in_realm!(
 
 /// A thread has as many entries as the last one's number, since there are no gaps.
 const TICKET: &str = in_realm!(
-    "SELECT recorded.*, ticket.*, last.sequence FROM realm",
+    "SELECT recorded.*, ticket.*, last.sequence, contact.* FROM realm",
     recorded!(),
     joined!("ticket", concat!(ticket_columns!(), ", ", timer_columns!()), "tickets", "id = $4"),
-    joined!("last", "sequence", "thread_entries", "ticket_id = $4 ORDER BY sequence DESC")
+    joined!("last", "sequence", "thread_entries", "ticket_id = $4 ORDER BY sequence DESC"),
+    joined!("contact", contact_columns!(), "contacts", "id = ticket.contact_id")
+);
+
+const NOTIFICATION: &str = in_realm!(
+    "SELECT recorded.*, notification.*, lease.lease_token, ticket.*, last.sequence, contact.* FROM realm",
+    recorded!(),
+    joined!("notification", notification_columns!(), "notifications", "id = $4"),
+    joined!("lease", "lease_token", "notifications", "id = $4 AND lease_owner IS NOT NULL"),
+    joined!("ticket", concat!(ticket_columns!(), ", ", timer_columns!()), "tickets", "id = notification.ticket_id"),
+    joined!("last", "sequence", "thread_entries", "ticket_id = notification.ticket_id ORDER BY sequence DESC"),
+    joined!("contact", contact_columns!(), "contacts", "id = notification.contact_id")
 );
 
 const TICKET_AND_QUEUE: &str = in_realm!(

@@ -196,13 +196,13 @@ impl PostgresStore {
     }
 
     /// Asks what answers whether a lease held.
-    async fn settled(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Settled> {
+    pub(crate) async fn settled(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Settled> {
         let held = Columns::of(&self.inner.pool.row(query).await?).plain()?;
         Ok(if held { Settled::Recorded } else { Settled::LeaseLost })
     }
 }
 
 /// A worker as a column has it: the same 64 bits.
-const fn owner(worker: WorkerId) -> i64 {
+pub(crate) const fn owner(worker: WorkerId) -> i64 {
     worker.0.cast_signed()
 }

@@ -7,7 +7,8 @@ use sk_tickets_core::{
         delivery::{Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::{Event, FeedPosition},
-        id::{ContactId, EntryId, TicketId},
+        id::{ContactId, EntryId, NotificationId, TicketId},
+        notification::{Notification, NotificationFilter},
         page::Order,
         queue::Queue,
         replay_job::ReplayJob,
@@ -30,6 +31,7 @@ use crate::{
     error::Result,
     feed, list,
     load::load,
+    notification,
     realms::RealmNumber,
     replay,
     row::{
@@ -269,6 +271,25 @@ impl RealmReader for PostgresStore {
     ) -> store::Result<Vec<Delivery>> {
         self.read("list deliveries", realm, async |realm| {
             self.all(deliveries::page(realm, filter, page), row::delivery).await
+        })
+        .await
+    }
+
+    async fn notification(&self, realm: &Realm, id: NotificationId) -> store::Result<Option<Notification>> {
+        self.read("read a notification", realm, async |realm| {
+            self.one(with_id(realm, notification::NOTIFICATION, id), row::notification).await
+        })
+        .await
+    }
+
+    async fn notification_page(
+        &self,
+        realm: &Realm,
+        filter: &NotificationFilter,
+        page: PageSpec<NotificationId>,
+    ) -> store::Result<Vec<Notification>> {
+        self.read("list notifications", realm, async |realm| {
+            self.all(notification::page(realm, filter, page), row::notification).await
         })
         .await
     }

@@ -9,6 +9,7 @@ use sk_tickets_core::{
         delivery::{Attempt, Delivery},
         endpoint::{Endpoint, OldSecret},
         event::Event,
+        notification::Notification,
         queue::Queue,
         sla::Timers,
         thread::ThreadEntry,
@@ -220,6 +221,36 @@ pub(crate) fn contact(columns: &mut Columns<'_>) -> Read<Contact> {
         name: columns.plain()?,
         email: columns.plain()?,
         phone: columns.plain()?,
+        created_at: columns.time()?,
+    })
+}
+
+/// The columns of a notification.
+macro_rules! notification_columns {
+    () => {
+        "id, ticket_id, contact_id, outcome, recipient, subject, text, attempts, last_error, next_attempt_at, sent_at, \
+         created_at"
+    };
+}
+pub(crate) use notification_columns;
+
+/// How many [`notification_columns`] there are.
+pub(crate) const NOTIFICATION_WIDTH: usize = 12;
+
+/// A notification out of [`notification_columns`].
+pub(crate) fn notification(columns: &mut Columns<'_>) -> Read<Notification> {
+    Ok(Notification {
+        id: columns.id()?,
+        ticket_id: columns.id()?,
+        contact_id: columns.id()?,
+        outcome: columns.word()?,
+        to: columns.plain()?,
+        subject: columns.plain()?,
+        text: columns.plain()?,
+        attempts: columns.number()?,
+        last_error: columns.plain()?,
+        next_attempt_at: columns.maybe_time()?,
+        sent_at: columns.maybe_time()?,
         created_at: columns.time()?,
     })
 }

@@ -13,7 +13,7 @@ use crate::{
     options::PostgresOptions,
     pool::Pool,
     realms::Realms,
-    wakeup::Wakeup,
+    wakeup::{MAIL, WORK, Wakeup},
 };
 
 /// A store in a PostgreSQL database.
@@ -29,6 +29,8 @@ pub(crate) struct Inner {
     pub(crate) pool: Arc<Pool>,
     pub(crate) realms: Realms,
     pub(crate) wakeup: Wakeup,
+    /// Wakes those that tell customers.
+    pub(crate) mail: Wakeup,
 }
 
 impl PostgresStore {
@@ -59,8 +61,10 @@ impl PostgresStore {
             return Err(Fault::Unsafe(findings.join("; ")));
         }
         let pool = Arc::new(Pool::new(&url, connections, owner)?);
-        let wakeup = Wakeup::start(Arc::clone(&pool), listen_url.unwrap_or(url));
-        Ok(Self { inner: Arc::new(Inner { pool, realms: Realms::default(), wakeup }) })
+        let listen_url = listen_url.unwrap_or(url);
+        let wakeup = Wakeup::start(Arc::clone(&pool), WORK, listen_url.clone());
+        let mail = Wakeup::start(Arc::clone(&pool), MAIL, listen_url);
+        Ok(Self { inner: Arc::new(Inner { pool, realms: Realms::default(), wakeup, mail }) })
     }
 }
 
@@ -74,6 +78,9 @@ impl RealmWriter for PostgresStore {
         let applied = apply.await.map_err(|fault| fault.during("commit"))?;
         if applied.due {
             self.inner.wakeup.ring();
+        }
+        if commit.makes_mail() && applied.outcome == CommitOutcome::Applied {
+            self.inner.mail.ring();
         }
         Ok(applied.outcome)
     }

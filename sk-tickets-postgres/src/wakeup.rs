@@ -18,7 +18,10 @@ use tokio::{
 
 use crate::pool::Pool;
 
-const CHANNEL: &str = "sk_tickets_work";
+/// Where it is told that there may be deliveries to make.
+pub(crate) const WORK: &str = "sk_tickets_work";
+/// Where it is told that there may be notifications to send.
+pub(crate) const MAIL: &str = "sk_tickets_mail";
 /// How long news is gathered before other nodes are told of it.
 const GATHER: Duration = Duration::from_millis(5);
 /// How long to wait before a connection that was lost is made anew. Work is found without it, by looking for it.
@@ -34,14 +37,15 @@ pub(crate) struct Wakeup {
     news: Arc<Notify>,
     announcer: JoinHandle<()>,
     listener: OnceLock<JoinHandle<()>>,
+    channel: &'static str,
     listen_url: String,
 }
 
 impl Wakeup {
-    pub(crate) fn start(pool: Arc<Pool>, listen_url: String) -> Self {
+    pub(crate) fn start(pool: Arc<Pool>, channel: &'static str, listen_url: String) -> Self {
         let news = Arc::new(Notify::new());
-        let announcer = tokio::spawn(announce(pool, Arc::clone(&news)));
-        Self { bell: Arc::new(Bell::new()), news, announcer, listener: OnceLock::new(), listen_url }
+        let announcer = tokio::spawn(announce(pool, channel, Arc::clone(&news)));
+        Self { bell: Arc::new(Bell::new()), news, announcer, listener: OnceLock::new(), channel, listen_url }
     }
 
     /// Wakes every worker that waits or, if none does, the next one that would.
@@ -52,7 +56,8 @@ impl Wakeup {
 
     /// Returns when it rang here or elsewhere since this last returned. The first call begins to listen.
     pub(crate) async fn wait(&self) {
-        self.listener.get_or_init(|| tokio::spawn(listen(self.listen_url.clone(), Arc::clone(&self.bell))));
+        self.listener
+            .get_or_init(|| tokio::spawn(listen(self.listen_url.clone(), self.channel, Arc::clone(&self.bell))));
         self.bell.wait().await;
     }
 }
@@ -73,11 +78,11 @@ impl fmt::Debug for Wakeup {
 }
 
 /// Tells other nodes the news, many at once.
-async fn announce(pool: Arc<Pool>, news: Arc<Notify>) {
+async fn announce(pool: Arc<Pool>, channel: &'static str, news: Arc<Notify>) {
     loop {
         news.notified().await;
         sleep(GATHER).await;
-        let told = pool.rows(sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL)).await;
+        let told = pool.rows(sqlx::query("SELECT pg_notify($1, '')").bind(channel)).await;
         if let Err(error) = told {
             tracing::warn!(%error, "other nodes were not told of new work; they will find it by looking for it");
         }
@@ -85,20 +90,20 @@ async fn announce(pool: Arc<Pool>, news: Arc<Notify>) {
 }
 
 /// Rings the bell for work of other nodes.
-async fn listen(url: String, bell: Arc<Bell>) {
+async fn listen(url: String, channel: &'static str, bell: Arc<Bell>) {
     loop {
         // Whatever was committed while nobody listened is looked for.
         bell.ring();
-        if let Err(error) = listen_once(&url, &bell).await {
+        if let Err(error) = listen_once(&url, channel, &bell).await {
             tracing::warn!(%error, "cannot listen for new work; it is found by looking for it");
         }
         sleep(RECONNECT).await;
     }
 }
 
-async fn listen_once(url: &str, bell: &Bell) -> sqlx::Result<()> {
+async fn listen_once(url: &str, channel: &str, bell: &Bell) -> sqlx::Result<()> {
     let mut listener = PgListener::connect(url).await?;
-    listener.listen(CHANNEL).await?;
+    listener.listen(channel).await?;
     bell.ring();
     // None means that the connection was lost.
     while listener.try_recv().await?.is_some() {

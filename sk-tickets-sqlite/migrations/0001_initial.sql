@@ -328,6 +328,43 @@ CREATE TABLE replay_jobs (
 
 CREATE INDEX replay_jobs_unfinished ON replay_jobs (id) WHERE status <> 'completed';
 
+-- What customers are told. A row is fat: it has the text of a mail.
+CREATE TABLE notifications (
+    realm INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    ticket_id BLOB NOT NULL,
+    contact_id BLOB NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('pending', 'sent', 'captured', 'no_address', 'dead')),
+    recipient TEXT,
+    subject TEXT NOT NULL,
+    text TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    last_error TEXT,
+    next_attempt_at INTEGER,
+    sent_at INTEGER,
+    created_at INTEGER NOT NULL,
+    -- next_attempt_at or, while it is leased, the end of the lease.
+    claimable_at INTEGER,
+    -- Attempts that have failed since the schedule began.
+    failures INTEGER NOT NULL DEFAULT 0,
+    lease_owner INTEGER,
+    lease_token INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (realm, id),
+    FOREIGN KEY (realm, ticket_id) REFERENCES tickets (realm, id),
+    CHECK ((outcome = 'pending') = (next_attempt_at IS NOT NULL)),
+    CHECK ((outcome = 'pending') = (claimable_at IS NOT NULL)),
+    CHECK ((outcome = 'sent') = (sent_at IS NOT NULL)),
+    CHECK (outcome = 'pending' OR lease_owner IS NULL),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+) STRICT;
+
+CREATE INDEX notifications_ticket ON notifications (realm, ticket_id, id);
+CREATE INDEX notifications_outcome ON notifications (realm, outcome, id);
+-- Workers serve all realms, so these do not begin with one.
+CREATE INDEX notifications_due ON notifications (claimable_at, id, realm, created_at, lease_owner)
+    WHERE outcome = 'pending';
+CREATE INDEX notifications_dead ON notifications (id, realm) WHERE outcome = 'dead';
+
 -- No row of another realm is changed or deleted.
 CREATE TRIGGER claims_guard_change BEFORE UPDATE ON claims
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
@@ -409,6 +446,14 @@ CREATE TRIGGER replay_jobs_guard_delete BEFORE DELETE ON replay_jobs
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
+CREATE TRIGGER notifications_guard_change BEFORE UPDATE ON notifications
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER notifications_guard_delete BEFORE DELETE ON notifications
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
 
 -- A realm is made by the directory; what a realm knows of itself is changed from within it.
 CREATE TRIGGER realms_guard_change BEFORE UPDATE ON realms
@@ -450,6 +495,7 @@ CREATE VIEW my_endpoints AS SELECT * FROM endpoints WHERE realm = current_realm(
 CREATE VIEW my_deliveries AS SELECT * FROM deliveries WHERE realm = current_realm();
 CREATE VIEW my_delivery_attempts AS SELECT * FROM delivery_attempts WHERE realm = current_realm();
 CREATE VIEW my_replay_jobs AS SELECT * FROM replay_jobs WHERE realm = current_realm();
+CREATE VIEW my_notifications AS SELECT * FROM notifications WHERE realm = current_realm();
 
 -- The same, by way of one index, so that no statistics of SQLite's lead a list another way.
 CREATE VIEW my_tickets_by_status AS SELECT * FROM tickets INDEXED BY tickets_status WHERE realm = current_realm();
@@ -465,11 +511,15 @@ CREATE VIEW my_dead_letters AS SELECT * FROM deliveries INDEXED BY deliveries_de
     WHERE realm = current_realm() AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
 CREATE VIEW my_dead_letters_by_type AS SELECT * FROM deliveries INDEXED BY deliveries_dead_letters_type
     WHERE realm = current_realm() AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+CREATE VIEW my_notifications_by_ticket AS SELECT * FROM notifications INDEXED BY notifications_ticket
+    WHERE realm = current_realm();
+CREATE VIEW my_notifications_by_outcome AS SELECT * FROM notifications INDEXED BY notifications_outcome
+    WHERE realm = current_realm();
 CREATE VIEW my_recorded_secrets AS SELECT realm, key, secret FROM claims INDEXED BY claims_secrets
     WHERE realm = current_realm() AND secret IS NOT NULL;
 
 -- What workers see across realms: which deliveries wait, for which endpoint, until when, and whether it is failing; how
--- old dead letters are; and which jobs are to be done. Nothing of what is in them.
+-- old dead letters are; which jobs are to be done; and which notifications wait, until when. Nothing of what is in them.
 CREATE VIEW worker_deliveries AS SELECT realm, id, endpoint_id, retrying, claimable_at, next_attempt_at
     FROM deliveries INDEXED BY deliveries_claimable
     WHERE status = 'pending' AND current_scope() IS 'worker';
@@ -482,6 +532,11 @@ CREATE VIEW worker_dead_letters AS SELECT created_at FROM deliveries INDEXED BY 
     WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled') AND current_scope() IS 'worker';
 CREATE VIEW worker_replay_jobs AS SELECT realm, id FROM replay_jobs INDEXED BY replay_jobs_unfinished
     WHERE status <> 'completed' AND current_scope() IS 'worker';
+CREATE VIEW worker_notifications AS SELECT realm, id, claimable_at, created_at, lease_owner
+    FROM notifications INDEXED BY notifications_due
+    WHERE outcome = 'pending' AND current_scope() IS 'worker';
+CREATE VIEW worker_dead_notifications AS SELECT realm, id FROM notifications INDEXED BY notifications_dead
+    WHERE outcome = 'dead' AND current_scope() IS 'worker';
 
 -- What is known before a realm is.
 CREATE VIEW directory_realms AS SELECT id, tenant, environment FROM realms WHERE current_scope() IS 'directory';

@@ -13,7 +13,7 @@ use crate::{
     contact, endpoint,
     error::{Fault, Result},
     guard::{Guarded, Scope},
-    outbox, queues,
+    notification, outbox, queues,
     realms::{RealmNumber, Realms},
     replay,
     row::{self, recorded_columns},
@@ -56,6 +56,9 @@ fn apply_within(connection: &Connection, realm: RealmNumber, commit: &Commit) ->
         Effect::Queue(change) => Change::unless_stale(queues::change(connection, realm, change)?),
         Effect::Endpoint(change) => endpoint::change(connection, realm, change, commit.at())?,
         Effect::Delivery(change) => change_delivery(connection, realm, change, commit.at())?,
+        Effect::Notification(change) => {
+            Change::unless_stale(notification::revive(connection, realm, change, commit.at())?)
+        }
         Effect::Replay(job) if replay::insert(connection, realm, job)? => Change::Due,
         Effect::Replay(_) => Change::Stale,
         Effect::Secret(change) => Change::unless_stale(change_secret(connection, realm, change)?),

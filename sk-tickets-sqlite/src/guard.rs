@@ -37,7 +37,8 @@ use crate::{error::Result, realms::RealmNumber};
 pub(crate) enum Scope {
     /// The rows of one realm.
     Realm(RealmNumber),
-    /// Which deliveries wait, in whatever realm, for which endpoint and until when, and whether there is a job to go on with.
+    /// Which deliveries wait, in whatever realm, for which endpoint and until when, which notifications do, and whether there
+    /// is a job to go on with.
     /// What is in them is seen in their realm.
     Worker,
     /// Realms, API keys and settings.
@@ -47,7 +48,7 @@ pub(crate) enum Scope {
 }
 
 /// The views. Nothing but these and [`SCHEMA_VERSION`] can be read.
-pub(crate) const VIEWS: [&str; 33] = [
+pub(crate) const VIEWS: [&str; 38] = [
     "directory_api_keys",
     "directory_realms",
     "directory_settings",
@@ -61,6 +62,9 @@ pub(crate) const VIEWS: [&str; 33] = [
     "my_delivery_attempts",
     "my_endpoints",
     "my_events",
+    "my_notifications",
+    "my_notifications_by_outcome",
+    "my_notifications_by_ticket",
     "my_queue_topics",
     "my_queues",
     "my_realm",
@@ -77,9 +81,11 @@ pub(crate) const VIEWS: [&str; 33] = [
     "my_tickets_by_status",
     "my_tickets_by_topic",
     "worker_dead_letters",
+    "worker_dead_notifications",
     "worker_deliveries",
     "worker_endpoints",
     "worker_leases",
+    "worker_notifications",
     "worker_replay_jobs",
 ];
 /// How the triggers that look at the row before them are named.
@@ -90,7 +96,7 @@ const SCHEMA_VERSION: &str = "schema_version";
 const KEY_COLUMNS: [&str; 2] = ["realm", "id"];
 
 /// What can be written, and how. The schema says on which rows.
-const INSERTED: [&str; 15] = [
+const INSERTED: [&str; 16] = [
     "api_keys",
     "claims",
     "contacts",
@@ -98,6 +104,7 @@ const INSERTED: [&str; 15] = [
     "delivery_attempts",
     "endpoints",
     "events",
+    "notifications",
     "queue_topics",
     "queues",
     "realms",
@@ -107,8 +114,18 @@ const INSERTED: [&str; 15] = [
     "ticket_tags",
     "tickets",
 ];
-const UPDATED: [&str; 9] =
-    ["api_keys", "claims", "contacts", "deliveries", "endpoints", "queues", "realms", "replay_jobs", "tickets"];
+const UPDATED: [&str; 10] = [
+    "api_keys",
+    "claims",
+    "contacts",
+    "deliveries",
+    "endpoints",
+    "notifications",
+    "queues",
+    "realms",
+    "replay_jobs",
+    "tickets",
+];
 const DELETED: [&str; 2] = ["queue_topics", "ticket_tags"];
 
 /// A connection under guard.

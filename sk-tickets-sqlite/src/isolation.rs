@@ -186,6 +186,8 @@ async fn each_door_shows_what_it_is_for() {
         ("worker_endpoints", Scope::Worker),
         ("worker_dead_letters", Scope::Worker),
         ("worker_replay_jobs", Scope::Worker),
+        ("worker_notifications", Scope::Worker),
+        ("worker_dead_notifications", Scope::Worker),
         ("directory_realms", Scope::Directory),
         ("my_realm", Scope::Realm(stage.mine)),
     ] {

@@ -5,7 +5,8 @@ use sk_tickets_core::{
     model::{
         contact::ContactHandle,
         delivery::DeliveryFilter,
-        id::{ContactId, TicketId},
+        id::{ContactId, NotificationId, TicketId},
+        notification::Notification,
         sla::Timers,
     },
     platform::{
@@ -20,7 +21,7 @@ use crate::{
     columns::Columns,
     commit, contact, deliveries, endpoint,
     error::Result,
-    queues,
+    notification, queues,
     reader::{find_delivery, find_ticket, one},
     realms::RealmNumber,
     row::{self, timer_columns},
@@ -37,6 +38,7 @@ pub(crate) enum Wanted {
     Ticket(TicketId),
     TicketAndQueue(TicketId, String),
     Queues,
+    Notification(NotificationId),
     Contact {
         id: Option<ContactId>,
         email: Option<String>,
@@ -60,6 +62,7 @@ impl From<Subject<'_>> for Wanted {
             Subject::Ticket(id) => Self::Ticket(id),
             Subject::TicketAndQueue(id, queue) => Self::TicketAndQueue(id, queue.to_owned()),
             Subject::Queues => Self::Queues,
+            Subject::Notification(id) => Self::Notification(id),
             Subject::Contact { id, email, phone } => {
                 Self::Contact { id, email: email.map(str::to_owned), phone: phone.map(str::to_owned) }
             }
@@ -107,6 +110,19 @@ pub(crate) fn load(
             loaded.ticket = find_ticket(connection, realm, environment, id)?;
             loaded.timers = timers(connection, realm, id)?;
             loaded.thread_length = thread_length(connection, realm, id)?;
+            if let Some(id) = loaded.ticket.as_ref().and_then(|ticket| ticket.contact_id) {
+                loaded.contact = contact::find(connection, realm, id)?;
+            }
+        }
+        Wanted::Notification(id) => {
+            loaded.notification = notification::find(connection, realm, id)?;
+            if let Some(Notification { ticket_id, contact_id, .. }) = loaded.notification {
+                loaded.notification_lease = notification::lease_token(connection, realm, id)?;
+                loaded.ticket = find_ticket(connection, realm, environment, ticket_id)?;
+                loaded.timers = timers(connection, realm, ticket_id)?;
+                loaded.thread_length = thread_length(connection, realm, ticket_id)?;
+                loaded.contact = contact::find(connection, realm, contact_id)?;
+            }
         }
         Wanted::TicketAndQueue(id, queue) => {
             loaded.ticket = find_ticket(connection, realm, environment, id)?;

@@ -18,7 +18,7 @@ use crate::{
     columns::Columns,
     error::Result,
     guard::{Guarded, Scope},
-    outbox,
+    mail, outbox,
     pool::snapshot,
     realms::{RealmNumber, Realms},
     replay,
@@ -92,7 +92,11 @@ impl SqliteStore {
     /// # Errors
     /// If the database cannot be written.
     pub async fn void_leases(&self) -> store::Result<()> {
-        self.write("void leases", |guarded| end_leases(guarded, LEASED, []).map(Verdict::KeepAndWake)).await
+        self.write("void leases", |guarded| {
+            mail::end_leases(guarded, mail::LEASED, [])?;
+            end_leases(guarded, LEASED, []).map(Verdict::KeepAndWake)
+        })
+        .await
     }
 }
 

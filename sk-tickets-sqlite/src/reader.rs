@@ -10,7 +10,8 @@ use sk_tickets_core::{
         delivery::{Attempt, Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::{Event, FeedPosition},
-        id::{ContactId, EntryId, TicketId},
+        id::{ContactId, EntryId, NotificationId, TicketId},
+        notification::{Notification, NotificationFilter},
         page::Order,
         queue::Queue,
         replay_job::ReplayJob,
@@ -33,6 +34,7 @@ use crate::{
     guard::{Guarded, Scope},
     list::{self, Query},
     load::{Wanted, load},
+    notification,
     pool::snapshot,
     queues,
     realms::{RealmNumber, Skew},
@@ -248,6 +250,25 @@ impl RealmReader for SqliteStore {
                 }
                 Ok(deliveries)
             })
+        })
+        .await
+    }
+
+    async fn notification(&self, realm: &Realm, id: NotificationId) -> store::Result<Option<Notification>> {
+        self.read("read a notification", realm, move |connection, realm| notification::find(connection, realm, id))
+            .await
+    }
+
+    async fn notification_page(
+        &self,
+        realm: &Realm,
+        filter: &NotificationFilter,
+        page: PageSpec<NotificationId>,
+    ) -> store::Result<Vec<Notification>> {
+        let filter = *filter;
+        self.read("list notifications", realm, move |connection, realm| {
+            let Query { sql, values } = notification::page(realm, filter, page);
+            rows(connection, &sql, params_from_iter(values), row::notification)
         })
         .await
     }

@@ -12,6 +12,7 @@ use sk_tickets_core::{
         endpoint::{Endpoint, OldSecret},
         event::Event,
         id::OwnerId,
+        notification::Notification,
         queue::Queue,
         replay_job::ReplayJob,
         sla::{Targets, Timers},
@@ -329,6 +330,34 @@ pub(crate) fn queue(row: &Row<'_>) -> Read<Queue> {
         default_owner_id: columns.maybe_word()?,
         default_priority: columns.maybe_priority()?,
         created_at: columns.maybe_time()?,
+    })
+}
+
+/// The columns of a notification.
+macro_rules! notification_columns {
+    () => {
+        "id, ticket_id, contact_id, outcome, recipient, subject, text, attempts, last_error, next_attempt_at, sent_at, \
+         created_at"
+    };
+}
+pub(crate) use notification_columns;
+
+/// A notification out of [`notification_columns`].
+pub(crate) fn notification(row: &Row<'_>) -> Read<Notification> {
+    let mut columns = Columns::of(row);
+    Ok(Notification {
+        id: columns.id()?,
+        ticket_id: columns.id()?,
+        contact_id: columns.id()?,
+        outcome: columns.word()?,
+        to: columns.plain()?,
+        subject: columns.plain()?,
+        text: columns.plain()?,
+        attempts: columns.number()?,
+        last_error: columns.plain()?,
+        next_attempt_at: columns.maybe_time()?,
+        sent_at: columns.maybe_time()?,
+        created_at: columns.time()?,
     })
 }
 

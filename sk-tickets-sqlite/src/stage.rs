@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, params_from_iter, types::Value};
 use sk_tickets_core::{
-    CreateQueue, CreateTicket, Environment, IdempotencyKey, Realm, Tickets,
+    CreateQueue, CreateTicket, Environment, IdempotencyKey, OwnerId, Realm, Status, Tickets, TransitionTicket, UserId,
     model::{contact::InlineContact, delivery::Attempt, endpoint::CreateEndpoint, replay_job::ReplayDeadLetters},
     platform::{text::List, time::Timestamp, webhook::TargetPolicy},
     store::{DeliveryQueue, LeasedDelivery, NextStep, Settled, Slots, WorkerId},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Every table with rows of realms, a column to change with a value for it, and the key of a row after the realm.
-pub(crate) const TABLES: [(&str, &str, &str, &[&str]); 12] = [
+pub(crate) const TABLES: [(&str, &str, &str, &[&str]); 13] = [
     ("claims", "status", "299", &["key"]),
     ("contacts", "name", "'Eve'", &["id"]),
     ("queues", "name", "'stolen'", &["id"]),
@@ -32,6 +32,7 @@ pub(crate) const TABLES: [(&str, &str, &str, &[&str]); 12] = [
     ("deliveries", "attempts", "99", &["id"]),
     ("delivery_attempts", "latency_ms", "99", &["delivery_id", "number"]),
     ("replay_jobs", "total", "99", &["id"]),
+    ("notifications", "text", "'stolen'", &["id"]),
 ];
 
 /// A database in which two realms have a row in each table.
@@ -55,19 +56,27 @@ pub(crate) async fn stage() -> Stage {
     for tenant in ["mine", "foreign"] {
         let desk = tickets.desk(realm(tenant));
         let key = |text: &str| IdempotencyKey::system(text);
-        let endpoint = CreateEndpoint::new("http://127.0.0.1:9000/".parse().unwrap());
-        let endpoint = desk.create_endpoint(&key("e"), endpoint).await.unwrap().value.id;
         let topics = List::new(vec!["delivery".parse().unwrap()]).unwrap();
         let queue = CreateQueue { topics, ..CreateQueue::new("second".parse().unwrap()) };
-        desk.create_queue(&key("q"), queue).await.unwrap();
+        desk.create_queue(&key("queue"), queue).await.unwrap();
         let email = Some(format!("ann@{tenant}.example").parse().unwrap());
         let create = CreateTicket {
             contact: Some(InlineContact { name: None, email, phone: None }),
             tags: List::new(vec!["vip".parse().unwrap()]).unwrap(),
             ..CreateTicket::new("Part delayed").unwrap()
         };
-        desk.create_ticket(&key("t"), create).await.unwrap();
+        let ticket = desk.create_ticket(&key("t"), create).await.unwrap().value.id;
+        let resolve = TransitionTicket {
+            owner_id: Some(OwnerId::User(UserId::from_bytes([1; 16]))),
+            resolution_note: Some("Replaced".parse().unwrap()),
+            ..TransitionTicket::to(Status::Resolved)
+        };
+        desk.transition_ticket(&key("n"), ticket, resolve).await.unwrap();
+        // After that, so that it has just what it is sent on request.
+        let endpoint = CreateEndpoint::new("http://127.0.0.1:9000/".parse().unwrap());
+        let endpoint = desk.create_endpoint(&key("e"), endpoint).await.unwrap().value.id;
         desk.ping_endpoint(&key("p"), endpoint).await.unwrap();
+        desk.ping_endpoint(&key("q"), endpoint).await.unwrap();
     }
     fail(&store, tickets.now()).await;
     for tenant in ["mine", "foreign"] {
@@ -75,7 +84,17 @@ pub(crate) async fn stage() -> Stage {
         let job = desk.replay_dead_letters(&IdempotencyKey::system("r"), ReplayDeadLetters::ALL).await.unwrap();
         assert_eq!(job.value.total, 1);
     }
-    let connection = connect::writer(&options).unwrap();
+    let mut connection = connect::writer(&options).unwrap();
+    // As in live realms, where they are sent: one waits, the other one could not be sent.
+    connection
+        .maintain(|connection| {
+            Ok(connection.execute_batch(
+                "UPDATE notifications SET outcome = 'pending', next_attempt_at = 0, claimable_at = 0;
+                 UPDATE notifications SET outcome = 'dead', next_attempt_at = NULL, claimable_at = NULL
+                 WHERE realm = (SELECT max(realm) FROM notifications)",
+            )?)
+        })
+        .unwrap();
     let number = |tenant: &str| {
         connection.within(Scope::Directory, |connection| {
             let sql = "SELECT id FROM directory_realms WHERE tenant = ?1";

@@ -35,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) readers: Arc<Readers>,
     pub(crate) realms: Arc<Realms>,
     pub(crate) wakeup: Arc<Wakeup>,
+    /// Wakes those that tell customers.
+    pub(crate) mail: Wakeup,
     writer: Writer,
 }
 
@@ -53,7 +55,8 @@ impl SqliteStore {
             let wakeup = Arc::new(Wakeup::new());
             let writer = Writer::start(writer, options.writer_queue, Arc::clone(&wakeup))?;
             let realms = Arc::new(Realms::default());
-            let inner = Inner { path: options.path, readers: Readers::new(readers), realms, wakeup, writer };
+            let readers = Readers::new(readers);
+            let inner = Inner { path: options.path, readers, realms, wakeup, mail: Wakeup::new(), writer };
             Ok(Self { inner: Arc::new(inner) })
         });
         opening.await.map_err(|error| StoreError::internal("open the database").caused_by(error))?
@@ -81,7 +84,12 @@ fn connect_all(options: &SqliteOptions) -> Result<(Guarded, Vec<Guarded>)> {
 impl RealmWriter for SqliteStore {
     async fn commit(&self, commit: Commit) -> store::Result<CommitOutcome> {
         let realms = Arc::clone(&self.inner.realms);
-        self.write("commit", move |guarded| commit::apply(guarded, &realms, &commit)).await
+        let mail = commit.makes_mail();
+        let outcome = self.write("commit", move |guarded| commit::apply(guarded, &realms, &commit)).await?;
+        if mail && outcome == CommitOutcome::Applied {
+            self.inner.mail.ring();
+        }
+        Ok(outcome)
     }
 }
 

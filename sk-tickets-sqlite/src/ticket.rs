@@ -17,14 +17,14 @@ use crate::{
     commit::Change,
     contact, endpoint,
     error::{Fault, Result},
-    feed, outbox,
+    feed, notification, outbox,
     realms::{RealmNumber, Skew},
     row::{self, ticket_columns, timer_columns},
 };
 
 /// Changes a ticket, and adds what comes with it.
 pub(crate) fn change(connection: &Connection, realm: RealmNumber, change: &TicketChange) -> Result<Change> {
-    let TicketChange { expect, ticket, timers, contact, entries, events } = change;
+    let TicketChange { expect, ticket, timers, contact, notification, entries, events } = change;
     let fresh = match expect {
         Expectation::Absent => insert_ticket(connection, realm, ticket, timers)?,
         Expectation::Version(version) => update_ticket(connection, realm, ticket, timers, *version)?,
@@ -34,6 +34,11 @@ pub(crate) fn change(connection: &Connection, realm: RealmNumber, change: &Ticke
     }
     if let Some(contact) = contact
         && !contact::insert(connection, realm, contact)?
+    {
+        return Ok(Change::Stale);
+    }
+    if let Some(change) = notification
+        && !notification::change(connection, realm, change)?
     {
         return Ok(Change::Stale);
     }

@@ -5,7 +5,7 @@ use crate::{
         contact::{ContactHandle, CreateContact, Email, InlineContact, Phone, UpdateContact},
         delivery::DiscardDeadLetter,
         endpoint::{CreateEndpoint, RotateSecret, UpdateEndpoint},
-        id::{ContactId, TicketId},
+        id::{ContactId, NotificationId, TicketId},
         queue::{CreateQueue, QueueSlug, UpdateQueue},
         replay_job::ReplayDeadLetters,
         thread::PostEntry,
@@ -38,6 +38,8 @@ pub enum Command {
     DeadLetter(DeadLetterCommand),
     /// Replay every dead letter that matches.
     ReplayDeadLetters(ReplayDeadLetters),
+    /// About a notification.
+    Notification(NotificationCommand),
 }
 
 /// What can be asked about a ticket.
@@ -106,6 +108,14 @@ pub enum DeadLetterCommand {
     Discard(DeliveryId, DiscardDeadLetter),
 }
 
+/// What can be asked about a notification.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "matches on it are total on purpose")]
+pub enum NotificationCommand {
+    /// Start the schedule of one that is dead afresh.
+    Replay(NotificationId),
+}
+
 impl Command {
     /// The stable name of the operation; part of the idempotency fingerprint.
     #[must_use]
@@ -140,6 +150,7 @@ impl Command {
                 DeadLetterCommand::Discard(..) => "dead_letter_discard",
             },
             Self::ReplayDeadLetters(_) => "dead_letters_replay",
+            Self::Notification(NotificationCommand::Replay(_)) => "notification_replay",
         }
     }
 
@@ -173,6 +184,7 @@ impl Command {
             },
             Self::DeadLetter(DeadLetterCommand::Replay(id) | DeadLetterCommand::Discard(id, _)) => Some(id.to_string()),
             Self::ReplayDeadLetters(_) => None,
+            Self::Notification(NotificationCommand::Replay(id)) => Some(id.to_string()),
         }
     }
 
@@ -214,6 +226,7 @@ impl Command {
                 DeadLetterCommand::Discard(_, body) => json(body),
             },
             Self::ReplayDeadLetters(body) => json(body),
+            Self::Notification(NotificationCommand::Replay(_)) => Json::parse(b""),
         }
     }
 
@@ -251,6 +264,7 @@ impl Command {
                 DeadLetterCommand::Discard(_, body) => body.check(Pointer::ROOT, &mut faults),
             },
             Self::ReplayDeadLetters(body) => body.check(Pointer::ROOT, &mut faults),
+            Self::Notification(NotificationCommand::Replay(_)) => {}
         }
         faults.into_vec()
     }
@@ -266,7 +280,8 @@ impl Command {
             | Self::Contact(_)
             | Self::Queue(_)
             | Self::DeadLetter(_)
-            | Self::ReplayDeadLetters(_) => None,
+            | Self::ReplayDeadLetters(_)
+            | Self::Notification(_) => None,
         };
         let mut faults = Faults::default();
         if let Some(Err(error)) = url.map(|url| policy.judge(url.as_str(), environment)) {
@@ -284,7 +299,8 @@ impl Command {
             | Self::Queue(_)
             | Self::Endpoint(_)
             | Self::DeadLetter(_)
-            | Self::ReplayDeadLetters(_) => None,
+            | Self::ReplayDeadLetters(_)
+            | Self::Notification(_) => None,
         }
     }
 
@@ -332,6 +348,7 @@ impl Command {
             Self::DeadLetter(DeadLetterCommand::Replay(id) | DeadLetterCommand::Discard(id, _)) => {
                 Subject::Delivery(*id)
             }
+            Self::Notification(NotificationCommand::Replay(id)) => Subject::Notification(*id),
             Self::ReplayDeadLetters(ReplayDeadLetters { endpoint_id, types, from, to }) => Subject::DeadLetters {
                 endpoint_id: *endpoint_id,
                 types: types.as_deref().unwrap_or_default(),

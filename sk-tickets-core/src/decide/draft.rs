@@ -17,7 +17,7 @@ use crate::{
         thread::{AssignmentCause, EntryDetail, ThreadEntry, Visibility},
         ticket::{Status, Ticket, Version},
     },
-    store::{Expectation, TicketChange},
+    store::{Expectation, NotificationChange, TicketChange},
 };
 
 /// A ticket in the making: each step changes it and notes the entries and events that tell of it. Events are frozen at
@@ -29,6 +29,7 @@ pub(super) struct Draft<'a> {
     pub(super) ticket: Ticket,
     timers: Timers,
     pub(super) contact: Option<Contact>,
+    pub(super) notification: Option<NotificationChange>,
     sequence: u64,
     entries: Vec<ThreadEntry>,
     events: Vec<EventDetail>,
@@ -43,7 +44,7 @@ impl<'a> Draft<'a> {
 
     /// Of a ticket that is there.
     pub(super) fn of(known: Existing<'_>, actor: Option<ActorId>, cx: &'a Context<'a>) -> Self {
-        let Existing { ticket: before, timers, thread_length } = known;
+        let Existing { ticket: before, timers, thread_length, contact: _ } = known;
         let mut ticket = before.clone();
         ticket.version = before.version.next();
         // The clock of another node may be behind; a ticket's own times never run backwards.
@@ -60,7 +61,8 @@ impl<'a> Draft<'a> {
         cx: &'a Context<'a>,
     ) -> Self {
         let actor = actor.map_or(cx.actor, Actor::from);
-        Self { cx, actor, expect, ticket, timers, contact: None, sequence, entries: Vec::new(), events: Vec::new() }
+        let (entries, events) = (Vec::new(), Vec::new());
+        Self { cx, actor, expect, ticket, timers, contact: None, notification: None, sequence, entries, events }
     }
 
     pub(super) const fn actor(&self) -> Actor {
@@ -80,13 +82,29 @@ impl<'a> Draft<'a> {
         evidence: Vec<Evidence>,
         detail: EntryDetail,
     ) -> ThreadEntry {
+        self.write_as(self.actor, visibility, body, evidence, detail)
+    }
+
+    /// Adds an entry that tells what the system itself did.
+    pub(super) fn write_of_system(&mut self, detail: EntryDetail) -> ThreadEntry {
+        self.write_as(Actor::System, Visibility::Internal, None, Vec::new(), detail)
+    }
+
+    fn write_as(
+        &mut self,
+        actor: Actor,
+        visibility: Visibility,
+        body: Option<String>,
+        evidence: Vec<Evidence>,
+        detail: EntryDetail,
+    ) -> ThreadEntry {
         self.sequence += 1;
         let entry = ThreadEntry {
             id: self.cx.ids.generate(self.cx.now),
             ticket_id: self.ticket.id,
             sequence: self.sequence,
             visibility,
-            actor: self.actor,
+            actor,
             body,
             evidence,
             created_at: self.ticket.updated_at,
@@ -181,6 +199,7 @@ impl<'a> Draft<'a> {
             ticket: self.ticket,
             timers: self.timers,
             contact: self.contact,
+            notification: self.notification,
             entries: self.entries,
             events,
         }))

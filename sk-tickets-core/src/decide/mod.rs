@@ -10,6 +10,7 @@ mod endpoint;
 mod event_detail;
 #[cfg(feature = "schema")]
 mod event_schema;
+mod notification;
 mod post;
 mod queue;
 mod rejection;
@@ -17,22 +18,26 @@ mod replay_job;
 mod transition;
 mod update;
 
-pub use command::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, QueueCommand, TicketCommand};
+pub use command::{
+    Command, ContactCommand, DeadLetterCommand, EndpointCommand, NotificationCommand, QueueCommand, TicketCommand,
+};
 pub use contact::decide_contact;
 pub use dead_letter::decide_dead_letter;
 pub use endpoint::decide_endpoint;
 #[cfg(feature = "schema")]
 pub use event_schema::event_schemas;
+pub use notification::{decide_notification, decide_settlement};
 pub use queue::decide_queue;
 pub use rejection::{
-    CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, OWNER_REQUIRED,
-    QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED, Rejection, TICKET_CLOSED, TICKET_PROBLEMS,
-    TOPIC_TAKEN,
+    CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, NOTIFICATION_NOT_DEAD,
+    OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED, Rejection, TICKET_CLOSED,
+    TICKET_PROBLEMS, TOPIC_TAKEN,
 };
 pub use replay_job::decide_replay;
 
 use crate::{
-    model::{actor::Actor, queue::DEFAULT_QUEUE, sla::Timers, ticket::Ticket},
+    model::{actor::Actor, contact::Contact, queue::DEFAULT_QUEUE, sla::Timers, ticket::Ticket},
+    notify::MailTemplate,
     platform::{
         id::IdGenerator,
         input::{Faults, Pointer},
@@ -63,6 +68,8 @@ pub struct Context<'a> {
     pub keyring: &'a Keyring,
     /// Where webhooks may be sent to.
     pub targets: TargetPolicy,
+    /// How a mail reads that tells a customer.
+    pub mail: &'a MailTemplate,
 }
 
 /// What a command does to a ticket.
@@ -109,12 +116,14 @@ struct Existing<'a> {
     ticket: &'a Ticket,
     timers: &'a Timers,
     thread_length: u64,
+    contact: Option<&'a Contact>,
 }
 
 impl<'a> Existing<'a> {
     fn of(known: &'a Loaded) -> Option<Self> {
         let ticket = known.ticket.as_ref()?;
-        Some(Self { ticket, timers: &known.timers, thread_length: known.thread_length })
+        let contact = known.contact.as_ref();
+        Some(Self { ticket, timers: &known.timers, thread_length: known.thread_length, contact })
     }
 }
 

@@ -27,6 +27,8 @@ problem_kinds! { TICKET_PROBLEMS:
     ENDPOINT_DISABLED = 409 "endpoint_disabled" "The webhook endpoint is disabled";
     /// The delivery is no dead letter.
     NOT_A_DEAD_LETTER = 409 "not_a_dead_letter" "The delivery is not a dead letter";
+    /// The notification is not dead.
+    NOTIFICATION_NOT_DEAD = 409 "notification_not_dead" "The notification is not dead";
     /// The transition needs an owner.
     OWNER_REQUIRED = 422 "owner_required" "An owner is required";
     /// The transition needs a reason.
@@ -77,6 +79,8 @@ pub enum Rejection {
     EndpointDisabled,
     /// The delivery is no dead letter.
     NotADeadLetter,
+    /// The notification is not dead.
+    NotificationNotDead,
 }
 
 impl Rejection {
@@ -117,6 +121,9 @@ impl Rejection {
             Self::QueueLimit => Problem::new(QUEUE_LIMIT, "use one of the queues there are"),
             Self::EndpointLimit => Problem::new(ENDPOINT_LIMIT, "delete an endpoint that is no longer used"),
             Self::EndpointDisabled => Problem::new(ENDPOINT_DISABLED, "enable the endpoint first"),
+            Self::NotificationNotDead => {
+                Problem::new(NOTIFICATION_NOT_DEAD, "only a notification that could not be sent can be replayed")
+            }
             Self::NotADeadLetter => Problem::new(NOT_A_DEAD_LETTER, "only a dead letter can be replayed or discarded"),
         }
     }

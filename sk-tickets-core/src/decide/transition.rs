@@ -1,6 +1,9 @@
-use super::{Context, Decision, Existing, Rejection, draft::Draft};
+use super::{Context, Decision, Existing, Rejection, draft::Draft, notification};
 use crate::{
-    model::{thread::AssignmentCause, ticket::TransitionTicket},
+    model::{
+        thread::AssignmentCause,
+        ticket::{Status, TransitionTicket},
+    },
     platform::text::Text,
     transition::{Trigger, Verdict, verdict},
 };
@@ -30,5 +33,8 @@ pub(super) fn decide(known: Existing<'_>, command: &TransitionTicket, cx: &Conte
     }
     let reason = reason.as_ref().map(Text::to_string).or_else(|| automatic.map(|reason| reason.as_str().to_owned()));
     draft.transition(to, reason, resolution_note.as_ref().map(Text::to_string));
+    if to == Status::Resolved {
+        notification::write(&mut draft, known.contact, cx);
+    }
     Ok(draft.finish(Some(before)))
 }

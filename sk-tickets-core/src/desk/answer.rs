@@ -9,6 +9,7 @@ use crate::{
         contact::Contact,
         delivery::Delivery,
         endpoint::{Endpoint, EndpointView, ReplayOffer, ReplayOfferBody, Secret},
+        notification::Notification,
         queue::Queue,
         replay_job::ReplayJob,
         thread::ThreadEntry,
@@ -125,6 +126,10 @@ pub(super) fn replay_job(job: &ReplayJob) -> StoredResponse {
 
 pub(super) fn delivery(delivery: &Delivery) -> StoredResponse {
     answer(200, delivery)
+}
+
+pub(super) fn notification(notification: &Notification) -> StoredResponse {
+    answer(200, notification)
 }
 
 pub(super) fn problem(problem: &Problem, docs: &str, request_id: RequestId) -> StoredResponse {

@@ -4,6 +4,7 @@ use tokio::sync::OnceCell;
 
 use super::{Inner, Tickets};
 use crate::{
+    notify::MailTemplate,
     platform::{
         id::IdGenerator,
         seal::Keyring,
@@ -28,6 +29,7 @@ pub struct TicketsBuilder {
     targets: TargetPolicy,
     schedule: Schedule,
     keyring: Keyring,
+    mail: MailTemplate,
 }
 
 impl TicketsBuilder {
@@ -40,6 +42,7 @@ impl TicketsBuilder {
             targets: TargetPolicy::default(),
             schedule: Schedule::default(),
             keyring: Keyring::default(),
+            mail: MailTemplate::default(),
         }
     }
 
@@ -67,7 +70,7 @@ impl TicketsBuilder {
         self
     }
 
-    /// When deliveries are tried again.
+    /// When deliveries and mails to customers are tried again.
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = schedule;
         self
@@ -79,14 +82,20 @@ impl TicketsBuilder {
         self
     }
 
+    /// How a mail reads that tells a customer that their ticket was resolved.
+    pub fn mail_template(mut self, template: MailTemplate) -> Self {
+        self.mail = template;
+        self
+    }
+
     /// The engine.
     #[must_use]
     pub fn build(self) -> Tickets {
-        let Self { store, clock, entropy, error_docs, targets, schedule, keyring } = self;
+        let Self { store, clock, entropy, error_docs, targets, schedule, keyring, mail } = self;
         let ids = IdGenerator::new(Arc::clone(&entropy));
         let keyring = Arc::new(keyring);
         let cursor_key = OnceCell::new();
-        let inner = Inner { store, clock, entropy, ids, error_docs, targets, schedule, keyring, cursor_key };
+        let inner = Inner { store, clock, entropy, ids, error_docs, targets, schedule, keyring, mail, cursor_key };
         Tickets { inner: Arc::new(inner) }
     }
 }

@@ -2,7 +2,7 @@ use super::{Desk, Error, answer};
 use crate::{
     decide::{
         Command, Context, Decision, Rejection, TicketCommand, decide, decide_contact, decide_dead_letter,
-        decide_endpoint, decide_queue, decide_replay,
+        decide_endpoint, decide_notification, decide_queue, decide_replay,
     },
     limits::CONTENTION_RETRIES_MAX,
     model::{thread::ThreadEntry, ticket::Version},
@@ -102,8 +102,8 @@ impl Desk {
         Err(Error::contention())
     }
 
-    fn decide(&self, known: &Loaded, command: &Command, now: Timestamp) -> (Effect, StoredResponse) {
-        let cx = Context {
+    pub(super) fn context(&self, now: Timestamp) -> Context<'_> {
+        Context {
             realm: &self.realm,
             now,
             actor: self.actor,
@@ -111,7 +111,12 @@ impl Desk {
             entropy: &*self.inner.entropy,
             keyring: &self.inner.keyring,
             targets: self.inner.targets,
-        };
+            mail: &self.inner.mail,
+        }
+    }
+
+    fn decide(&self, known: &Loaded, command: &Command, now: Timestamp) -> (Effect, StoredResponse) {
+        let cx = self.context(now);
         let decided = match command {
             Command::Ticket(command) => decide(known, command, &cx).map(|decision| of_ticket(command, decision)),
             Command::Contact(command) => decide_contact(known, command, &cx).map(|(effect, contact)| {
@@ -130,6 +135,8 @@ impl Desk {
                 let response = answer::replay_job(&job);
                 (Effect::Replay(Box::new(job)), response)
             }),
+            Command::Notification(command) => decide_notification(known, command, &cx)
+                .map(|(effect, notification)| (effect, answer::notification(&notification))),
         };
         decided.unwrap_or_else(|rejection| (Effect::None, self.reject(&rejection)))
     }

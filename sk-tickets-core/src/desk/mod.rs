@@ -4,6 +4,7 @@ mod answer;
 mod builder;
 mod error;
 mod execute;
+mod notifications;
 mod paging;
 mod read;
 mod receipt;
@@ -26,6 +27,7 @@ use crate::{
         actor::Actor,
         api_key::{API_KEY_PRODUCT, ApiKey, Scope},
     },
+    notify::{MailTemplate, Mailer, Notifier},
     platform::{
         api_key::ApiKeySecret,
         cursor::CursorKey,
@@ -72,6 +74,7 @@ struct Inner {
     targets: TargetPolicy,
     schedule: Schedule,
     keyring: Arc<Keyring>,
+    mail: MailTemplate,
     cursor_key: OnceCell<CursorKey>,
 }
 
@@ -99,6 +102,13 @@ impl Tickets {
         let Inner { store, clock, entropy, schedule, keyring, .. } = &*self.inner;
         let (store, clock, keyring) = (Arc::clone(store), Arc::clone(clock), Arc::clone(keyring));
         Dispatcher::new(store, sender, clock, &**entropy, schedule.clone(), keyring)
+    }
+
+    /// A worker that tells customers through `notifier` that their tickets were resolved. Any number may run, on any number
+    /// of nodes; where none runs, what is to be told waits.
+    #[must_use]
+    pub fn mailer(&self, notifier: Arc<dyn Notifier>) -> Mailer {
+        Mailer::new(self.clone(), notifier, &*self.inner.entropy)
     }
 
     /// Makes an API key, and its tenant if there is none of that name. The secret is in the answer and nowhere else.
@@ -140,6 +150,14 @@ impl Tickets {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.inner.store
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    pub(crate) fn schedule(&self) -> &Schedule {
+        &self.inner.schedule
     }
 
     /// The time by the engine's clock.

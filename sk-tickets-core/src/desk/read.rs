@@ -7,7 +7,8 @@ use crate::{
         delivery::{DELIVERY_ORDER, Delivery, DeliveryFilter},
         endpoint::{ENDPOINT_ORDER, EndpointView},
         event::{Event, FEED_ORDER, FeedPosition},
-        id::{ContactId, EntryId, TicketId},
+        id::{ContactId, EntryId, NotificationId, TicketId},
+        notification::{NOTIFICATION_ORDER, Notification, NotificationFilter},
         page::{Order, Page, PageRequest},
         queue::{DEFAULT_QUEUE, QUEUE_ORDER, Queue, QueueSlug},
         replay_job::ReplayJob,
@@ -218,6 +219,37 @@ impl Desk {
     /// [`Error`] if the store fails.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, Error> {
         Ok(self.inner.store.delivery(&self.realm, id).await?)
+    }
+
+    /// Notifications that match, newest first unless asked otherwise.
+    ///
+    /// # Errors
+    /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
+    pub async fn notifications(
+        &self,
+        filter: &NotificationFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Notification>, Error> {
+        let list = List {
+            name: "notifications".to_owned(),
+            filter,
+            order: NOTIFICATION_ORDER,
+            key: |notification: &Notification| notification.id,
+        };
+        self.page(
+            list,
+            page,
+            |spec| async move { Ok(self.inner.store.notification_page(&self.realm, filter, spec).await?) },
+        )
+        .await
+    }
+
+    /// A notification.
+    ///
+    /// # Errors
+    /// [`Error`] if the store fails.
+    pub async fn notification(&self, id: NotificationId) -> Result<Option<Notification>, Error> {
+        Ok(self.inner.store.notification(&self.realm, id).await?)
     }
 
     /// A job that replays dead letters.

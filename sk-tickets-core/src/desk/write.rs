@@ -4,12 +4,15 @@ use serde::de::DeserializeOwned;
 
 use super::{Answer, Desk, Error, Receipt, Request};
 use crate::{
-    decide::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, QueueCommand, TicketCommand},
+    decide::{
+        Command, ContactCommand, DeadLetterCommand, EndpointCommand, NotificationCommand, QueueCommand, TicketCommand,
+    },
     model::{
         contact::{Contact, CreateContact, UpdateContact},
         delivery::{Delivery, DiscardDeadLetter},
         endpoint::{CreateEndpoint, EndpointView, RotateSecret, UpdateEndpoint},
-        id::{ContactId, TicketId},
+        id::{ContactId, NotificationId, TicketId},
+        notification::Notification,
         queue::{CreateQueue, Queue, QueueSlug, UpdateQueue},
         replay_job::{ReplayDeadLetters, ReplayJob},
         thread::{PostEntry, ThreadEntry},
@@ -236,6 +239,19 @@ impl Desk {
         discard: DiscardDeadLetter,
     ) -> Result<Receipt<Delivery>, Error> {
         self.typed(key, Command::DeadLetter(DeadLetterCommand::Discard(id, discard))).await
+    }
+
+    /// Sends a notification after all that could not be sent, with the schedule from its start: to the address that its
+    /// contact has by now, if it has one.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`, `notification_not_dead`.
+    pub async fn replay_notification(
+        &self,
+        key: &IdempotencyKey,
+        id: NotificationId,
+    ) -> Result<Receipt<Notification>, Error> {
+        self.typed(key, Command::Notification(NotificationCommand::Replay(id))).await
     }
 
     async fn ticket_command<T: DeserializeOwned>(

@@ -1,6 +1,7 @@
 //! The reference store: plain collections behind a lock. It is the executable specification that real stores are
 //! compared with, and handy in tests. Nothing survives the process.
 
+mod notifications;
 mod queue;
 mod reader;
 mod writer;
@@ -20,7 +21,8 @@ use crate::{
         delivery::Delivery,
         endpoint::Endpoint,
         event::{Event, FeedPosition},
-        id::{ContactId, TicketId},
+        id::{ContactId, NotificationId, TicketId},
+        notification::Notification,
         queue::Queue,
         replay_job::ReplayJob,
         sla::Timers,
@@ -43,6 +45,7 @@ use crate::{
 pub struct MemoryStore {
     world: Mutex<World>,
     work: Notify,
+    mail: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +69,7 @@ struct RealmData {
     events: BTreeMap<EventId, Event>,
     endpoints: BTreeMap<EndpointId, EndpointRow>,
     deliveries: BTreeMap<DeliveryId, DeliveryRow>,
+    notifications: BTreeMap<NotificationId, NotificationRow>,
     claims: BTreeMap<IdempotencyKey, Recorded>,
     jobs: BTreeMap<JobId, JobRow>,
 }
@@ -86,6 +90,16 @@ struct JobRow {
 #[derive(Debug)]
 struct DeliveryRow {
     delivery: Delivery,
+    /// Failed attempts since the schedule began.
+    failures: u32,
+    /// Grows with each lease.
+    token: u64,
+    lease: Option<(WorkerId, Timestamp)>,
+}
+
+#[derive(Debug)]
+struct NotificationRow {
+    notification: Notification,
     /// Failed attempts since the schedule began.
     failures: u32,
     /// Grows with each lease.

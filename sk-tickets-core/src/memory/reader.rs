@@ -9,7 +9,8 @@ use crate::{
         delivery::{Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::{Event, FeedPosition},
-        id::{ContactId, EntryId, TicketId},
+        id::{ContactId, EntryId, NotificationId, TicketId},
+        notification::{Notification, NotificationFilter},
         page::Order,
         queue::{DEFAULT_QUEUE, Queue},
         replay_job::ReplayJob,
@@ -109,6 +110,21 @@ impl RealmReader for MemoryStore {
         }))
     }
 
+    async fn notification(&self, realm: &Realm, id: NotificationId) -> Result<Option<Notification>> {
+        Ok(self.in_realm(realm, |data| data.notifications.get(&id).map(|row| row.notification.clone())))
+    }
+
+    async fn notification_page(
+        &self,
+        realm: &Realm,
+        filter: &NotificationFilter,
+        page: PageSpec<NotificationId>,
+    ) -> Result<Vec<Notification>> {
+        Ok(self.in_realm(realm, |data| {
+            rows(&data.notifications, page, |row| filter.matches(&row.notification).then(|| row.notification.clone()))
+        }))
+    }
+
     async fn replay_job(&self, realm: &Realm, id: JobId) -> Result<Option<ReplayJob>> {
         Ok(self.in_realm(realm, |data| data.jobs.get(&id).map(|row| row.job.clone())))
     }
@@ -151,12 +167,25 @@ impl RealmReader for MemoryStore {
                     loaded.ticket = data.tickets.get(&id).cloned();
                     loaded.timers = data.timers.get(&id).copied().unwrap_or_default();
                     loaded.thread_length = data.thread_length(id);
+                    let contact_id = loaded.ticket.as_ref().and_then(|ticket| ticket.contact_id);
+                    loaded.contact = contact_id.and_then(|id| data.contacts.get(&id)).cloned();
                 }
                 Subject::TicketAndQueue(id, queue) => {
                     loaded.ticket = data.tickets.get(&id).cloned();
                     loaded.timers = data.timers.get(&id).copied().unwrap_or_default();
                     loaded.thread_length = data.thread_length(id);
                     loaded.queue = data.queues.get(queue).cloned();
+                }
+                Subject::Notification(id) => {
+                    if let Some(row) = data.notifications.get(&id) {
+                        let Notification { ticket_id, contact_id, .. } = row.notification;
+                        loaded.ticket = data.tickets.get(&ticket_id).cloned();
+                        loaded.timers = data.timers.get(&ticket_id).copied().unwrap_or_default();
+                        loaded.thread_length = data.thread_length(ticket_id);
+                        loaded.contact = data.contacts.get(&contact_id).cloned();
+                        loaded.notification = Some(row.notification.clone());
+                        loaded.notification_lease = row.lease.map(|_| row.token);
+                    }
                 }
                 Subject::Queues => loaded.queues = data.queues_by_id(),
                 Subject::Contact { id, email, phone } => {

@@ -38,6 +38,7 @@ impl RealmWriter for MemoryStore {
             Effect::Queue(change) => data.change_queue(change),
             Effect::Endpoint(change) => data.change_endpoint(change),
             Effect::Delivery(change) => data.change_delivery(change, commit.at()),
+            Effect::Notification(change) => data.revive_notification(change, commit.at()),
             Effect::Replay(job) => data.add_job(job),
             Effect::Secret(change) => data.change_secret(change),
         };
@@ -50,6 +51,7 @@ impl RealmWriter for MemoryStore {
         }
         drop(world);
         self.work.notify_one();
+        self.mail.notify_one();
         Ok(CommitOutcome::Applied)
     }
 }
@@ -57,14 +59,20 @@ impl RealmWriter for MemoryStore {
 /// The changes. Each first sees whether it can take place, and answers false if not, with nothing changed.
 impl RealmData {
     fn change_ticket(&mut self, change: &TicketChange) -> bool {
-        let TicketChange { expect, ticket, timers, contact, entries, events } = change;
+        let TicketChange { expect, ticket, timers, contact, notification, entries, events } = change;
         let current = self.tickets.get(&ticket.id).map(|ticket| ticket.version);
         let as_expected = match expect {
             Expectation::Absent => current.is_none(),
             Expectation::Version(version) => current == Some(*version),
         };
-        if !as_expected || contact.as_ref().is_some_and(|contact| self.handle_is_taken(contact)) {
+        if !as_expected
+            || contact.as_ref().is_some_and(|contact| self.handle_is_taken(contact))
+            || !notification.as_ref().is_none_or(|change| self.may_change_notification(change))
+        {
             return false;
+        }
+        if let Some(change) = notification {
+            self.change_notification(change);
         }
         self.contacts.extend(contact.iter().map(|contact| (contact.id, contact.clone())));
         self.tickets.insert(ticket.id, ticket.clone());

@@ -36,6 +36,8 @@ define_ids! { TICKET_PREFIXES:
     QueueId = QueueKind("que");
     /// Of an SLA policy (`sla_`).
     SlaPolicyId = SlaPolicyKind("sla");
+    /// Of a notification: what a customer is told (`ntf_`).
+    NotificationId = NotificationKind("ntf");
 }
 
 /// Declares an id that may be of one of several kinds.

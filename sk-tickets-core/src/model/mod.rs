@@ -11,6 +11,7 @@ pub mod evidence;
 pub(crate) mod evidence_schema;
 pub mod id;
 pub mod metadata;
+pub mod notification;
 pub mod page;
 pub mod queue;
 pub mod replay_job;

@@ -7,7 +7,8 @@ use super::evidence_schema::EvidenceInAnswer;
 use super::{
     actor::Actor,
     evidence::Evidence,
-    id::{ActorId, EntryId, OwnerId, TicketId},
+    id::{ActorId, EntryId, NotificationId, OwnerId, TicketId},
+    notification::{Channel, Outcome},
     page::Order,
     ticket::{Body, Status},
 };
@@ -104,6 +105,15 @@ pub enum EntryDetail {
         reason: Option<String>,
         /// How it was resolved.
         resolution_note: Option<String>,
+    },
+    /// The customer was told, or could not be.
+    Notification {
+        /// What they were told.
+        notification_id: NotificationId,
+        /// By which way.
+        channel: Channel,
+        /// What came of it.
+        outcome: Outcome,
     },
 }
 

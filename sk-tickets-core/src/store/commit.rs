@@ -3,6 +3,8 @@ use crate::{
         contact::Contact,
         endpoint::Endpoint,
         event::Event,
+        id::NotificationId,
+        notification::{Notification, Outcome},
         queue::Queue,
         replay_job::ReplayJob,
         sla::Timers,
@@ -55,6 +57,25 @@ impl Commit {
         self.claim.as_ref()
     }
 
+    /// Whether there is a notification to send once it is stored.
+    #[must_use]
+    pub fn makes_mail(&self) -> bool {
+        match &self.effect {
+            Effect::Ticket(change) => match &change.notification {
+                Some(NotificationChange::Create(notification)) => notification.outcome == Outcome::Pending,
+                Some(NotificationChange::Settle(_)) | None => false,
+            },
+            Effect::Notification(_) => true,
+            Effect::None
+            | Effect::Contact(_)
+            | Effect::Endpoint(_)
+            | Effect::Delivery(_)
+            | Effect::Queue(_)
+            | Effect::Replay(_)
+            | Effect::Secret(_) => false,
+        }
+    }
+
     /// What to change.
     #[must_use]
     pub const fn effect(&self) -> &Effect {
@@ -78,6 +99,8 @@ pub enum Effect {
     Endpoint(Box<EndpointChange>),
     /// A delivery.
     Delivery(DeliveryChange),
+    /// A notification that is dead is to be sent after all.
+    Notification(Box<RevivedNotification>),
     /// A job that replays dead letters; if there is one with its id, stale.
     Replay(Box<ReplayJob>),
     /// The secret in a recorded answer.
@@ -109,10 +132,51 @@ pub struct TicketChange {
     pub timers: Timers,
     /// The contact to add along with it.
     pub contact: Option<Contact>,
+    /// What happens along with it to a notification about it.
+    pub notification: Option<NotificationChange>,
     /// The entries to add to its thread.
     pub entries: Vec<ThreadEntry>,
     /// The events to add to the feed and to fan out.
     pub events: Vec<Event>,
+}
+
+/// What happens to a notification along with its ticket.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "a store must heed every case")]
+pub enum NotificationChange {
+    /// Adds one. If it is pending, it can be claimed once it is due.
+    Create(Notification),
+    /// Ends the lease on one; if it was lost, the whole commit is stale.
+    Settle(SettledNotification),
+}
+
+/// What the lease on a notification came to. What is not named stays as it is.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_structs, reason = "a store must heed every field")]
+pub struct SettledNotification {
+    /// Which.
+    pub id: NotificationId,
+    /// The token of the lease.
+    pub token: u64,
+    /// What came of it; it is no longer pending, and not tried again.
+    pub outcome: Outcome,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why the last try failed.
+    pub last_error: Option<String>,
+    /// When it was sent.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// Makes a notification that is dead pending, due at the commit's time, with the schedule from its start; if it is not
+/// dead, stale.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_structs, reason = "a store must heed every field")]
+pub struct RevivedNotification {
+    /// Which.
+    pub id: NotificationId,
+    /// The address that it goes to from now on.
+    pub to: Option<String>,
 }
 
 /// What must be there for a ticket's change to take place.

@@ -5,13 +5,15 @@
 //! has a case for each line.
 //!
 //! The traits are split by who needs them: [`RealmReader`] and [`RealmWriter`] serve one realm at a time and every
-//! method names it; [`DeliveryQueue`] serves workers across realms; [`Directory`] knows tenants and their keys.
+//! method names it; [`DeliveryQueue`] and [`NotificationQueue`] serve workers across realms; [`Directory`] knows tenants
+//! and their keys.
 //! [`Store`] is all of them.
 
 mod commit;
 mod directory;
 mod error;
 mod fairness;
+mod notifications;
 mod queue;
 mod reader;
 mod writer;
@@ -19,17 +21,26 @@ mod writer;
 use std::fmt::Debug;
 
 pub use commit::{
-    Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, QueueChange,
-    SecretChange, TicketChange,
+    Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, NotificationChange,
+    QueueChange, RevivedNotification, SecretChange, SettledNotification, TicketChange,
 };
 pub use directory::Directory;
 pub use error::{Result, StoreError};
 pub use fairness::{DueQueue, Lane, Slots, choose};
+pub use notifications::{
+    ClaimedNotifications, LeasedNotification, NotificationBacklog, NotificationLease, NotificationQueue,
+};
 pub use queue::{Backlog, Claimed, DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, WorkerId};
 pub use reader::{Loaded, Lookup, PageSpec, RealmReader, Subject};
 pub use writer::RealmWriter;
 
 /// Everything the engine needs of a backend.
-pub trait Store: RealmReader + RealmWriter + DeliveryQueue + Directory + Debug + Send + Sync + 'static {}
+pub trait Store:
+    RealmReader + RealmWriter + DeliveryQueue + NotificationQueue + Directory + Debug + Send + Sync + 'static
+{
+}
 
-impl<T: RealmReader + RealmWriter + DeliveryQueue + Directory + Debug + Send + Sync + 'static> Store for T {}
+impl<T> Store for T where
+    T: RealmReader + RealmWriter + DeliveryQueue + NotificationQueue + Directory + Debug + Send + Sync + 'static
+{
+}

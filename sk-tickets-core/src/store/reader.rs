@@ -9,7 +9,8 @@ use crate::{
         delivery::{Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::{Event, EventType, FeedPosition},
-        id::{ContactId, EntryId, TicketId},
+        id::{ContactId, EntryId, NotificationId, TicketId},
+        notification::{Notification, NotificationFilter},
         page::Order,
         queue::Queue,
         replay_job::ReplayJob,
@@ -63,12 +64,14 @@ pub enum Subject<'a> {
         /// Its topic, which leads to a queue where none is named.
         topic: Option<&'a str>,
     },
-    /// A ticket.
+    /// A ticket, and the contact that it names.
     Ticket(TicketId),
     /// A ticket, and the queue with this key that it is to be put in.
     TicketAndQueue(TicketId, &'a str),
     /// Every queue.
     Queues,
+    /// A notification, the ticket it is about and the contact it is for.
+    Notification(NotificationId),
     /// A contact, and who has what it is to be found by.
     Contact {
         /// Which; none for one that is to be made.
@@ -105,16 +108,16 @@ pub struct Loaded {
     pub recorded: Option<Recorded>,
     /// The ticket.
     pub ticket: Option<Ticket>,
-    /// How many entries the ticket's thread has.
+    /// How many entries the ticket's thread has; asked for with [`Subject::Ticket`] and [`Subject::Notification`].
     pub thread_length: u64,
-    /// The ticket's times; asked for with [`Subject::Ticket`] or [`Subject::TicketAndQueue`].
+    /// The ticket's times; asked for with [`Subject::Ticket`], [`Subject::TicketAndQueue`] or [`Subject::Notification`].
     pub timers: Timers,
     /// The queue that is named, if the realm keeps it. Of a new ticket that names none: the one that has its topic or, if
     /// none has, the one with the key `default`.
     pub queue: Option<Queue>,
     /// Every queue that the realm keeps, by id; asked for with [`Subject::Queues`].
     pub queues: Vec<Queue>,
-    /// The contact with the handle, or with the id.
+    /// The contact: with the handle, with the id, that the ticket names, or that the notification is for.
     pub contact: Option<Contact>,
     /// Who has the e-mail address; asked for with [`Subject::Contact`].
     pub email_holder: Option<ContactId>,
@@ -126,6 +129,10 @@ pub struct Loaded {
     pub endpoint_count: usize,
     /// The delivery.
     pub delivery: Option<Delivery>,
+    /// The notification.
+    pub notification: Option<Notification>,
+    /// The token of the lease on the notification, whether or not it has run out; none if there is no lease.
+    pub notification_lease: Option<u64>,
     /// How many dead letters match; asked for with [`Subject::DeadLetters`].
     pub dead_letters: u64,
 }
@@ -214,6 +221,20 @@ pub trait RealmReader: Debug + Send + Sync + 'static {
         filter: &DeliveryFilter,
         page: PageSpec<DeliveryId>,
     ) -> Result<Vec<Delivery>>;
+
+    /// A notification.
+    async fn notification(&self, realm: &Realm, id: NotificationId) -> Result<Option<Notification>>;
+
+    /// Notifications that match, by id.
+    ///
+    /// ### To ensure correctness
+    /// - every filter that is set holds for every row
+    async fn notification_page(
+        &self,
+        realm: &Realm,
+        filter: &NotificationFilter,
+        page: PageSpec<NotificationId>,
+    ) -> Result<Vec<Notification>>;
 
     /// A job that replays dead letters.
     async fn replay_job(&self, realm: &Realm, id: JobId) -> Result<Option<ReplayJob>>;

@@ -23,6 +23,7 @@ pub trait RealmWriter: RealmReader {
     /// - for each event and each endpoint of the realm that wants it there is one delivery, written in the same
     ///   transaction: pending and due at once if the endpoint is enabled, dead for
     ///   [`EndpointDisabled`](crate::model::delivery::DeadReason::EndpointDisabled) if it is not; none for a deleted one
+    /// - a notification changes in the transaction of its ticket, and is settled only by the lease that holds it
     /// - workers waiting in [`DeliveryQueue::wait_for_work`](super::DeliveryQueue::wait_for_work) are woken after it
     async fn commit(&self, commit: Commit) -> Result<CommitOutcome>;
 }

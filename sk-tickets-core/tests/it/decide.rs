@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use sk_tickets_core::{
-    Actor, AssignTicket, CallId, Command, CreateTicket, Environment, Evidence, EvidenceKind, PostEntry, Realm, Request,
-    Status, TicketCommand, TicketId, Timestamp, TransitionTicket, UpdateTicket, Version,
+    Actor, AssignTicket, CallId, Command, CreateTicket, Environment, Evidence, EvidenceKind, MailTemplate, PostEntry,
+    Realm, Request, Status, TicketCommand, TicketId, Timestamp, TransitionTicket, UpdateTicket, Version,
     decide::{Context, Decision, Rejection, decide},
     model::{
         metadata::{MetadataKey, MetadataPatch, MetadataValue},
@@ -35,6 +35,7 @@ fn at<T>(millis: i64, then: impl FnOnce(&Context<'_>) -> T) -> T {
         entropy: &*entropy,
         keyring: &Keyring::default(),
         targets: TargetPolicy::Public,
+        mail: &MailTemplate::default(),
     })
 }
 

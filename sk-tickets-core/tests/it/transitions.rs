@@ -153,6 +153,7 @@ fn written(added: &Added) -> Vec<String> {
         EntryDetail::Transition { from, to, reason, resolution_note } => {
             format!("transition {from} -> {to} {reason:?} {resolution_note:?}")
         }
+        EntryDetail::Notification { outcome, .. } => format!("notification {outcome}"),
         other => format!("{other:?}"),
     };
     added.entries.iter().map(|entry| words(&entry.detail)).collect()
@@ -204,7 +205,11 @@ async fn accepted(stage: &Stage, before: &Seen, trigger: Trigger, act: Act) {
         entries.push(format!("transition {from} -> {to} {reason:?} {noted:?}"));
         events.push("ticket.status_changed");
         match (from, to) {
-            (_, Status::Resolved) => events.push("ticket.resolved"),
+            (_, Status::Resolved) => {
+                // The stage's contact is another system's: nobody knows where to tell them.
+                entries.push("notification no_address".to_owned());
+                events.push("ticket.resolved");
+            }
             (Status::Resolved, Status::Open) => events.push("ticket.reopened"),
             _ => {}
         }

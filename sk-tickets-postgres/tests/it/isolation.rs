@@ -183,7 +183,7 @@ async fn without_its_policies_a_table_is_seen_to_leak() {
             .fetch_all(&mut raw(&stage.url).await)
             .await
             .unwrap();
-    assert_eq!(guarded.len(), 15);
+    assert_eq!(guarded.len(), 16);
     for table in &guarded {
         run(&stage.url, &format!("ALTER TABLE sk_tickets.{table} DISABLE ROW LEVEL SECURITY")).await;
         run(&stage.url, &format!("DROP POLICY realm ON sk_tickets.{table}")).await;
@@ -302,11 +302,14 @@ async fn workers_and_the_directory_see_no_more_than_they_need() {
     let worker = visible("sk_tickets_worker").await;
     assert_eq!(
         tables(&worker),
-        ["deliveries", "endpoints", "events", "replay_jobs", "tenants"].map(str::to_owned).into()
+        ["deliveries", "endpoints", "events", "notifications", "replay_jobs", "tenants"].map(str::to_owned).into()
     );
     assert_eq!(of(&worker, "events"), ["tenant", "environment", "id", "payload"]);
     let endpoints = "tenant environment id url status failing_since secret old_secrets old_secrets_until deleted_at";
     assert_eq!(of(&worker, "endpoints"), endpoints.split(' ').collect::<Vec<_>>());
+    let notifications = "tenant environment id ticket_id outcome recipient subject text attempts next_attempt_at created_at \
+                         claimable_at failures lease_owner lease_token";
+    assert_eq!(of(&worker, "notifications"), notifications.split(' ').collect::<Vec<_>>());
     // Nor do they change what is not theirs.
     let mut connection = raw(&stage.url).await;
     execute(&mut connection, "SET ROLE sk_tickets_worker").await;
@@ -315,6 +318,8 @@ async fn workers_and_the_directory_see_no_more_than_they_need() {
         "UPDATE sk_tickets.endpoints SET secret = secret, old_secrets = old_secrets",
         "UPDATE sk_tickets.deliveries SET endpoint_id = endpoint_id",
         "UPDATE sk_tickets.replay_jobs SET types = types",
+        "UPDATE sk_tickets.notifications SET outcome = outcome",
+        "UPDATE sk_tickets.notifications SET recipient = recipient, text = text",
         "INSERT INTO sk_tickets.replay_jobs SELECT * FROM sk_tickets.replay_jobs",
         "SELECT secret FROM sk_tickets.claims",
     ] {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sk_tickets_core::{
     ContactId, CreateEndpoint, CreateQueue, CreateTicket, Desk, Environment, IdempotencyKey, InlineContact, Order,
-    PageRequest, Realm, ReplayDeadLetters, TargetPolicy, Tickets, UserId,
+    PageRequest, Realm, ReplayDeadLetters, Status, TargetPolicy, Tickets, TransitionTicket, UserId,
     model::delivery::Attempt,
     platform::text::List,
     store::{DeliveryQueue, NextStep, Settled, Slots, WorkerId},
@@ -86,7 +86,10 @@ async fn fill(store: &PostgresStore, tickets: &Tickets, desk: &Desk) {
     let topics = List::new(vec!["delivery".parse().unwrap()]).unwrap();
     let queue = CreateQueue { topics, ..CreateQueue::new("second".parse().unwrap()) };
     desk.create_queue(&key("queue"), queue).await.unwrap();
-    desk.create_ticket(&key("ticket"), ticket("one")).await.unwrap();
+    let resolved = desk.create_ticket(&key("ticket"), ticket("one")).await.unwrap().value.id;
+    let note = Some("Replaced".parse().unwrap());
+    let resolve = TransitionTicket { resolution_note: note, ..TransitionTicket::to(Status::Resolved) };
+    desk.transition_ticket(&key("resolve"), resolved, resolve).await.unwrap();
     desk.events(&PageRequest::first().order(Order::Asc)).await.unwrap();
     let (now, lease) = (tickets.now(), Duration::from_secs(10));
     for due in store.claim_due(WorkerId(1), now, lease, SLOTS).await.unwrap().deliveries {

@@ -76,6 +76,23 @@ macro_rules! conformance {
             queues::a_realm_has_no_more_queues_than_allowed,
             queues::a_new_ticket_goes_where_its_topic_leads,
             queues::a_ticket_is_moved_to_another_queue,
+            notifications::what_a_customer_is_told_is_written_with_the_resolution,
+            notifications::in_a_live_realm_it_waits_to_be_sent,
+            notifications::who_is_not_named_or_has_no_address_is_not_told,
+            notifications::each_resolution_tells_once,
+            notifications::no_two_claims_give_the_same_notification,
+            notifications::a_lease_on_a_notification_is_fenced,
+            notifications::what_was_due_first_is_sent_first,
+            notifications::what_came_of_it_stands_in_the_thread,
+            notifications::a_stale_settlement_writes_nothing,
+            notifications::what_was_not_sent_is_due_again,
+            notifications::released_notifications_are_due_again,
+            notifications::only_a_dead_notification_is_replayed,
+            notifications::notifications_are_listed,
+            notifications::notifications_that_wait_are_counted,
+            notifications::a_notification_committed_between_two_waits_is_not_missed,
+            notifications::mail_keeps_to_the_schedule,
+            notifications::what_is_refused_for_good_is_dead_at_once,
             fairness::no_endpoint_has_more_leased_than_it_may,
             fairness::concurrent_claims_keep_to_what_an_endpoint_may_have,
             fairness::the_endpoint_with_the_fewest_leased_comes_first,
@@ -122,6 +139,7 @@ pub mod cases {
     pub mod delivery;
     pub mod directory;
     pub mod fairness;
+    pub mod notifications;
     pub mod queues;
     pub mod reader;
     pub mod replay;

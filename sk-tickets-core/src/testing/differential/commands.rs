@@ -7,14 +7,16 @@ use super::{
     script::{Known, Script},
 };
 use crate::{
-    decide::{Command, ContactCommand, DeadLetterCommand, EndpointCommand, QueueCommand, TicketCommand},
+    decide::{
+        Command, ContactCommand, DeadLetterCommand, EndpointCommand, NotificationCommand, QueueCommand, TicketCommand,
+    },
     model::{
         contact::{CreateContact, InlineContact, UpdateContact},
         delivery::{Delivery, DiscardDeadLetter},
         endpoint::{CreateEndpoint, EventFilter, RotateSecret, UpdateEndpoint},
         event::EventType,
         evidence::{Evidence, EvidenceKind},
-        id::{ActorId, AgentId, CallId, ContactId, OwnerId, TicketId, UserId},
+        id::{ActorId, AgentId, CallId, ContactId, NotificationId, OwnerId, TicketId, UserId},
         metadata::MetadataPatch,
         queue::{CreateQueue, UpdateQueue},
         replay_job::ReplayDeadLetters,
@@ -54,6 +56,11 @@ impl Script {
             0 if self.dice.once_in(2) => Command::Queue(self.queue_command()),
             0..4 => Command::Ticket(self.ticket_command(known)),
             4 => Command::Contact(self.contact_command(known)),
+            5 if self.dice.once_in(3) && !known.notifications.is_empty() => {
+                let id = self.dice.pick(&known.notifications).map(|one| one.id);
+                let id = id.filter(|_| !self.dice.once_in(8)).unwrap_or(NotificationId::from_bytes([1; 16]));
+                Command::Notification(NotificationCommand::Replay(id))
+            }
             5..8 => Command::Endpoint(self.endpoint_command(known)),
             _ if known.deliveries.iter().any(Delivery::is_dead_letter) || self.dice.once_in(6) => {
                 if self.dice.once_in(3) {
@@ -188,7 +195,10 @@ impl Script {
                 ContactCommand::Update(id, update)
             }
             None => {
-                let id = dice.pick(&ids).filter(|_| dice.once_in(2)).or(dice.maybe(&[ContactId::from_bytes([5; 16])]));
+                let id = dice
+                    .pick(&ids)
+                    .filter(|_| dice.once_in(2))
+                    .or(dice.maybe(&[4, 5].map(|number| ContactId::from_bytes([number; 16]))));
                 let name = Some(text("Ann"));
                 ContactCommand::Create(CreateContact { id, name, email: email(), phone: phone() })
             }

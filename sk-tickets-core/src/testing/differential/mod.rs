@@ -60,13 +60,11 @@ pub async fn run(seed: u64, steps: usize, store: Arc<dyn Store>) {
                 clock.set(Timestamp::from_millis(clock.now().as_millis().saturating_sub(millis.cast_signed())));
             }
             _ => {
-                let (expected, leases) = step.take(&reference).await;
+                let (expected, given) = step.take(&reference).await;
                 let (found, _) = step.take(&tested).await;
                 same(seed, number, &format!("{step:?}"), &expected, &found);
                 script.saw(&expected);
-                for (lease, attempts_before) in leases {
-                    script.leased(lease, attempts_before);
-                }
+                script.leased(given);
             }
         }
         if number % CHECKPOINT_STEPS == 0 || number == steps {

@@ -17,6 +17,7 @@ use crate::{
         delivery::{DeliveryFilter, DeliveryStatus},
         event::{Event, EventType},
         id::ContactId,
+        notification::{NotificationFilter, Outcome},
         page::{Order, Page, PageRequest},
         ticket::{OwnerFilter, Priority, Source, Status, TicketFilter},
     },
@@ -37,10 +38,12 @@ pub(super) async fn everything(side: &Side, script: &Script) -> Seen {
         eye.deliveries(&script.endpoints).await;
         eye.contacts().await;
         eye.queues().await;
+        eye.notifications().await;
         eye.claims(script).await;
         eye.jobs(script).await;
     }
     seen.push(("what waits".to_owned(), text(&side.store.backlog().await)));
+    seen.push(("which notifications wait".to_owned(), text(&side.store.notification_backlog().await)));
     let keys = side.store.api_keys().await.expect("read");
     seen.push(("API keys".to_owned(), keys.iter().map(api_key).collect()));
     seen
@@ -222,6 +225,24 @@ impl Eye<'_> {
             for topic in TOPICS.into_iter().map(Some).chain([None, Some("unknown")]) {
                 self.load(Subject::NewTicket { contact: None, follow_up_of: None, queue, topic }).await;
             }
+        }
+    }
+
+    async fn notifications(&mut self) {
+        let all_of_them = NotificationFilter::default();
+        let made = self.side.store.notification_page(self.realm, &all_of_them, all()).await.expect("read");
+        let tickets = [None, made.first().map(|one| one.ticket_id), made.last().map(|one| one.ticket_id)];
+        for ticket_id in tickets {
+            for outcome in std::iter::once(None).chain(Outcome::ALL.iter().copied().map(Some)) {
+                let filter = NotificationFilter { ticket_id, outcome };
+                let name = format!("notifications {filter:?}");
+                self.list(&name, async |desk, page| desk.notifications(&filter, &page).await.ok()).await;
+            }
+        }
+        for notification in made {
+            let id = notification.id;
+            self.note(id, text(&self.desk.notification(id).await.expect("read")));
+            self.load(Subject::Notification(id)).await;
         }
     }
 

@@ -2,7 +2,13 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Side, commands::TEXTS, dice::Dice, realms, step::Step};
+use super::{
+    Side,
+    commands::TEXTS,
+    dice::Dice,
+    realms,
+    step::{Leases, Step},
+};
 use crate::{
     decide::{Command, TicketCommand},
     desk::Request,
@@ -11,7 +17,8 @@ use crate::{
         delivery::{Attempt, Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::EventType,
-        id::QueueId,
+        id::{NotificationId, QueueId},
+        notification::{Notification, NotificationFilter, Outcome},
         page::Order,
         queue::Queue,
         replay_job::{JobStatus, ReplayJob},
@@ -29,8 +36,9 @@ use crate::{
         time::Timestamp,
     },
     store::{
-        Commit, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, Lease, NextStep, PageSpec,
-        QueueChange, SecretChange, Slots, TicketChange, WorkerId,
+        Commit, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, Lease, NextStep,
+        NotificationChange, NotificationLease, PageSpec, QueueChange, RevivedNotification, SecretChange,
+        SettledNotification, Slots, TicketChange, WorkerId,
     },
 };
 
@@ -52,6 +60,7 @@ pub(super) struct Known {
     pub(super) queues: Vec<Queue>,
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) deliveries: Vec<Delivery>,
+    pub(super) notifications: Vec<Notification>,
 }
 
 /// Thinks up steps.
@@ -66,6 +75,7 @@ pub(super) struct Script {
     /// The keys of those.
     committed: Vec<IdempotencyKey>,
     leases: Vec<(Lease, u32)>,
+    mail_leases: Vec<NotificationLease>,
     /// The endpoints there ever were: a deleted one can still be asked for.
     pub(super) endpoints: Vec<EndpointId>,
     /// The jobs there ever were.
@@ -81,6 +91,7 @@ impl Script {
             held: Vec::new(),
             committed: Vec::new(),
             leases: Vec::new(),
+            mail_leases: Vec::new(),
             endpoints: Vec::new(),
             jobs: (0..4).map(|number| JobId::from_bytes([number; 16])).collect(),
         }
@@ -102,6 +113,7 @@ impl Script {
             14..17 => self.settle(now),
             17 if self.dice.once_in(2) => Step::Replay(now, 1 + self.dice.below(4)),
             17 => self.release(now),
+            18 if self.dice.once_in(2) => self.mail(now),
             18 if self.dice.once_in(2) => self.directory(reference, &realm, now).await,
             18 if self.dice.once_in(4) => Step::TurnBack(self.dice.below(5_000) as u64),
             _ => Step::Wait(self.dice.below(30_000) as u64),
@@ -121,6 +133,7 @@ impl Script {
             deliveries: store.delivery_page(realm, &DeliveryFilter::default(), all()).await.expect("read"),
             contacts: store.contact_page(realm, &ContactFilter::default(), all()).await.expect("read"),
             queues: store.queues(realm).await.expect("read"),
+            notifications: store.notification_page(realm, &NotificationFilter::default(), all()).await.expect("read"),
             endpoints,
         }
     }
@@ -200,7 +213,7 @@ impl Script {
 
     fn effect(&self, realm: &Realm, known: &Known) -> Option<Effect> {
         let dice = &self.dice;
-        Some(match dice.below(10) {
+        Some(match dice.below(11) {
             0..3 => {
                 let mut ticket = dice.pick(&known.tickets)?;
                 let expect = if dice.once_in(4) { Expectation::Absent } else { Expectation::Version(ticket.version) };
@@ -210,7 +223,9 @@ impl Script {
                 ticket.tags = self.tags::<20>().into_vec().into_iter().map(Text::into_string).collect();
                 ticket.tags.dedup();
                 let (timers, contact) = (self.timers(), None);
-                let change = TicketChange { expect, ticket, timers, contact, entries: Vec::new(), events: Vec::new() };
+                let notification = if dice.once_in(2) { self.notification_change(&ticket, known) } else { None };
+                let (entries, events) = (Vec::new(), Vec::new());
+                let change = TicketChange { expect, ticket, timers, contact, notification, entries, events };
                 Effect::Ticket(Box::new(change))
             }
             3 => {
@@ -237,6 +252,11 @@ impl Script {
                     finished_at: None,
                 };
                 Effect::Replay(Box::new(job))
+            }
+            9 => {
+                let Notification { id, .. } = dice.pick(&known.notifications)?;
+                let to = dice.maybe(&["ann@example.com"]).map(str::to_owned);
+                Effect::Notification(Box::new(RevivedNotification { id, to }))
             }
             7 => {
                 let before = dice.pick(&known.contacts)?;
@@ -298,6 +318,29 @@ impl Script {
         }
     }
 
+    /// One that is new, or what a lease came to that may be lost by now.
+    fn notification_change(&self, ticket: &Ticket, known: &Known) -> Option<NotificationChange> {
+        let dice = &self.dice;
+        if dice.once_in(2) {
+            let id = dice.pick(&known.notifications).map_or(NotificationId::from_bytes([2; 16]), |one| one.id);
+            let lease = dice.pick(&self.mail_leases);
+            return Some(NotificationChange::Settle(SettledNotification {
+                id: lease.as_ref().map_or(id, |lease| lease.notification_id),
+                token: lease.map_or(1, |lease| lease.token),
+                outcome: Outcome::Dead,
+                attempts: dice.below(9) as u32,
+                last_error: dice.maybe(&TEXTS).map(str::to_owned),
+                sent_at: None,
+            }));
+        }
+        let mut new = dice.pick(&known.notifications)?;
+        if dice.once_in(2) {
+            new.id = NotificationId::from_bytes([dice.below(4) as u8; 16]);
+        }
+        new.ticket_id = ticket.id;
+        Some(NotificationChange::Create(new))
+    }
+
     fn worker(&self) -> WorkerId {
         WorkerId([1, u64::MAX][self.dice.below(2)])
     }
@@ -308,9 +351,10 @@ impl Script {
         Step::Claim(self.worker(), now, lease, slots)
     }
 
-    /// Takes note of a lease that was given, and of how many attempts were made before it.
-    pub(super) fn leased(&mut self, lease: Lease, attempts_before: u32) {
-        self.leases.push((lease, attempts_before));
+    /// Takes note of leases that were given.
+    pub(super) fn leased(&mut self, given: Leases) {
+        self.leases.extend(given.deliveries);
+        self.mail_leases.extend(given.notifications);
     }
 
     /// Takes note of the jobs that an answer tells of.
@@ -353,6 +397,25 @@ impl Script {
             _ => NextStep::DisableEndpoint,
         };
         Step::Settle(lease, attempt, next)
+    }
+
+    /// What a worker that tells customers does.
+    fn mail(&self, now: Timestamp) -> Step {
+        let dice = &self.dice;
+        let lease = Duration::from_secs(dice.below(20) as u64);
+        let claim = || Step::ClaimMail(self.worker(), now, lease, dice.below(4));
+        let latest = self.mail_leases.len().saturating_sub(3);
+        let held = if dice.once_in(4) { dice.pick(&self.mail_leases) } else { dice.pick(&self.mail_leases[latest..]) };
+        match (dice.below(8), held) {
+            (0..3, _) | (_, None) => claim(),
+            (3, Some(held)) => Step::RenewMail(held, now + Duration::from_secs(10)),
+            (4, Some(held)) => {
+                let error = dice.pick(&TEXTS).unwrap_or_default().to_owned();
+                Step::RetryMail(held, error, now + Duration::from_secs(dice.below(30) as u64))
+            }
+            (5, Some(_)) => Step::ReleaseMail(self.worker()),
+            (_, Some(held)) => Step::SettleMail(dice.below(2), held, dice.maybe(&TEXTS).map(str::to_owned)),
+        }
     }
 
     fn release(&self, now: Timestamp) -> Step {

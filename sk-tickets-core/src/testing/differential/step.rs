@@ -10,7 +10,10 @@ use crate::{
         delivery::Attempt,
     },
     platform::{api_key::ApiKeyHash, id::ApiKeyId, idempotency::StoredResponse, realm::Realm, time::Timestamp},
-    store::{Claimed, Commit, CommitOutcome, Lease, LeasedDelivery, NextStep, Slots, WorkerId},
+    store::{
+        Claimed, ClaimedNotifications, Commit, CommitOutcome, Lease, LeasedDelivery, NextStep, NotificationLease,
+        Slots, WorkerId,
+    },
 };
 
 /// One thing to do.
@@ -26,6 +29,13 @@ pub(super) enum Step {
     Renew(Lease, Timestamp),
     Settle(Lease, Attempt, NextStep),
     Release(WorkerId),
+    /// Notifications, at most so many.
+    ClaimMail(WorkerId, Timestamp, Duration, usize),
+    RenewMail(NotificationLease, Timestamp),
+    RetryMail(NotificationLease, String, Timestamp),
+    /// By one of two nodes: sent or, for a reason, dead.
+    SettleMail(usize, NotificationLease, Option<String>),
+    ReleaseMail(WorkerId),
     MakeKey(usize, Realm),
     RevokeKey(ApiKeyId, Timestamp),
     UseKey(ApiKeyId, Timestamp),
@@ -36,16 +46,32 @@ pub(super) enum Step {
     TurnBack(u64),
 }
 
+/// The leases that a step gave.
+#[derive(Debug, Default)]
+pub(super) struct Leases {
+    /// Each with how many attempts were made before.
+    pub(super) deliveries: Vec<(Lease, u32)>,
+    pub(super) notifications: Vec<NotificationLease>,
+}
+
 impl Step {
     /// Does it; answers all that can be seen of how it went, and the leases it gave.
-    pub(super) async fn take(&self, side: &Side) -> (String, Vec<(Lease, u32)>) {
+    pub(super) async fn take(&self, side: &Side) -> (String, Leases) {
+        if let Self::ClaimMail(worker, now, lease, limit) = self {
+            let ClaimedNotifications { notifications, next } =
+                side.store.notification_claim(*worker, *now, *lease, *limit).await.expect("answered");
+            let seen = format!("{next:?} {notifications:?}");
+            let notifications = notifications.into_iter().map(|one| one.lease).collect();
+            return (seen, Leases { deliveries: Vec::new(), notifications });
+        }
         if let Self::Claim(worker, now, lease, slots) = self {
             let Claimed { deliveries, next, replaying } =
                 side.store.claim_due(*worker, *now, *lease, *slots).await.expect("answered");
-            let leases = deliveries.iter().map(|one| (one.lease.clone(), one.attempts_before)).collect();
-            return (format!("{next:?} {replaying} {}", leased(&deliveries)), leases);
+            let seen = format!("{next:?} {replaying} {}", leased(&deliveries));
+            let deliveries = deliveries.into_iter().map(|one| (one.lease, one.attempts_before)).collect();
+            return (seen, Leases { deliveries, notifications: Vec::new() });
         }
-        (self.answer(side).await, Vec::new())
+        (self.answer(side).await, Leases::default())
     }
 
     async fn answer(&self, side: &Side) -> String {
@@ -68,6 +94,18 @@ impl Step {
                 format!("{:?}", side.store.replay_some(*now, *limit).await.expect("answered"))
             }
             Self::Release(worker) => format!("{:?}", side.store.release(*worker).await.expect("answered")),
+            Self::RenewMail(lease, until) => {
+                format!("{:?}", side.store.notification_renew(lease, *until).await.expect("answered"))
+            }
+            Self::RetryMail(lease, error, at) => {
+                format!("{:?}", side.store.notification_retry(lease, error, *at).await.expect("answered"))
+            }
+            Self::SettleMail(node, lease, error) => {
+                format!("{:?}", side.nodes[*node].settle_notification(lease, error.clone()).await.expect("answered"))
+            }
+            Self::ReleaseMail(worker) => {
+                format!("{:?}", side.store.notification_release(*worker).await.expect("answered"))
+            }
             Self::MakeKey(node, realm) => {
                 let name = Some("a key".to_owned());
                 let made = side.nodes[*node].create_api_key(realm.clone(), name, [Scope::Webhooks], None).await;
@@ -81,7 +119,7 @@ impl Step {
                 let found = side.store.api_key_by_hash(*hash).await.expect("answered");
                 found.as_ref().map_or_else(String::new, api_key)
             }
-            Self::Claim(..) | Self::Wait(_) | Self::TurnBack(_) => String::new(),
+            Self::Claim(..) | Self::ClaimMail(..) | Self::Wait(_) | Self::TurnBack(_) => String::new(),
         }
     }
 }

@@ -49,6 +49,7 @@ pub async fn the_times_of_a_ticket_are_kept_with_it(fixture: &Fixture) {
             ticket,
             timers,
             contact: None,
+            notification: None,
             entries: Vec::new(),
             events: Vec::new(),
         };

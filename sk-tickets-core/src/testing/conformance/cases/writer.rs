@@ -148,6 +148,7 @@ pub async fn a_stale_commit_writes_nothing(fixture: &Fixture) {
             ticket: changed,
             timers: Timers::default(),
             contact: None,
+            notification: None,
             entries: vec![],
             events: vec![],
         };
