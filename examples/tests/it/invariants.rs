@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags};
 use sk_tickets_postgres::testing::Cluster;
 
 /// Each counts what must not be there. `{}` stands for the schema, `[a, b]` for that two rows are of one realm.
-const BROKEN: [(&str, &str); 8] = [
+const BROKEN: [(&str, &str); 12] = [
     (
         "an event that has two deliveries to one endpoint",
         "SELECT count(*) FROM (SELECT 1 FROM {}deliveries GROUP BY event_id, endpoint_id HAVING count(*) > 1) AS twice",
@@ -40,6 +40,33 @@ const BROKEN: [(&str, &str); 8] = [
         "a version of a ticket without an event",
         "SELECT count(*) FROM {}tickets AS t WHERE t.version <>
              (SELECT count(DISTINCT e.ticket_version) FROM {}events AS e WHERE [e, t] AND e.ticket_id = t.id)",
+    ),
+    (
+        "a notification whose thread does not tell what came of it, or tells of one that is not there",
+        "SELECT count(*) FROM {}tickets AS t CROSS JOIN (SELECT 'sent' AS outcome UNION ALL SELECT 'captured'
+                                                         UNION ALL SELECT 'no_address') AS o
+         WHERE (SELECT count(*) FROM {}notifications AS n
+                WHERE [n, t] AND n.ticket_id = t.id AND n.outcome = o.outcome)
+            <> (SELECT count(*) FROM {}thread_entries AS e WHERE [e, t] AND e.ticket_id = t.id
+                AND e.detail->>'kind' = 'notification' AND e.detail->>'outcome' = o.outcome)",
+    ),
+    (
+        "a dead notification whose thread does not tell so",
+        "SELECT count(*) FROM {}tickets AS t
+         WHERE (SELECT count(*) FROM {}notifications AS n WHERE [n, t] AND n.ticket_id = t.id AND n.outcome = 'dead')
+             > (SELECT count(DISTINCT e.detail->>'notification_id') FROM {}thread_entries AS e
+                WHERE [e, t] AND e.ticket_id = t.id AND e.detail->>'kind' = 'notification'
+                  AND e.detail->>'outcome' = 'dead')",
+    ),
+    (
+        "an outcome of a notification that is told twice",
+        "SELECT count(*) FROM (SELECT 1 FROM {}thread_entries
+             WHERE detail->>'kind' = 'notification' AND detail->>'outcome' <> 'dead'
+             GROUP BY ticket_id, detail->>'notification_id' HAVING count(*) > 1) AS twice",
+    ),
+    (
+        "a lease on a notification that is not pending",
+        "SELECT count(*) FROM {}notifications WHERE outcome <> 'pending' AND lease_owner IS NOT NULL",
     ),
     (
         "a recorded creation without its ticket, or a ticket without one",

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use sk_tickets_core::{
-    Contact, Delivery, EndpointView, Error, Queue, ReplayJob, ThreadEntry, Ticket, Version,
+    Contact, Delivery, EndpointView, Error, Notification, Queue, ReplayJob, ThreadEntry, Ticket, Version,
     platform::{
         idempotency::StoredResponse,
         problem::{self, Problem},
@@ -125,6 +125,10 @@ impl Resource for EndpointView {
 }
 
 impl Resource for Delivery {
+    const HAS_VERSION: bool = false;
+}
+
+impl Resource for Notification {
     const HAS_VERSION: bool = false;
 }
 

@@ -5,11 +5,13 @@ use http::Method;
 use sk_tickets_core::{
     AssignTicket, Contact, ContactFilter, ContactId, CreateContact, CreateEndpoint, CreateQueue, CreateTicket,
     Delivery, DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId, EndpointView, EntryId, Event, EventId, JobId,
-    Page, PostEntry, Queue, QueueSlug, ReplayDeadLetters, ReplayJob, RotateSecret, Scope, ThreadEntry, Ticket,
-    TicketFilter, TicketId, TicketView, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
+    Notification, NotificationFilter, NotificationId, Page, PostEntry, Queue, QueueSlug, ReplayDeadLetters, ReplayJob,
+    RotateSecret, Scope, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView, TransitionTicket, UpdateContact,
+    UpdateEndpoint, UpdateQueue, UpdateTicket,
     decide::{
-        CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, OWNER_REQUIRED,
-        QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED, TICKET_CLOSED, TOPIC_TAKEN,
+        CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER,
+        NOTIFICATION_NOT_DEAD, OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED,
+        TICKET_CLOSED, TOPIC_TAKEN,
     },
     platform::problem::NOT_FOUND,
 };
@@ -19,13 +21,13 @@ use super::{
     arguments::{Body, IfMatch, IfNoneMatch, NoBody, Paged},
     contacts,
     dead_letters::{self, Letters},
-    deliveries, events,
+    deliveries, events, notifications,
     operation::{Answer, Argument, Operation},
     queues, threads, tickets, webhook_endpoints,
 };
 
 /// The nouns: the module of handlers, its title, and what it is about.
-pub(crate) const NOUNS: [(&str, &str, &str); 8] = [
+pub(crate) const NOUNS: [(&str, &str, &str); 9] = [
     (
         "tickets",
         "Tickets",
@@ -39,6 +41,11 @@ pub(crate) const NOUNS: [(&str, &str, &str); 8] = [
          owner and a priority for it.",
     ),
     ("contacts", "Contacts", "Whom tickets are about: found by e-mail address, else by phone number."),
+    (
+        "notifications",
+        "Notifications",
+        "What customers are told when their ticket is resolved, and what came of it. In a test realm it is captured.",
+    ),
     (
         "events",
         "Events",
@@ -190,6 +197,23 @@ pub(crate) const TABLE: &[Operation] = operations! {
     PATCH "/contacts/{id}" update_contact: TicketsWrite =>
         contacts::update(id: ContactId, body: Body<UpdateContact>) -> Changed<Contact>,
         refuses CONTACT_EXISTS;
+
+    /// List notifications
+    ///
+    /// The newest first unless asked otherwise.
+    GET "/notifications" list_notifications: Admin =>
+        notifications::list(list: Paged<NotificationFilter>) -> Found<Page<Notification>>;
+
+    /// Read a notification
+    GET "/notifications/{id}" get_notification: Admin =>
+        notifications::get(id: NotificationId) -> Found<Notification>;
+
+    /// Send a notification after all that could not be sent
+    ///
+    /// To the address that its contact has by now, with the schedule from its start. Subject and text stay.
+    POST "/notifications/{id}/replay" replay_notification: Admin =>
+        notifications::replay(id: NotificationId, body: NoBody) -> Changed<Notification>,
+        refuses NOTIFICATION_NOT_DEAD;
 
     /// List events
     ///

@@ -58,6 +58,7 @@ pub(super) fn markdown(text: &str) -> Markup {
 /// Where the server has what a file among our documents links to.
 fn served_at(link: &str) -> String {
     match link.split_once(".md") {
+        Some(("../notifications", _)) => format!("{BASE_PATH}/docs#noun-notifications"),
         Some(("../webhooks", _)) => format!("{BASE_PATH}/docs#webhooks"),
         Some(("../transitions", _)) => format!("{BASE_PATH}/docs#op-transition_ticket"),
         Some((code, _)) if !code.contains('/') => format!("{BASE_PATH}/docs/errors/{code}"),

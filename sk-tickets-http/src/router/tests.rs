@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc, time::Duration};
 use http::Method;
 use http_body_util::BodyExt;
 use sk_tickets_core::{
-    Clock, CreateContact, CreateEndpoint, CreateQueue, CreateTicket, DeliveryFilter, Environment, MemoryStore,
-    PageRequest, Realm, ReplayDeadLetters, Scope, Timestamp, testing::ManualClock,
+    Clock, ContactId, CreateContact, CreateEndpoint, CreateQueue, CreateTicket, DeliveryFilter, Environment,
+    MemoryStore, NotificationFilter, PageRequest, Realm, ReplayDeadLetters, Scope, Status, Timestamp, TransitionTicket,
+    UserId, testing::ManualClock,
 };
 use tower::ServiceExt;
 
@@ -71,6 +72,7 @@ struct Ids {
     event: String,
     queue: String,
     contact: String,
+    notification: String,
     endpoint: String,
     delivery: String,
     job: String,
@@ -86,6 +88,7 @@ impl Ids {
             event: id("evt"),
             queue: "nothing".to_owned(),
             contact: id("ctc"),
+            notification: id("ntf"),
             endpoint: id("whe"),
             delivery: id("dlv"),
             job: id("job"),
@@ -105,7 +108,18 @@ impl Ids {
         let queue = desk.create_queue(&key("queue"), queue).await.unwrap().value;
         let contact = CreateContact { id: None, name: Some("Ann".parse().unwrap()), email: None, phone: None };
         let contact = desk.create_contact(&key("contact"), contact).await.unwrap().value.id;
+        // It names somebody who is not known here.
+        let told = CreateTicket {
+            contact_id: Some(ContactId::from_bytes([1; 16])),
+            owner_id: Some(UserId::from_bytes([1; 16]).into()),
+            ..CreateTicket::new("Told").unwrap()
+        };
+        let told = desk.create_ticket(&key("told"), told).await.unwrap().value.id;
+        let note = Some("Replaced".parse().unwrap());
+        let resolve = TransitionTicket { resolution_note: note, ..TransitionTicket::to(Status::Resolved) };
+        desk.transition_ticket(&key("resolve"), told, resolve).await.unwrap();
         let first = PageRequest::first();
+        let notification = desk.notifications(&NotificationFilter::default(), &first).await.unwrap().data[0].id;
         let entry = desk.thread(ticket, &first).await.unwrap().unwrap().data[0].id;
         let letter = desk.deliveries(&DeliveryFilter::default(), &first).await.unwrap().data.remove(0);
         let job = desk.replay_dead_letters(&key("job"), ReplayDeadLetters::ALL).await.unwrap().value.id;
@@ -115,6 +129,7 @@ impl Ids {
             event: letter.event_id.to_string(),
             queue: queue.key,
             contact: contact.to_string(),
+            notification: notification.to_string(),
             endpoint: endpoint.to_string(),
             delivery: letter.id.to_string(),
             job: job.to_string(),
@@ -127,6 +142,7 @@ impl Ids {
             "tickets" => &self.ticket,
             "queues" => &self.queue,
             "contacts" => &self.contact,
+            "notifications" => &self.notification,
             "events" => &self.event,
             "webhook_endpoints" => &self.endpoint,
             "dead_letters" if route.path.contains("/jobs/") => &self.job,

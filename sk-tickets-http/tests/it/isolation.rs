@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 use sk_tickets_core::Scope;
 
-use crate::app::{ACME, ACME_LIVE, Answer, Ask, Client, GLOBEX, TestApp, UNKNOWN, text};
+use crate::app::{ACME, ACME_LIVE, ANN, Answer, Ask, Client, GLOBEX, TestApp, UNKNOWN, text};
 
 /// One of each thing in a realm.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ struct Things {
     event: String,
     queue: String,
     contact: String,
+    notification: String,
     endpoint: String,
     delivery: String,
     dead_letter: String,
@@ -32,6 +33,10 @@ impl Things {
         let queue = ticket.to_lowercase();
         client.post("/queues", json!({"key": queue})).await.expect(201);
         let contact = id(&client.post("/contacts", json!({"name": "Ann"})).await.expect(201).json());
+        let told = client.ticket(json!({"subject": "Resolved", "contact_id": contact, "owner_id": ANN})).await;
+        let resolve = json!({"to": "resolved", "resolution_note": "Replaced"});
+        client.post(&format!("/tickets/{}/transitions", text(&told, "id")), resolve).await.expect(200);
+        let notification = id(&client.all("/notifications").await[0]);
         let delivery = id(&client.all("/deliveries").await[0]);
         let event = id(&client.all("/events").await[0]);
         let entry = id(&client.all(&format!("/tickets/{ticket}/thread")).await[0]);
@@ -40,7 +45,7 @@ impl Things {
         client.ticket(json!({"subject": "Not told"})).await;
         let dead_letter = id(&client.all("/dead_letters").await[0]);
         let job = id(&client.post("/dead_letters/replay", json!({})).await.expect(202).json());
-        Self { ticket, entry, event, queue, contact, endpoint, delivery, dead_letter, job }
+        Self { ticket, entry, event, queue, contact, notification, endpoint, delivery, dead_letter, job }
     }
 
     /// Things that are nowhere.
@@ -51,6 +56,7 @@ impl Things {
             event: format!("evt_{UNKNOWN}"),
             queue: "unknown".to_owned(),
             contact: format!("ctc_{UNKNOWN}"),
+            notification: format!("ntf_{UNKNOWN}"),
             endpoint: format!("whe_{UNKNOWN}"),
             delivery: format!("dlv_{UNKNOWN}"),
             dead_letter: format!("dlv_{UNKNOWN}"),
@@ -60,7 +66,7 @@ impl Things {
 
     /// Every request that names one of them.
     fn requests(&self) -> Vec<Ask> {
-        let Self { ticket, entry, event, queue, contact, endpoint, delivery, dead_letter, job } = self;
+        let Self { ticket, entry, event, queue, contact, notification, endpoint, delivery, dead_letter, job } = self;
         let get = |path: String| Ask::get(&path);
         let send = |method, path: String, body: Value| Ask::new(method, &path).fresh_key().json(&body);
         vec![
@@ -70,6 +76,7 @@ impl Things {
             get(format!("/events/{event}")),
             get(format!("/queues/{queue}")),
             get(format!("/contacts/{contact}")),
+            get(format!("/notifications/{notification}")),
             get(format!("/webhook_endpoints/{endpoint}")),
             get(format!("/deliveries/{delivery}")),
             get(format!("/dead_letters/{dead_letter}")),
@@ -81,6 +88,7 @@ impl Things {
             send(Method::POST, format!("/tickets/{ticket}/thread"), json!({"kind": "note", "body": "Hi"})),
             send(Method::PATCH, format!("/queues/{queue}"), json!({"name": "Mine"})),
             send(Method::PATCH, format!("/contacts/{contact}"), json!({"name": "Mine"})),
+            send(Method::POST, format!("/notifications/{notification}/replay"), json!({})),
             send(Method::PATCH, format!("/webhook_endpoints/{endpoint}"), json!({"events": ["ticket.created"]})),
             send(Method::POST, format!("/webhook_endpoints/{endpoint}/enable"), json!({})),
             send(Method::POST, format!("/webhook_endpoints/{endpoint}/disable"), json!({})),
@@ -96,12 +104,19 @@ impl Things {
     /// Everything there is to see of them.
     async fn seen(&self, client: &Client) -> Vec<Value> {
         let mut seen = Vec::new();
-        for ask in self.requests().into_iter().take(10) {
+        for ask in self.requests().into_iter().take(11) {
             seen.push(client.send(ask).await.expect(200).json());
         }
-        for list in
-            ["/tickets", "/events", "/queues", "/contacts", "/webhook_endpoints", "/deliveries", "/dead_letters"]
-        {
+        for list in [
+            "/tickets",
+            "/events",
+            "/queues",
+            "/contacts",
+            "/notifications",
+            "/webhook_endpoints",
+            "/deliveries",
+            "/dead_letters",
+        ] {
             seen.extend(client.all(list).await);
         }
         seen

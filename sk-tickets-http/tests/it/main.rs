@@ -18,6 +18,7 @@ mod judgement;
 mod life;
 mod malformed;
 mod metrics;
+mod notifications;
 mod openapi;
 mod queues;
 mod receiver;
