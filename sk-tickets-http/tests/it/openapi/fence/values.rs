@@ -20,7 +20,7 @@ pub(super) struct Place {
 const NOTES: [&str; 4] = ["description", "examples", "default", "$ref"];
 
 /// Something of each kind of text that requests have, the choosy before the rest.
-const SAMPLES: [&str; 18] = [
+const SAMPLES: [&str; 19] = [
     "tkt_01J9X2M3N4P5Q6R7S8T9VAWBXC",
     "whe_01J9X2M3N4P5Q6R7S8T9VAWBXC",
     "dlv_01J9X2M3N4P5Q6R7S8T9VAWBXC",
