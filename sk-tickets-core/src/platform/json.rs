@@ -38,6 +38,12 @@ pub enum Json {
 #[error("{0}")]
 pub struct JsonError(String);
 
+impl JsonError {
+    pub(super) fn new(error: &serde_json::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
 impl Json {
     /// Reads one value that fills `bytes`; an empty body is `{}`.
     ///
@@ -48,13 +54,13 @@ impl Json {
         if bytes.is_empty() {
             return Ok(Self::Object(BTreeMap::new()));
         }
-        let raw: &RawValue = serde_json::from_slice(bytes).map_err(|error| JsonError(error.to_string()))?;
+        let raw: &RawValue = serde_json::from_slice(bytes).map_err(|error| JsonError::new(&error))?;
         Self::from_raw(raw, DEPTH_MAX)
     }
 
     fn from_raw(raw: &RawValue, depth: usize) -> Result<Self, JsonError> {
         let text = raw.get().trim();
-        let inner = |error: serde_json::Error| JsonError(error.to_string());
+        let inner = |error: serde_json::Error| JsonError::new(&error);
         let first = text.as_bytes().first().copied();
         if matches!(first, Some(b'[' | b'{')) && depth == 0 {
             return Err(JsonError(format!("nested deeper than {DEPTH_MAX} levels")));
@@ -137,7 +143,7 @@ impl Json {
     }
 }
 
-fn write_string(text: &str, out: &mut Vec<u8>) {
+pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     for character in text.chars() {
         match character {
@@ -151,7 +157,7 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
 }
 
 /// The members of an object in the order sent, so that a repeated name is seen.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Members<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -9,6 +9,7 @@ pub mod id;
 pub mod idempotency;
 pub mod input;
 pub mod json;
+pub mod json_edit;
 #[cfg(not(feature = "schema"))]
 mod no_schema;
 pub mod number;
