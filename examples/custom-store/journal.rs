@@ -5,9 +5,9 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -17,6 +17,7 @@ use serde_json::Value;
 #[derive(Debug)]
 pub(crate) struct Journal {
     rows: BTreeMap<String, Value>,
+    path: PathBuf,
     file: File,
     /// How much of the file is whole; none when that is no longer known.
     whole: Option<u64>,
@@ -48,7 +49,7 @@ impl Journal {
         file.set_len(whole)?;
         file.seek(SeekFrom::Start(whole))?;
         file.sync_all()?;
-        Ok(Self { rows, file, whole: Some(whole) })
+        Ok(Self { rows, path: path.to_owned(), file, whole: Some(whole) })
     }
 
     pub(crate) fn get<T: DeserializeOwned>(&self, key: &str) -> io::Result<Option<T>> {
@@ -78,8 +79,7 @@ impl Journal {
     /// Writes a batch: when this has answered, all of it survives a crash; after an error nothing of it counts.
     pub(crate) fn write(&mut self, batch: Batch) -> io::Result<()> {
         let whole = self.whole.ok_or_else(|| io::Error::other("the end of the journal is not known"))?;
-        let json = serde_json::to_string(&batch.0)?;
-        let line = format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()));
+        let line = line(&batch.0)?;
         if let Err(error) = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data()) {
             // What may have been written is taken back; if that fails too, nothing more is written.
             let back = self.file.set_len(whole).and_then(|()| self.file.seek(SeekFrom::Start(whole)));
@@ -90,6 +90,25 @@ impl Journal {
         self.rows.extend(batch.0);
         Ok(())
     }
+
+    /// Writes the file anew with one line, so that of rows that were replaced nothing is left in it.
+    pub(crate) fn rewrite(&mut self) -> io::Result<()> {
+        let fresh = self.path.with_extension("fresh");
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&fresh)?;
+        let line = line(&self.rows)?;
+        file.write_all(line.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&fresh, &self.path)?;
+        self.file = file;
+        self.whole = Some(line.len() as u64);
+        Ok(())
+    }
+}
+
+/// The line of a batch.
+fn line(rows: &BTreeMap<String, Value>) -> io::Result<String> {
+    let json = serde_json::to_string(rows)?;
+    Ok(format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())))
 }
 
 fn read_line(line: &[u8]) -> Option<BTreeMap<String, Value>> {

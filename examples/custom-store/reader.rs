@@ -9,7 +9,7 @@ use sk_tickets_core::{
     ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
     model::{contact::ContactHandle, endpoint::Endpoint, event::FeedPosition, queue::DEFAULT_QUEUE},
     platform::seal::Sealed,
-    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject},
+    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject, Traces},
 };
 
 use crate::{
@@ -206,7 +206,7 @@ impl RealmReader for JournalStore {
         let of_ticket = |id: TicketId| (Some(id), None, None, None, false);
         let (ticket, handle, endpoint_id, delivery, count) = match lookup.subject {
             Subject::NewTicket { contact, follow_up_of, .. } => (follow_up_of, contact.cloned(), None, None, false),
-            Subject::Ticket(id) | Subject::TicketAndQueue(id, _) => of_ticket(id),
+            Subject::Ticket(id) | Subject::TicketAndQueue(id, _) | Subject::Redaction(id) => of_ticket(id),
             Subject::Queues => (None, None, None, None, false),
             Subject::NewEndpoint => (None, None, None, None, true),
             Subject::Endpoint(id) => (None, None, Some(id), None, false),
@@ -225,9 +225,12 @@ impl RealmReader for JournalStore {
             }
             _ => None,
         };
-        let is_change =
-            matches!(lookup.subject, Subject::Ticket(_) | Subject::TicketAndQueue(..) | Subject::Notification(_));
+        let is_change = matches!(
+            lookup.subject,
+            Subject::Ticket(_) | Subject::TicketAndQueue(..) | Subject::Notification(_) | Subject::Redaction(_)
+        );
         let names_contact = matches!(lookup.subject, Subject::Ticket(_));
+        let is_redaction = matches!(lookup.subject, Subject::Redaction(_));
         let wants_queues = matches!(lookup.subject, Subject::Queues);
         let place = match lookup.subject {
             Subject::NewTicket { queue, topic, .. } => Some((queue.map(str::to_owned), topic.map(str::to_owned))),
@@ -261,6 +264,9 @@ impl RealmReader for JournalStore {
                 }
                 if names_contact {
                     contact_id = loaded.ticket.as_ref().and_then(|ticket| ticket.contact_id);
+                }
+                if is_redaction {
+                    loaded.traces = traces(journal, &realm, id)?;
                 }
             }
             if let Some((queue, topic)) = place {
@@ -338,6 +344,31 @@ fn queue_of(journal: &Journal, realm: &Realm, queue: Option<&str>, topic: Option
 pub(crate) fn last_position(journal: &Journal, realm: &Realm) -> io::Result<u64> {
     let last = journal.scan::<(u64, EventId)>(&key(realm, "feed", "")).next_back().transpose()?;
     Ok(last.map_or(0, |(position, _)| position))
+}
+
+/// The recorded answers with words of a ticket.
+pub(crate) fn answers_showing(
+    journal: &Journal,
+    realm: &Realm,
+    ticket: TicketId,
+) -> io::Result<Vec<(IdempotencyKey, Vec<u8>)>> {
+    let mut answers = Vec::new();
+    for row in journal.scan::<ClaimRow>(&key(realm, "claim", "")) {
+        let row = row?;
+        if row.shows == Some(ticket) {
+            answers.push((row.key(), row.recorded().response.body));
+        }
+    }
+    Ok(answers)
+}
+
+fn traces(journal: &Journal, realm: &Realm, ticket: TicketId) -> io::Result<Traces> {
+    let thread = journal.scan(&key(realm, "thread", format!("{ticket}/"))).collect::<io::Result<_>>()?;
+    let events = journal.scan::<EventRow>(&key(realm, "event", "")).collect::<io::Result<Vec<_>>>()?;
+    let mut events: Vec<_> = events.into_iter().map(EventRow::event).collect();
+    events.retain(|event| event.ticket_id == Some(ticket));
+    events.sort_by_key(|event| (event.ticket_version, event.id));
+    Ok(Traces { thread, events, answers: answers_showing(journal, realm, ticket)? })
 }
 
 pub(crate) fn feed_key(realm: &Realm, position: u64) -> String {

@@ -174,14 +174,16 @@ pub(crate) struct ClaimRow {
     content_type: Option<String>,
     body: Vec<u8>,
     secret: Option<(usize, Vec<u8>)>,
+    /// The ticket whose words are in the body.
+    pub(crate) shows: Option<TicketId>,
 }
 
 impl ClaimRow {
-    pub(crate) fn of(claim: &Claim, response: &StoredResponse) -> Self {
+    pub(crate) fn of(claim: &Claim, response: &StoredResponse, shows: Option<TicketId>) -> Self {
         let (key, fingerprint) = (claim.key.as_str().to_owned(), claim.fingerprint.0);
         let StoredResponse { status, location, etag, content_type, body, secret } = response.clone();
         let secret = secret.map(|SecretSlot { at, secret }| (at, secret.as_bytes().to_vec()));
-        Self { key, fingerprint, status, location, etag, content_type, body, secret }
+        Self { key, fingerprint, status, location, etag, content_type, body, secret, shows }
     }
 
     pub(crate) fn recorded(self) -> Recorded {
@@ -202,6 +204,10 @@ impl ClaimRow {
 
     pub(crate) fn with_secret(self, at: usize, secret: &Sealed) -> Self {
         Self { secret: Some((at, secret.as_bytes().to_vec())), ..self }
+    }
+
+    pub(crate) fn with_body(self, body: Vec<u8>) -> Self {
+        Self { body, ..self }
     }
 }
 

@@ -9,17 +9,18 @@ use sk_tickets_core::{
     model::{
         delivery::{DeadReason, delivery_id},
         endpoint::{Endpoint, EndpointStatus},
+        redaction::REDACTED,
     },
     store::{
         Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, QueueChange,
-        RealmWriter, Result, SecretChange, TicketChange,
+        RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
     },
 };
 
 use crate::{
     journal::{Batch, Journal},
     notifications,
-    reader::{endpoint, endpoints, feed_key, last_position, queues},
+    reader::{answers_showing, endpoint, endpoints, feed_key, last_position, queues},
     rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, key, number},
     store::JournalStore,
 };
@@ -43,10 +44,14 @@ fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
             let same = recorded.fingerprint == claim.fingerprint;
             return Ok(if same { CommitOutcome::Replayed(recorded.response) } else { CommitOutcome::KeyReused });
         }
-        batch.put(at, &ClaimRow::of(claim, response))?;
+        batch.put(at, &ClaimRow::of(claim, response, commit.shows()))?;
     }
     let fresh = match commit.effect() {
         Effect::None => true,
+        Effect::Unchanged(ticket, version) => {
+            journal.get::<Ticket>(&key(realm, "ticket", ticket))?.is_some_and(|ticket| ticket.version == *version)
+        }
+        Effect::Redact(redaction) => redact(journal, &mut batch, realm, redaction)?,
         Effect::Ticket(change) => change_ticket(journal, &mut batch, realm, change)?,
         Effect::Contact(change) => change_contact(journal, &mut batch, realm, change)?,
         Effect::Queue(change) => change_queue(journal, &mut batch, realm, change)?,
@@ -60,6 +65,10 @@ fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
         return Ok(CommitOutcome::Stale);
     }
     journal.write(batch)?;
+    if let Effect::Redact(_) = commit.effect() {
+        // The lines before still have the words.
+        journal.rewrite()?;
+    }
     Ok(CommitOutcome::Applied)
 }
 
@@ -96,6 +105,37 @@ fn change_ticket(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &T
         for endpoint in endpoints.iter().filter(|endpoint| endpoint.wants(event.event_type)) {
             deliver(batch, realm, event, endpoint)?;
         }
+    }
+    Ok(true)
+}
+
+fn redact(journal: &Journal, batch: &mut Batch, realm: &Realm, redaction: &RedactionChange) -> io::Result<bool> {
+    let RedactionChange { change, entry, events, answers, answers_seen } = redaction;
+    let seen = answers_showing(journal, realm, change.ticket.id)?.len();
+    if seen != *answers_seen || !change_ticket(journal, batch, realm, change)? {
+        return Ok(false);
+    }
+    batch.put(key(realm, "thread", format!("{}/{}", entry.ticket_id, number(entry.sequence))), entry)?;
+    for (id, payload) in events {
+        let at = key(realm, "event", id);
+        let Some(row) = journal.get::<EventRow>(&at)? else { continue };
+        batch.put(at, &EventRow::of(&Event { payload: payload.clone(), ..row.event() })?)?;
+    }
+    for row in journal.scan::<DeliveryRow>(&key(realm, "delivery", "")) {
+        let mut row = row?;
+        if events.iter().any(|(id, _)| *id == row.delivery.event_id) {
+            row.lease = None;
+            for attempt in &mut row.delivery.attempts {
+                attempt.error = attempt.error.take().map(|_| REDACTED.to_owned());
+                attempt.response = attempt.response.take().map(|_| REDACTED.to_owned());
+            }
+            batch.put(key(realm, "delivery", row.delivery.id), &row)?;
+        }
+    }
+    for (name, body) in answers {
+        let at = key(realm, "claim", name.as_str());
+        let Some(row) = journal.get::<ClaimRow>(&at)? else { continue };
+        batch.put(at, &row.with_body(body.clone()))?;
     }
     Ok(true)
 }

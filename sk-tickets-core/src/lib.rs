@@ -81,6 +81,7 @@ pub use model::{
     notification::{Channel, Notification, NotificationFilter, Outcome},
     page::{Order, Page, PageRequest},
     queue::{CreateQueue, Queue, QueueKey, QueueSlug, UpdateQueue},
+    redaction::RedactEntry,
     replay_job::{ReplayDeadLetters, ReplayJob},
     thread::{PostEntry, PostKind, ThreadEntry, Visibility},
     ticket::{

@@ -23,11 +23,13 @@ pub enum Trigger {
     Note,
     /// What it says of itself changes.
     Update,
+    /// The words of an entry are taken out.
+    Redact,
 }
 
 impl Trigger {
     /// Every trigger, transitions first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Transition(Status::New),
         Self::Transition(Status::Open),
         Self::Transition(Status::Pending),
@@ -40,6 +42,7 @@ impl Trigger {
         Self::Message,
         Self::Note,
         Self::Update,
+        Self::Redact,
     ];
 }
 
@@ -53,6 +56,7 @@ impl fmt::Display for Trigger {
             Self::Message => f.write_str("message by another"),
             Self::Note => f.write_str("note"),
             Self::Update => f.write_str("update"),
+            Self::Redact => f.write_str("redaction"),
         }
     }
 }
@@ -123,7 +127,7 @@ pub enum Verdict {
 #[must_use]
 pub const fn verdict(from: Status, trigger: Trigger) -> Verdict {
     use Status::{Closed, New, OnHold, Open, Pending, Resolved};
-    use Trigger::{Assign, ContactMessage, Message, Note, Transition, Unassign, Update};
+    use Trigger::{Assign, ContactMessage, Message, Note, Redact, Transition, Unassign, Update};
 
     const fn moves(to: Status, guard: Guard) -> Verdict {
         Verdict::Moves { to, guard, reason: None }
@@ -154,7 +158,7 @@ pub const fn verdict(from: Status, trigger: Trigger) -> Verdict {
         (Open | Pending | OnHold | Resolved, Assign)
         | (New | Open | OnHold, ContactMessage)
         | (New | Open | Pending | OnHold | Resolved, Unassign | Message | Update)
-        | (New | Open | Pending | OnHold | Resolved | Closed, Note) => Verdict::Stays,
+        | (New | Open | Pending | OnHold | Resolved | Closed, Note | Redact) => Verdict::Stays,
 
         (Closed, Assign | Unassign | ContactMessage | Message | Update) => Verdict::Closed,
     }

@@ -15,12 +15,12 @@ BEGIN
                                 'thread_entries', 'events',
                                 'feed_pending', 'feed', 'endpoints', 'deliveries', 'delivery_attempts',
                                 'replay_jobs', 'notifications'] LOOP
-        EXECUTE format('CREATE POLICY realm ON sk_tickets.%I FOR ALL TO sk_tickets_app USING (%s) WITH CHECK (%s)',
-                       name, realm, realm);
+        EXECUTE format('CREATE POLICY realm ON sk_tickets.%I FOR ALL TO sk_tickets_app, sk_tickets_redactor'
+                           || ' USING (%s) WITH CHECK (%s)', name, realm, realm);
     END LOOP;
 END $$;
 
-GRANT USAGE ON SCHEMA sk_tickets TO sk_tickets_app, sk_tickets_worker, sk_tickets_directory;
+GRANT USAGE ON SCHEMA sk_tickets TO sk_tickets_app, sk_tickets_worker, sk_tickets_directory, sk_tickets_redactor;
 
 -- The application: one realm at a time. It has no way to tenants, settings and API keys but through functions.
 CREATE POLICY version ON sk_tickets.schema_version USING (true);
@@ -36,6 +36,17 @@ GRANT SELECT, UPDATE (last_position, id_ahead_ms, id_behind_ms) ON sk_tickets.re
 GRANT SELECT ON sk_tickets.delivery_attempts TO sk_tickets_app;
 GRANT SELECT, INSERT, UPDATE (outcome, recipient, attempts, last_error, next_attempt_at, sent_at, claimable_at, failures,
                               lease_owner) ON sk_tickets.notifications TO sk_tickets_app;
+
+-- Redaction: one realm at a time, as the application; no rows but those that are there, and no column but those with words
+-- and those of a lease.
+GRANT SELECT (tenant, environment, ticket_id, sequence, id, detail), UPDATE (body, evidence, detail)
+    ON sk_tickets.thread_entries TO sk_tickets_redactor;
+GRANT SELECT (tenant, environment, ticket_id, id), UPDATE (payload) ON sk_tickets.events TO sk_tickets_redactor;
+GRANT SELECT (tenant, environment, ticket_id, key), UPDATE (body) ON sk_tickets.claims TO sk_tickets_redactor;
+GRANT SELECT (tenant, environment, id, event_id, next_attempt_at), UPDATE (lease_owner, claimable_at)
+    ON sk_tickets.deliveries TO sk_tickets_redactor;
+GRANT SELECT (tenant, environment, delivery_id, error, response), UPDATE (error, response)
+    ON sk_tickets.delivery_attempts TO sk_tickets_redactor;
 
 -- Workers: the outbox of all realms, and no more columns than it takes.
 CREATE POLICY worker ON sk_tickets.tenants FOR SELECT TO sk_tickets_worker USING (true);

@@ -240,6 +240,89 @@ BEGIN
     RETURN sk_tickets.add_events(p_tenant, p_environment, p_change->'events', p_payloads, NULL);
 END $$;
 
+-- A change that changes nothing is answered with the ticket as it was found. Locks it so that no change of it, a redaction
+-- above all, comes between the look and the record.
+CREATE FUNCTION sk_tickets.expect_ticket(p_tenant bigint, p_environment smallint, p_change jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM sk_tickets.tickets
+    WHERE tenant = p_tenant AND environment = p_environment AND id = (p_change->>'id')::uuid
+      AND version = (p_change->>'version')::bigint
+    FOR SHARE;
+    IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+END $$;
+
+-- Replaces words in all that has them: the one door to what else is append-only, run as a role of its own with grants on
+-- just these columns. Row-level security binds that role to the realm as it binds the application, and nothing is replaced
+-- unless the thread says so in its last entry. False if there are answers that it was not decided on.
+--
+-- The caller holds the ticket, so no answer that shows it is recorded meanwhile. Deliveries are locked before what
+-- receivers have answered is replaced, those that nobody has too: whoever settles an attempt has done so before, and is
+-- seen, or finds the lease void; and whoever claims one reads its payload after that.
+CREATE FUNCTION sk_tickets.redact(p_tenant bigint, p_environment smallint, p_change jsonb, p_bytes bytea[])
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_ticket uuid := p_change->'ticket'->>'id';
+    v_noted jsonb;
+    v_events uuid[];
+    v_deliveries uuid[];
+BEGIN
+    SELECT detail INTO v_noted FROM sk_tickets.thread_entries
+    WHERE tenant = p_tenant AND environment = p_environment AND ticket_id = v_ticket ORDER BY sequence DESC LIMIT 1;
+    IF v_noted->>'kind' IS DISTINCT FROM 'redaction' OR v_noted->>'entry_id' IS DISTINCT FROM p_change->'entry'->>'told_as'
+    THEN
+        RAISE EXCEPTION 'a redaction must be noted in the thread' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF (SELECT count(*) FROM sk_tickets.claims
+        WHERE tenant = p_tenant AND environment = p_environment AND ticket_id = v_ticket)
+        <> (p_change->>'answers_seen')::bigint
+    THEN
+        RETURN false;
+    END IF;
+
+    UPDATE sk_tickets.thread_entries
+    SET body = p_change->'entry'->>'body', evidence = p_change->'entry'->'evidence', detail = p_change->'entry'->'detail'
+    WHERE tenant = p_tenant AND environment = p_environment AND ticket_id = v_ticket
+      AND id = (p_change->'entry'->>'id')::uuid;
+
+    WITH replaced AS (
+        UPDATE sk_tickets.events AS e SET payload = given.bytes
+        FROM jsonb_to_recordset(p_change->'payloads') AS n (id uuid, number bigint)
+        JOIN unnest(p_bytes) WITH ORDINALITY AS given (bytes, number) USING (number)
+        WHERE e.tenant = p_tenant AND e.environment = p_environment AND e.ticket_id = v_ticket AND e.id = n.id
+        RETURNING e.id
+    )
+    SELECT coalesce(array_agg(replaced.id ORDER BY replaced.id), '{}') INTO v_events FROM replaced;
+
+    -- The time in a delivery's id is that of its event, so they are a range of ids.
+    WITH held AS MATERIALIZED (
+        SELECT d.id FROM unnest(v_events) AS event
+        CROSS JOIN LATERAL (
+            SELECT id FROM sk_tickets.deliveries
+            WHERE tenant = p_tenant AND environment = p_environment AND event_id = event
+              AND id BETWEEN (left(event::text, 13) || '-0000-0000-000000000000')::uuid
+                         AND (left(event::text, 13) || '-ffff-ffff-ffffffffffff')::uuid
+            ORDER BY id FOR NO KEY UPDATE
+        ) AS d
+    ), freed AS (
+        UPDATE sk_tickets.deliveries AS d
+        SET lease_owner = NULL, claimable_at = d.next_attempt_at
+        FROM held WHERE d.tenant = p_tenant AND d.environment = p_environment AND d.id = held.id
+        RETURNING d.id
+    )
+    SELECT coalesce(array_agg(freed.id), '{}') INTO v_deliveries FROM freed;
+    UPDATE sk_tickets.delivery_attempts
+    SET error = CASE WHEN error IS NOT NULL THEN convert_to(p_change->>'tombstone', 'UTF8') END,
+        response = CASE WHEN response IS NOT NULL THEN convert_to(p_change->>'tombstone', 'UTF8') END
+    WHERE tenant = p_tenant AND environment = p_environment AND delivery_id = ANY (v_deliveries);
+
+    UPDATE sk_tickets.claims AS c SET body = given.bytes
+    FROM jsonb_to_recordset(p_change->'answers') AS n (key text, number bigint)
+    JOIN unnest(p_bytes) WITH ORDINALITY AS given (bytes, number) USING (number)
+    WHERE c.tenant = p_tenant AND c.environment = p_environment AND c.ticket_id = v_ticket AND c.key = n.key;
+    RETURN true;
+END $$;
+
 -- The contact is locked before it is compared; that no two have the same handle is for the indexes to say.
 CREATE FUNCTION sk_tickets.change_contact(p_tenant bigint, p_environment smallint, p_change jsonb)
 RETURNS void LANGUAGE plpgsql AS $$
@@ -447,9 +530,9 @@ BEGIN
             -- is too old to.
             INSERT INTO sk_tickets.claims
                 (tenant, environment, key, fingerprint, status, location, etag, content_type, body, secret_at, secret,
-                 created_at)
+                 ticket_id, created_at)
             VALUES (p_tenant, p_environment, p_key, p_fingerprint, p_status, p_location, p_etag, p_content_type, p_body,
-                    p_secret_at, p_secret, p_at)
+                    p_secret_at, p_secret, (p_effect->>'shows')::uuid, p_at)
             ON CONFLICT ON CONSTRAINT claims_key DO NOTHING;
             IF NOT FOUND THEN
                 RETURN QUERY
@@ -462,7 +545,14 @@ BEGIN
         END IF;
         CASE p_effect->>'kind'
             WHEN 'none' THEN NULL;
+            WHEN 'unchanged' THEN PERFORM sk_tickets.expect_ticket(p_tenant, p_environment, p_effect);
             WHEN 'ticket' THEN due := sk_tickets.change_ticket(p_tenant, p_environment, p_effect, p_payloads);
+            WHEN 'redact' THEN
+                PERFORM sk_tickets.change_ticket(p_tenant, p_environment, p_effect, p_payloads);
+                IF NOT sk_tickets.redact(p_tenant, p_environment, p_effect, p_payloads) THEN
+                    PERFORM sk_tickets.stale();
+                END IF;
+                due := true;
             WHEN 'contact' THEN PERFORM sk_tickets.change_contact(p_tenant, p_environment, p_effect);
             WHEN 'queue' THEN PERFORM sk_tickets.change_queue(p_tenant, p_environment, p_effect);
             WHEN 'endpoint' THEN due := sk_tickets.change_endpoint(p_tenant, p_environment, p_at, p_effect, p_payloads);

@@ -76,6 +76,15 @@ BEGIN
     FROM ranked AS r WHERE r.rank <= r.slots;
 END $$;
 
+-- What is to be sent, as it is now. A claim may have waited for somebody who redacts the event; the snapshot of its own
+-- statement is older than that.
+CREATE FUNCTION sk_tickets.payload(p_tenant bigint, p_environment smallint, p_event uuid) RETURNS bytea
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN (SELECT e.payload FROM sk_tickets.events AS e
+            WHERE e.tenant = p_tenant AND e.environment = p_environment AND e.id = p_event);
+END $$;
+
 -- Leases what is due. The last row has no delivery: it says when something else can be due, and whether there is a replay
 -- to go on with.
 --
@@ -131,12 +140,11 @@ BEGIN
             RETURNING d.*, c.retry, c.place, c.due
         )
         SELECT l.tenant, t.name, l.environment, l.id, l.lease_token, l.endpoint_id, e.url, e.secret, e.old_secrets,
-               e.old_secrets_until, l.event_id, v.payload, l.attempts, l.failures, l.retry, NULL::bigint, NULL::boolean
+               e.old_secrets_until, l.event_id, sk_tickets.payload(l.tenant, l.environment, l.event_id), l.attempts, l.failures, l.retry, NULL::bigint, NULL::boolean
         FROM leased AS l
         JOIN sk_tickets.tenants AS t ON t.id = l.tenant
         JOIN sk_tickets.endpoints AS e
             ON e.tenant = l.tenant AND e.environment = l.environment AND e.id = l.endpoint_id
-        JOIN sk_tickets.events AS v ON v.tenant = l.tenant AND v.environment = l.environment AND v.id = l.event_id
         ORDER BY l.place, l.due, l.id, l.tenant, l.environment;
     END IF;
 

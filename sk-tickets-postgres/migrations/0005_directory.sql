@@ -89,12 +89,13 @@ END $$;
 -- Functions are everyone's until they are taken away.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA sk_tickets FROM PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sk_tickets TO sk_tickets_app;
-GRANT EXECUTE ON FUNCTION sk_tickets.bury_pending, sk_tickets.queues, sk_tickets.choose, sk_tickets.next_due
-    TO sk_tickets_worker;
+GRANT EXECUTE ON FUNCTION sk_tickets.bury_pending, sk_tickets.queues, sk_tickets.choose, sk_tickets.next_due,
+    sk_tickets.payload TO sk_tickets_worker;
 GRANT EXECUTE ON FUNCTION sk_tickets.tenant_ensure TO sk_tickets_directory;
 
 -- A function's new owner needs CREATE where it is, for that moment.
-GRANT CREATE ON SCHEMA sk_tickets TO sk_tickets_worker, sk_tickets_directory;
+GRANT CREATE ON SCHEMA sk_tickets TO sk_tickets_worker, sk_tickets_directory, sk_tickets_redactor;
+ALTER FUNCTION sk_tickets.redact OWNER TO sk_tickets_redactor;
 ALTER FUNCTION sk_tickets.claim_due OWNER TO sk_tickets_worker;
 ALTER FUNCTION sk_tickets.renew_lease OWNER TO sk_tickets_worker;
 ALTER FUNCTION sk_tickets.settle OWNER TO sk_tickets_worker;
@@ -114,4 +115,4 @@ ALTER FUNCTION sk_tickets.api_key_revoke OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.api_key_used OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.cursor_key OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.realms OWNER TO sk_tickets_directory;
-REVOKE CREATE ON SCHEMA sk_tickets FROM sk_tickets_worker, sk_tickets_directory;
+REVOKE CREATE ON SCHEMA sk_tickets FROM sk_tickets_worker, sk_tickets_directory, sk_tickets_redactor;

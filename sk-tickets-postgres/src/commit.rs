@@ -21,7 +21,7 @@ use sk_tickets_core::{
     },
     store::{
         Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, QueueChange,
-        SecretChange, TicketChange,
+        RedactionChange, SecretChange, TicketChange,
     },
 };
 
@@ -31,7 +31,7 @@ use crate::{
     notification,
     pool::Pool,
     realms::RealmNumber,
-    replay,
+    redaction, replay,
     row::{self, recorded_columns},
     statement::uuid,
 };
@@ -49,8 +49,8 @@ pub(crate) async fn apply(pool: &Pool, realm: RealmNumber, commit: &Commit) -> R
         None => (None, None),
     };
     let slot = response.and_then(|response| response.secret.as_ref());
-    let (effect, events) = effect(realm, commit.effect())?;
-    let payloads: Vec<&[u8]> = events.iter().map(|event| event.payload.as_slice()).collect();
+    let (mut effect, payloads) = effect(realm, commit.effect())?;
+    effect["shows"] = json!(commit.shows().map(id));
     let query = sqlx::query(concat!(
         "SELECT outcome, ",
         recorded_columns!(),
@@ -95,11 +95,21 @@ fn repeated(claim: &Claim, columns: &mut Columns<'_>) -> Result<CommitOutcome> {
     })
 }
 
-/// What to change, and the events whose payloads go beside it.
-fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
+/// What to change, and the bytes that go beside it: payloads of events first.
+fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, Vec<&[u8]>)> {
     Ok(match effect {
-        Effect::None => (json!({ "kind": "none" }), &[]),
-        Effect::Ticket(change) => (ticket_change(realm, change)?, &change.events),
+        Effect::None => (json!({ "kind": "none" }), Vec::new()),
+        Effect::Unchanged(ticket, version) => {
+            let version = i64::try_from(version.0)?;
+            (json!({ "kind": "unchanged", "id": id(*ticket), "version": version }), Vec::new())
+        }
+        Effect::Ticket(change) => (ticket_change(realm, change)?, payloads(&change.events)),
+        Effect::Redact(redaction) => {
+            let RedactionChange { change, .. } = &**redaction;
+            let mut bytes = payloads(&change.events);
+            let change = ticket_change(realm, change)?;
+            (redaction::replacements(redaction, change, &mut bytes)?, bytes)
+        }
         Effect::Contact(change) => {
             let (action, mut before, mut after) = match &**change {
                 ContactChange::Create(contact) => ("create", None, self::contact(contact)),
@@ -110,7 +120,7 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
             for contact in before.iter_mut().chain([&mut after]) {
                 place(realm, contact);
             }
-            (json!({ "kind": "contact", "action": action, "before": before, "after": after }), &[])
+            (json!({ "kind": "contact", "action": action, "before": before, "after": after }), Vec::new())
         }
         Effect::Queue(change) => {
             let mut change = match &**change {
@@ -122,7 +132,7 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
                 }),
             };
             place(realm, &mut change["after"]);
-            (change, &[])
+            (change, Vec::new())
         }
         Effect::Endpoint(change) => match &**change {
             EndpointChange::Create(endpoint) => {
@@ -132,43 +142,49 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, &[Event])> {
                 let change = json!({
                     "kind": "endpoint", "action": "create", "endpoint": created, "limit": ENDPOINTS_MAX,
                 });
-                (change, &[])
+                (change, Vec::new())
             }
             EndpointChange::Update { before, after } => {
                 let (before, after) = (self::endpoint(before), self::endpoint(after));
                 let change = json!({
                     "kind": "endpoint", "action": "update", "id": before["id"], "before": before, "after": after,
                 });
-                (change, &[])
+                (change, Vec::new())
             }
-            EndpointChange::Delete(id) => (json!({ "kind": "endpoint", "action": "delete", "id": self::id(*id) }), &[]),
+            EndpointChange::Delete(id) => {
+                (json!({ "kind": "endpoint", "action": "delete", "id": self::id(*id) }), Vec::new())
+            }
             EndpointChange::Ping(id, event) => {
                 let events = std::slice::from_ref(event);
                 let mut change = json!({
                     "kind": "endpoint", "action": "ping", "id": self::id(*id), "events": self::events(events)?,
                 });
                 note_skew(&mut change, [skew(event.id, event.at)]);
-                (change, events)
+                (change, payloads(events))
             }
         },
         Effect::Delivery(DeliveryChange::Replay(id)) => {
-            (json!({ "kind": "delivery", "action": "replay", "id": self::id(*id) }), &[])
+            (json!({ "kind": "delivery", "action": "replay", "id": self::id(*id) }), Vec::new())
         }
         Effect::Delivery(DeliveryChange::Discard(id, why)) => {
-            (json!({ "kind": "delivery", "action": "discard", "id": self::id(*id), "discard_reason": why }), &[])
+            (json!({ "kind": "delivery", "action": "discard", "id": self::id(*id), "discard_reason": why }), Vec::new())
         }
-        Effect::Notification(change) => (notification::revived(change), &[]),
+        Effect::Notification(change) => (notification::revived(change), Vec::new()),
         Effect::Replay(job) => {
             let mut job = replay::columns(job)?;
             place(realm, &mut job);
-            (json!({ "kind": "replay", "job": job }), &[])
+            (json!({ "kind": "replay", "job": job }), Vec::new())
         }
         Effect::Secret(change) => {
             let SecretChange { key, before, after } = &**change;
             let (before, after) = (bytes(before.as_bytes()), bytes(after.as_bytes()));
-            (json!({ "kind": "secret", "key": key.as_str(), "before": before, "after": after }), &[])
+            (json!({ "kind": "secret", "key": key.as_str(), "before": before, "after": after }), Vec::new())
         }
     })
+}
+
+fn payloads(events: &[Event]) -> Vec<&[u8]> {
+    events.iter().map(|event| event.payload.as_slice()).collect()
 }
 
 fn ticket_change(realm: RealmNumber, change: &TicketChange) -> Result<Value> {

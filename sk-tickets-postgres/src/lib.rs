@@ -64,6 +64,7 @@ mod pool;
 mod queue;
 mod reader;
 mod realms;
+mod redaction;
 mod replay;
 mod row;
 mod statement;

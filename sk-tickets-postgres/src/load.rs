@@ -10,6 +10,7 @@ use crate::{
     error::Result,
     reader::attempts_of_delivery,
     realms::RealmNumber,
+    redaction,
     row::{
         self, CONTACT_WIDTH, DELIVERY_WIDTH, ENDPOINT_WIDTH, NOTIFICATION_WIDTH, QUEUE_WIDTH, RECORDED_WIDTH,
         TICKET_WIDTH, TIMERS_WIDTH, attempt_columns, contact_columns, delivery_columns, endpoint_columns,
@@ -56,7 +57,7 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
             }
             .to_owned()
         }
-        Subject::Ticket(ticket) => {
+        Subject::Ticket(ticket) | Subject::Redaction(ticket) => {
             query.values.push(id(ticket));
             TICKET.to_owned()
         }
@@ -107,7 +108,7 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
                 loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
                 loaded.queue = columns.maybe(QUEUE_WIDTH, row::queue)?;
             }
-            Subject::Ticket(_) => {
+            Subject::Ticket(_) | Subject::Redaction(_) => {
                 loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
                 loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
                 loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
@@ -146,7 +147,11 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
         }
         Ok(loaded)
     });
-    Ok(loaded.await?.unwrap_or_default())
+    let mut loaded = loaded.await?.unwrap_or_default();
+    if let (Subject::Redaction(ticket), Some(_)) = (lookup.subject, &loaded.ticket) {
+        loaded.traces = redaction::traces(store, realm, ticket).await?;
+    }
+    Ok(loaded)
 }
 
 /// One row for each queue, or one for none.

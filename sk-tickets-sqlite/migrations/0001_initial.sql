@@ -53,6 +53,8 @@ CREATE TABLE claims (
     -- The secret that the answer tells, sealed, and at which byte of the body it is put in.
     secret BLOB,
     secret_offset INTEGER,
+    -- The ticket whose words are in the body; null if none are that could be redacted.
+    ticket_id BLOB,
     created_at INTEGER NOT NULL,
     PRIMARY KEY (realm, key),
     CHECK ((secret IS NULL) = (secret_offset IS NULL)),
@@ -61,11 +63,17 @@ CREATE TABLE claims (
 
 -- Those with a secret, to seal them anew by.
 CREATE INDEX claims_secrets ON claims (realm, key) WHERE secret IS NOT NULL;
+-- Those with the words of a ticket, to redact them by.
+CREATE INDEX claims_tickets ON claims (realm, ticket_id, key) WHERE ticket_id IS NOT NULL;
 
--- Of a recorded answer nothing changes but its secret, which is sealed anew with another master key.
+-- Of a recorded answer nothing changes but its secret, which is sealed anew with another master key, and its words in a
+-- redaction.
 CREATE TRIGGER claims_stay
-BEFORE UPDATE OF realm, key, fingerprint, status, location, etag, content_type, body, secret_offset, created_at ON claims
-BEGIN
+BEFORE UPDATE OF realm, key, fingerprint, status, location, etag, content_type, secret_offset, ticket_id, created_at
+ON claims BEGIN
+    SELECT RAISE (ABORT, 'recorded answers stay as they are');
+END;
+CREATE TRIGGER claims_words_stay BEFORE UPDATE OF body ON claims WHEN current_scope() IS NOT 'redaction' BEGIN
     SELECT RAISE (ABORT, 'recorded answers stay as they are');
 END;
 CREATE TRIGGER claims_keep BEFORE DELETE ON claims BEGIN
@@ -193,7 +201,12 @@ CREATE TABLE thread_entries (
     CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT;
 
-CREATE TRIGGER thread_entries_stay BEFORE UPDATE ON thread_entries BEGIN
+-- Append-only but for words, and those only in a redaction.
+CREATE TRIGGER thread_entries_stay
+BEFORE UPDATE OF realm, ticket_id, sequence, id, visibility, actor, created_at ON thread_entries BEGIN
+    SELECT RAISE (ABORT, 'thread entries are append-only');
+END;
+CREATE TRIGGER thread_entries_words_stay BEFORE UPDATE ON thread_entries WHEN current_scope() IS NOT 'redaction' BEGIN
     SELECT RAISE (ABORT, 'thread entries are append-only');
 END;
 CREATE TRIGGER thread_entries_keep BEFORE DELETE ON thread_entries BEGIN
@@ -216,7 +229,14 @@ CREATE TABLE events (
     CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT;
 
-CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN
+-- To find the words of a ticket by.
+CREATE INDEX events_ticket ON events (realm, ticket_id, ticket_version, id) WHERE ticket_id IS NOT NULL;
+
+CREATE TRIGGER events_stay
+BEFORE UPDATE OF realm, id, position, event_type, ticket_id, ticket_version, at ON events BEGIN
+    SELECT RAISE (ABORT, 'events are append-only');
+END;
+CREATE TRIGGER events_words_stay BEFORE UPDATE ON events WHEN current_scope() IS NOT 'redaction' BEGIN
     SELECT RAISE (ABORT, 'events are append-only');
 END;
 CREATE TRIGGER events_keep BEFORE DELETE ON events BEGIN
@@ -304,6 +324,15 @@ CREATE TABLE delivery_attempts (
     CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT;
 
+CREATE TRIGGER delivery_attempts_stay
+BEFORE UPDATE OF realm, delivery_id, number, at, status_code, latency_ms ON delivery_attempts BEGIN
+    SELECT RAISE (ABORT, 'attempts stay as they are');
+END;
+CREATE TRIGGER delivery_attempts_words_stay
+BEFORE UPDATE ON delivery_attempts WHEN current_scope() IS NOT 'redaction' BEGIN
+    SELECT RAISE (ABORT, 'attempts stay as they are');
+END;
+
 -- Jobs that replay dead letters.
 CREATE TABLE replay_jobs (
     realm INTEGER NOT NULL REFERENCES realms (id),
@@ -366,6 +395,14 @@ CREATE INDEX notifications_due ON notifications (claimable_at, id, realm, create
 CREATE INDEX notifications_dead ON notifications (id, realm) WHERE outcome = 'dead';
 
 -- No row of another realm is changed or deleted.
+CREATE TRIGGER thread_entries_guard_change BEFORE UPDATE ON thread_entries
+WHEN old.realm IS NOT current_realm() BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER events_guard_change BEFORE UPDATE ON events
+WHEN old.realm IS NOT current_realm() BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
 CREATE TRIGGER claims_guard_change BEFORE UPDATE ON claims
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use sk_tickets_core::{
+    model::id::TicketId,
     platform::{
         idempotency::{Claim, Recorded, StoredResponse},
         time::Timestamp,
@@ -15,7 +16,7 @@ use crate::{
     guard::{Guarded, Scope},
     notification, outbox, queues,
     realms::{RealmNumber, Realms},
-    replay,
+    redaction, replay,
     row::{self, recorded_columns},
     ticket,
     writer::Verdict,
@@ -40,18 +41,31 @@ impl Change {
 /// Applies a commit.
 pub(crate) fn apply(guarded: &Guarded, realms: &Realms, commit: &Commit) -> Result<Verdict<CommitOutcome>> {
     let realm = realms.find_or_make(guarded, commit.realm())?;
-    guarded.within(Scope::Realm(realm), |connection| apply_within(connection, realm, commit))
+    let verdict = guarded.within(Scope::Realm(realm), |connection| apply_within(connection, realm, commit))?;
+    match (commit.effect(), verdict) {
+        (Effect::Redact(change), Verdict::Keep(outcome) | Verdict::KeepAndWake(outcome)) => {
+            let replace = |connection: &Connection| redaction::replace(connection, realm, change);
+            let fresh = guarded.within(Scope::Redaction(realm), replace)?;
+            Ok(if fresh { Verdict::KeepAndErase(outcome) } else { Verdict::Undo(CommitOutcome::Stale) })
+        }
+        (_, verdict) => Ok(verdict),
+    }
 }
 
 fn apply_within(connection: &Connection, realm: RealmNumber, commit: &Commit) -> Result<Verdict<CommitOutcome>> {
     if let Some((claim, response)) = commit.claim()
-        && let Some(outcome) = repeated(connection, realm, claim, response, commit.at())?
+        && let Some(outcome) = repeated(connection, realm, claim, response, commit)?
     {
         return Ok(Verdict::Undo(outcome));
     }
     let change = match commit.effect() {
         Effect::None => Change::Done,
+        Effect::Unchanged(ticket, version) => {
+            Change::unless_stale(ticket::is_in(connection, realm, *ticket, *version)?)
+        }
         Effect::Ticket(change) => ticket::change(connection, realm, change)?,
+        // The words themselves are replaced in a scope of their own, after this.
+        Effect::Redact(redaction) => ticket::change(connection, realm, &redaction.change)?,
         Effect::Contact(change) => Change::unless_stale(contact::change(connection, realm, change)?),
         Effect::Queue(change) => Change::unless_stale(queues::change(connection, realm, change)?),
         Effect::Endpoint(change) => endpoint::change(connection, realm, change, commit.at())?,
@@ -76,15 +90,15 @@ fn repeated(
     realm: RealmNumber,
     claim: &Claim,
     response: &StoredResponse,
-    at: Timestamp,
+    commit: &Commit,
 ) -> Result<Option<CommitOutcome>> {
     let StoredResponse { status, location, etag, content_type, body, secret } = response;
     let slot = secret.as_ref();
     let recorded = connection
         .prepare_cached(
             "INSERT INTO claims (realm, key, fingerprint, status, location, etag, content_type, body, secret_offset,
-                                 secret, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (realm, key) DO NOTHING",
+                                 secret, ticket_id, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (realm, key) DO NOTHING",
         )?
         .execute(params![
             realm,
@@ -97,7 +111,8 @@ fn repeated(
             body,
             slot.map(|slot| i64::try_from(slot.at)).transpose()?,
             slot.map(|slot| slot.secret.as_bytes()),
-            at.as_millis(),
+            commit.shows().map(TicketId::to_bytes),
+            commit.at().as_millis(),
         ])?;
     if recorded == 1 {
         return Ok(None);

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long to wait for another process that holds the lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often to ask again where SQLite itself does not wait.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
@@ -38,6 +38,8 @@ pub(crate) fn writer(options: &SqliteOptions) -> Result<Guarded> {
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
+    // What is replaced leaves nothing behind in the file, so that a redaction need only look at what is there.
+    connection.pragma_update(None, "secure_delete", true)?;
     Guarded::new(connection)
 }
 
@@ -111,6 +113,7 @@ mod tests {
             assert_eq!(pragma(&mut reader, name), value, "{name}");
         }
         assert_eq!(pragma(&mut writer, "synchronous"), "2");
+        assert_eq!(pragma(&mut writer, "secure_delete"), "1");
         assert_eq!(pragma(&mut writer, "query_only"), "0");
         assert_eq!(pragma(&mut reader, "query_only"), "1");
         let made = reader.maintain(|connection| Ok(connection.execute_batch("CREATE TABLE x (y)")?));

@@ -37,6 +37,8 @@ use crate::{error::Result, realms::RealmNumber};
 pub(crate) enum Scope {
     /// The rows of one realm.
     Realm(RealmNumber),
+    /// The same, and the words in them can be replaced that else stay as they are.
+    Redaction(RealmNumber),
     /// Which deliveries wait, in whatever realm, for which endpoint and until when, which notifications do, and whether there
     /// is a job to go on with.
     /// What is in them is seen in their realm.
@@ -127,6 +129,15 @@ const UPDATED: [&str; 10] = [
     "tickets",
 ];
 const DELETED: [&str; 2] = ["queue_topics", "ticket_tags"];
+/// The columns that are changed in a redaction, of tables that else are only added to.
+const REDACTED: [(&str, &str); 6] = [
+    ("delivery_attempts", "error"),
+    ("delivery_attempts", "response"),
+    ("events", "payload"),
+    ("thread_entries", "body"),
+    ("thread_entries", "detail"),
+    ("thread_entries", "evidence"),
+];
 
 /// A connection under guard.
 pub(crate) struct Guarded {
@@ -170,7 +181,8 @@ impl fmt::Debug for Guarded {
     }
 }
 
-/// The scope of a connection, which the functions and the authorizer see. A number: that of the realm, or below.
+/// The scope of a connection, which the functions and the authorizer see. A number: that of the realm, or below; where it
+/// is redacted, as far above the smallest one.
 #[derive(Debug, Default)]
 struct Current(AtomicI64);
 
@@ -178,12 +190,14 @@ const NOTHING: i64 = 0;
 const WORKER: i64 = -1;
 const DIRECTORY: i64 = -2;
 const MAINTENANCE: i64 = -3;
+const REDACTION: i64 = i64::MIN;
 
 impl Current {
     fn enter(&self, scope: Scope) -> Leave<'_> {
         let number = match scope {
             // Numbers of realms begin with 1.
             Scope::Realm(realm) => realm.max(NOTHING),
+            Scope::Redaction(realm) => REDACTION + realm.max(NOTHING),
             Scope::Worker => WORKER,
             Scope::Directory => DIRECTORY,
             Scope::Maintenance => MAINTENANCE,
@@ -198,6 +212,7 @@ impl Current {
             DIRECTORY => Some(Scope::Directory),
             MAINTENANCE => Some(Scope::Maintenance),
             realm if realm > NOTHING => Some(Scope::Realm(realm)),
+            redacted if redacted > REDACTION && redacted < MAINTENANCE => Some(Scope::Redaction(redacted - REDACTION)),
             _ => None,
         }
     }
@@ -219,7 +234,7 @@ fn define(connection: &Connection, current: &Arc<Current>) -> Result<()> {
     let scope = Arc::clone(current);
     connection.create_scalar_function("current_realm", 0, flags, move |_| {
         Ok(match scope.scope() {
-            Some(Scope::Realm(realm)) => Some(realm),
+            Some(Scope::Realm(realm) | Scope::Redaction(realm)) => Some(realm),
             Some(Scope::Worker | Scope::Directory | Scope::Maintenance) | None => None,
         })
     })?;
@@ -227,6 +242,7 @@ fn define(connection: &Connection, current: &Arc<Current>) -> Result<()> {
     connection.create_scalar_function("current_scope", 0, flags, move |_| {
         Ok(scope.scope().map(|scope| match scope {
             Scope::Realm(_) => "realm",
+            Scope::Redaction(_) => "redaction",
             Scope::Worker => "worker",
             Scope::Directory => "directory",
             Scope::Maintenance => "maintenance",
@@ -264,9 +280,12 @@ impl Rules {
                 }
                 _ => self.may_read(table_name, column_name),
             },
-            AuthAction::Insert { table_name } => self.may_write(table_name, &INSERTED),
-            AuthAction::Update { table_name, .. } => self.may_write(table_name, &UPDATED),
-            AuthAction::Delete { table_name } => self.may_write(table_name, &DELETED),
+            AuthAction::Insert { table_name } => self.may_write(table_name, INSERTED.contains(&table_name)),
+            AuthAction::Update { table_name, column_name } => {
+                let lawful = UPDATED.contains(&table_name) || REDACTED.contains(&(table_name, column_name));
+                self.may_write(table_name, lawful)
+            }
+            AuthAction::Delete { table_name } => self.may_write(table_name, DELETED.contains(&table_name)),
             AuthAction::Select | AuthAction::Recursive => {
                 // In a trigger it is part of a write.
                 if asked.accessor.is_none() {
@@ -289,10 +308,9 @@ impl Rules {
                 .is_some_and(|written| written == table || (KEY_COLUMNS.contains(&column) && INSERTED.contains(&table)))
     }
 
-    fn may_write(&mut self, table: &str, lawful: &[&str]) -> bool {
-        let may = lawful.contains(&table);
-        self.written = may.then(|| table.to_owned());
-        may
+    fn may_write(&mut self, table: &str, lawful: bool) -> bool {
+        self.written = lawful.then(|| table.to_owned());
+        lawful
     }
 }
 

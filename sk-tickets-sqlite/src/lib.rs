@@ -63,6 +63,7 @@ mod queue;
 mod queues;
 mod reader;
 mod realms;
+mod redaction;
 mod replay;
 mod row;
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::{
     notification, queues,
     reader::{find_delivery, find_ticket, one},
     realms::RealmNumber,
+    redaction,
     row::{self, timer_columns},
 };
 
@@ -36,6 +37,7 @@ pub(crate) enum Wanted {
         topic: Option<String>,
     },
     Ticket(TicketId),
+    Redaction(TicketId),
     TicketAndQueue(TicketId, String),
     Queues,
     Notification(NotificationId),
@@ -63,6 +65,7 @@ impl From<Subject<'_>> for Wanted {
             Subject::TicketAndQueue(id, queue) => Self::TicketAndQueue(id, queue.to_owned()),
             Subject::Queues => Self::Queues,
             Subject::Notification(id) => Self::Notification(id),
+            Subject::Redaction(id) => Self::Redaction(id),
             Subject::Contact { id, email, phone } => {
                 Self::Contact { id, email: email.map(str::to_owned), phone: phone.map(str::to_owned) }
             }
@@ -131,6 +134,12 @@ pub(crate) fn load(
             loaded.queue = queues::find(connection, realm, &queue)?;
         }
         Wanted::Queues => loaded.queues = queues::all(connection, realm)?,
+        Wanted::Redaction(id) => {
+            loaded.ticket = find_ticket(connection, realm, environment, id)?;
+            loaded.timers = timers(connection, realm, id)?;
+            loaded.thread_length = thread_length(connection, realm, id)?;
+            loaded.traces = redaction::traces(connection, realm, id)?;
+        }
         Wanted::Contact { id, email, phone } => {
             if let Some(id) = id {
                 loaded.contact = contact::find(connection, realm, id)?;

@@ -61,6 +61,14 @@ pub(crate) fn change(connection: &Connection, realm: RealmNumber, change: &Ticke
     Ok(if due { Change::Due } else { Change::Done })
 }
 
+/// Whether a ticket is in this version.
+pub(crate) fn is_in(connection: &Connection, realm: RealmNumber, id: TicketId, version: Version) -> Result<bool> {
+    let is_in = connection
+        .prepare_cached("SELECT 1 FROM my_tickets WHERE realm = ?1 AND id = ?2 AND version = ?3")?
+        .exists(params![realm, id.to_bytes(), i64::try_from(version.0)?])?;
+    Ok(is_in)
+}
+
 /// Adds a ticket; false if there is one with its id.
 fn insert_ticket(connection: &Connection, realm: RealmNumber, ticket: &Ticket, timers: &Timers) -> Result<bool> {
     let key = [Value::Integer(realm), row::id(ticket.id)];

@@ -8,19 +8,23 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use sk_tickets_core::store::{self, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    connect,
     error::{Fault, Result, unavailable},
-    guard::Guarded,
+    guard::{Guarded, Scope},
     wakeup::Wakeup,
 };
 
 /// The most jobs that share a transaction.
 const BATCH_MAX: usize = 64;
+/// How long a redaction waits for those who read to be done, so that the log can be emptied.
+const LOG_PATIENCE: Duration = Duration::from_millis(250);
 
 /// What is to become of what a job wrote.
 #[must_use]
@@ -29,6 +33,8 @@ pub(crate) enum Verdict<T> {
     Keep(T),
     /// It stays, and there may be work for workers.
     KeepAndWake(T),
+    /// The same; and what it replaced is to be nowhere in the files.
+    KeepAndErase(T),
     /// It is undone. The answer is no error: it is what the caller is to know.
     Undo(T),
 }
@@ -73,6 +79,9 @@ trait Job: Send {
     /// Whether there may be work for workers.
     fn wakes(&self) -> bool;
 
+    /// Whether what it replaced is to be nowhere in the files.
+    fn erases(&self) -> bool;
+
     /// Answers after the transaction was committed.
     fn committed(self: Box<Self>);
 
@@ -99,19 +108,26 @@ where
             Ok(outcome) => outcome.map_err(|fault| fault.during(self.context)),
             Err(panic) => Err(StoreError::internal("a write panicked").caused_by(message(&*panic))),
         };
-        let keeps = matches!(outcome, Ok(Verdict::Keep(_) | Verdict::KeepAndWake(_)));
+        let keeps = matches!(outcome, Ok(Verdict::Keep(_) | Verdict::KeepAndWake(_) | Verdict::KeepAndErase(_)));
         self.outcome = Some(outcome);
         keeps
     }
 
     fn wakes(&self) -> bool {
-        matches!(self.outcome, Some(Ok(Verdict::KeepAndWake(_))))
+        matches!(self.outcome, Some(Ok(Verdict::KeepAndWake(_) | Verdict::KeepAndErase(_))))
+    }
+
+    fn erases(&self) -> bool {
+        matches!(self.outcome, Some(Ok(Verdict::KeepAndErase(_))))
     }
 
     fn committed(self: Box<Self>) {
         let outcome = self.outcome.unwrap_or_else(|| Err(StoreError::internal("a write was not run")));
         let answer = outcome.map(|verdict| match verdict {
-            Verdict::Keep(value) | Verdict::KeepAndWake(value) | Verdict::Undo(value) => value,
+            Verdict::Keep(value)
+            | Verdict::KeepAndWake(value)
+            | Verdict::KeepAndErase(value)
+            | Verdict::Undo(value) => value,
         });
         // Whoever asked may be gone; the work is done all the same.
         let _ = self.answer.send(answer);
@@ -141,9 +157,13 @@ fn message(panic: &(dyn Any + Send)) -> String {
 
 fn write(connection: &Guarded, mut waiting: mpsc::Receiver<Box<dyn Job>>, wakeup: &Wakeup) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
+    let mut erase = false;
     while waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
         match transact(connection, &mut batch) {
             Ok(()) => {
+                erase |= batch.iter().any(|job| job.erases());
+                // Before the answers, so that whoever has one finds nothing in the files.
+                erase = erase && !empty_log(connection);
                 // Before the answers, so that whoever has one finds the workers woken.
                 if batch.iter().any(|job| job.wakes()) {
                     wakeup.ring();
@@ -194,6 +214,21 @@ fn lost(connection: &Guarded) -> Result<()> {
     if connection.bare().is_autocommit() { Err(Fault::Broken("SQLite rolled the transaction back")) } else { Ok(()) }
 }
 
+/// Copies the log into the database and empties it: there is still in it what pages have been. False if somebody reads an
+/// old moment right now; then it is done after a later write.
+fn empty_log(connection: &Guarded) -> bool {
+    let emptied = connection.within(Scope::Maintenance, |connection| {
+        connection.busy_timeout(LOG_PATIENCE)?;
+        let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        connection.busy_timeout(connect::BUSY_TIMEOUT)?;
+        Ok(emptied? == 0)
+    });
+    emptied.unwrap_or_else(|fault| {
+        tracing::warn!(%fault, "the log could not be emptied after a redaction; trying again");
+        false
+    })
+}
+
 fn execute(connection: &Guarded, sql: &'static str) -> Result<()> {
     connection.bare().prepare_cached(sql)?.execute([])?;
     Ok(())
@@ -201,12 +236,12 @@ fn execute(connection: &Guarded, sql: &'static str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc as gate, time::Duration};
+    use std::sync::mpsc as gate;
 
     use rusqlite::params;
 
     use super::*;
-    use crate::{connect, guard::Scope, options::SqliteOptions};
+    use crate::options::SqliteOptions;
 
     struct Bench {
         _folder: tempfile::TempDir,

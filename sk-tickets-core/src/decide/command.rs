@@ -5,8 +5,9 @@ use crate::{
         contact::{ContactHandle, CreateContact, Email, InlineContact, Phone, UpdateContact},
         delivery::DiscardDeadLetter,
         endpoint::{CreateEndpoint, RotateSecret, UpdateEndpoint},
-        id::{ContactId, NotificationId, TicketId},
+        id::{ContactId, EntryId, NotificationId, TicketId},
         queue::{CreateQueue, QueueSlug, UpdateQueue},
+        redaction::RedactEntry,
         replay_job::ReplayDeadLetters,
         thread::PostEntry,
         ticket::{AssignTicket, CreateTicket, TransitionTicket, UpdateTicket},
@@ -40,6 +41,8 @@ pub enum Command {
     ReplayDeadLetters(ReplayDeadLetters),
     /// About a notification.
     Notification(NotificationCommand),
+    /// Take the words of an entry out of everything that has them.
+    Redact(TicketId, EntryId, RedactEntry),
 }
 
 /// What can be asked about a ticket.
@@ -151,40 +154,42 @@ impl Command {
             },
             Self::ReplayDeadLetters(_) => "dead_letters_replay",
             Self::Notification(NotificationCommand::Replay(_)) => "notification_replay",
+            Self::Redact(..) => "thread_redact",
         }
     }
 
-    /// The parameter of the operation's path; part of the idempotency fingerprint.
+    /// The parameters of the operation's path; part of the idempotency fingerprint.
     #[must_use]
-    pub fn path_parameter(&self) -> Option<String> {
+    pub fn path_parameters(&self) -> Vec<String> {
         match self {
             Self::Ticket(command) => match command {
-                TicketCommand::Create(_) => None,
+                TicketCommand::Create(_) => Vec::new(),
                 TicketCommand::Update(id, _)
                 | TicketCommand::Assign(id, _)
                 | TicketCommand::Transition(id, _)
-                | TicketCommand::Post(id, _) => Some(id.to_string()),
+                | TicketCommand::Post(id, _) => vec![id.to_string()],
             },
             Self::Contact(command) => match command {
-                ContactCommand::Create(_) => None,
-                ContactCommand::Update(id, _) => Some(id.to_string()),
+                ContactCommand::Create(_) => Vec::new(),
+                ContactCommand::Update(id, _) => vec![id.to_string()],
             },
             Self::Queue(command) => match command {
-                QueueCommand::Create(_) => None,
-                QueueCommand::Update(key, _) => Some(key.to_string()),
+                QueueCommand::Create(_) => Vec::new(),
+                QueueCommand::Update(key, _) => vec![key.to_string()],
             },
             Self::Endpoint(command) => match command {
-                EndpointCommand::Create(_) => None,
+                EndpointCommand::Create(_) => Vec::new(),
                 EndpointCommand::Update(id, _)
                 | EndpointCommand::Enable(id)
                 | EndpointCommand::Disable(id)
                 | EndpointCommand::RotateSecret(id, _)
                 | EndpointCommand::Delete(id)
-                | EndpointCommand::Ping(id) => Some(id.to_string()),
+                | EndpointCommand::Ping(id) => vec![id.to_string()],
             },
-            Self::DeadLetter(DeadLetterCommand::Replay(id) | DeadLetterCommand::Discard(id, _)) => Some(id.to_string()),
-            Self::ReplayDeadLetters(_) => None,
-            Self::Notification(NotificationCommand::Replay(id)) => Some(id.to_string()),
+            Self::DeadLetter(DeadLetterCommand::Replay(id) | DeadLetterCommand::Discard(id, _)) => vec![id.to_string()],
+            Self::ReplayDeadLetters(_) => Vec::new(),
+            Self::Redact(ticket, entry, _) => vec![ticket.to_string(), entry.to_string()],
+            Self::Notification(NotificationCommand::Replay(id)) => vec![id.to_string()],
         }
     }
 
@@ -227,6 +232,7 @@ impl Command {
             },
             Self::ReplayDeadLetters(body) => json(body),
             Self::Notification(NotificationCommand::Replay(_)) => Json::parse(b""),
+            Self::Redact(_, _, body) => json(body),
         }
     }
 
@@ -265,6 +271,7 @@ impl Command {
             },
             Self::ReplayDeadLetters(body) => body.check(Pointer::ROOT, &mut faults),
             Self::Notification(NotificationCommand::Replay(_)) => {}
+            Self::Redact(_, _, body) => body.check(Pointer::ROOT, &mut faults),
         }
         faults.into_vec()
     }
@@ -281,7 +288,8 @@ impl Command {
             | Self::Queue(_)
             | Self::DeadLetter(_)
             | Self::ReplayDeadLetters(_)
-            | Self::Notification(_) => None,
+            | Self::Notification(_)
+            | Self::Redact(..) => None,
         };
         let mut faults = Faults::default();
         if let Some(Err(error)) = url.map(|url| policy.judge(url.as_str(), environment)) {
@@ -300,7 +308,8 @@ impl Command {
             | Self::Endpoint(_)
             | Self::DeadLetter(_)
             | Self::ReplayDeadLetters(_)
-            | Self::Notification(_) => None,
+            | Self::Notification(_)
+            | Self::Redact(..) => None,
         }
     }
 
@@ -349,6 +358,7 @@ impl Command {
                 Subject::Delivery(*id)
             }
             Self::Notification(NotificationCommand::Replay(id)) => Subject::Notification(*id),
+            Self::Redact(ticket, ..) => Subject::Redaction(*ticket),
             Self::ReplayDeadLetters(ReplayDeadLetters { endpoint_id, types, from, to }) => Subject::DeadLetters {
                 endpoint_id: *endpoint_id,
                 types: types.as_deref().unwrap_or_default(),

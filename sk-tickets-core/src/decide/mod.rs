@@ -13,6 +13,7 @@ mod event_schema;
 mod notification;
 mod post;
 mod queue;
+mod redact;
 mod rejection;
 mod replay_job;
 mod transition;
@@ -28,10 +29,11 @@ pub use endpoint::decide_endpoint;
 pub use event_schema::event_schemas;
 pub use notification::{decide_notification, decide_settlement};
 pub use queue::decide_queue;
+pub use redact::{Redaction, decide_redaction};
 pub use rejection::{
-    CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, NOTIFICATION_NOT_DEAD,
-    OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED, Rejection, TICKET_CLOSED,
-    TICKET_PROBLEMS, TOPIC_TAKEN,
+    CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, NOT_REDACTABLE,
+    NOTIFICATION_NOT_DEAD, OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED,
+    Rejection, TICKET_CLOSED, TICKET_PROBLEMS, TOPIC_TAKEN,
 };
 pub use replay_job::decide_replay;
 

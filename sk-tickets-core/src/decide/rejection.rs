@@ -29,6 +29,8 @@ problem_kinds! { TICKET_PROBLEMS:
     NOT_A_DEAD_LETTER = 409 "not_a_dead_letter" "The delivery is not a dead letter";
     /// The notification is not dead.
     NOTIFICATION_NOT_DEAD = 409 "notification_not_dead" "The notification is not dead";
+    /// The entry says why another one was redacted.
+    NOT_REDACTABLE = 409 "not_redactable" "The entry cannot be redacted";
     /// The transition needs an owner.
     OWNER_REQUIRED = 422 "owner_required" "An owner is required";
     /// The transition needs a reason.
@@ -81,6 +83,8 @@ pub enum Rejection {
     NotADeadLetter,
     /// The notification is not dead.
     NotificationNotDead,
+    /// The entry says why another one was redacted.
+    NotRedactable,
 }
 
 impl Rejection {
@@ -125,6 +129,7 @@ impl Rejection {
                 Problem::new(NOTIFICATION_NOT_DEAD, "only a notification that could not be sent can be replayed")
             }
             Self::NotADeadLetter => Problem::new(NOT_A_DEAD_LETTER, "only a dead letter can be replayed or discarded"),
+            Self::NotRedactable => Problem::new(NOT_REDACTABLE, "an entry of kind redaction stays as it is"),
         }
     }
 }

@@ -55,6 +55,11 @@ pub(super) fn ticket(command: &TicketCommand, ticket: &Ticket, entry: Option<&Th
     }
 }
 
+/// The entry without its words: nothing in it is to be redacted.
+pub(super) fn redacted(entry: &ThreadEntry) -> StoredResponse {
+    answer(200, entry)
+}
+
 /// `is_new` where it was made.
 pub(super) fn contact(command: &ContactCommand, contact: &Contact, is_new: bool) -> StoredResponse {
     match command {

@@ -1,11 +1,11 @@
 use super::{Desk, Error, answer};
 use crate::{
     decide::{
-        Command, Context, Decision, Rejection, TicketCommand, decide, decide_contact, decide_dead_letter,
-        decide_endpoint, decide_notification, decide_queue, decide_replay,
+        Command, Context, Decision, Redaction, Rejection, TicketCommand, decide, decide_contact, decide_dead_letter,
+        decide_endpoint, decide_notification, decide_queue, decide_redaction, decide_replay,
     },
     limits::CONTENTION_RETRIES_MAX,
-    model::{thread::ThreadEntry, ticket::Version},
+    model::{id::TicketId, thread::ThreadEntry, ticket::Version},
     platform::{
         idempotency::{Claim, Fingerprint, IdempotencyKey, Recorded, SecretSlot, StoredResponse},
         json::Json,
@@ -34,8 +34,8 @@ impl Request {
 
     /// A command that came as JSON: the key stands for that very JSON.
     pub fn as_sent(key: &IdempotencyKey, command: Command, body: &Json) -> Self {
-        let parameter = command.path_parameter();
-        let parameters: Vec<_> = parameter.iter().map(String::as_str).collect();
+        let parameters = command.path_parameters();
+        let parameters: Vec<_> = parameters.iter().map(String::as_str).collect();
         let fingerprint = Fingerprint::of(command.operation(), &parameters, body);
         Self { claim: Claim { key: key.clone(), fingerprint }, if_match: None, command }
     }
@@ -79,7 +79,9 @@ impl Desk {
             if let Some(recorded) = known.recorded {
                 return self.replay(recorded, &claim);
             }
-            if let (Some(wanted), Subject::Ticket(_) | Subject::TicketAndQueue(..)) = (&if_match, lookup.subject) {
+            if let (Some(wanted), Subject::Ticket(_) | Subject::TicketAndQueue(..) | Subject::Redaction(_)) =
+                (&if_match, lookup.subject)
+            {
                 check_version(wanted, &known)?;
             }
 
@@ -90,8 +92,9 @@ impl Desk {
             }
 
             let now = self.inner.clock.now();
-            let (effect, response) = self.decide(&known, &command, now);
-            let commit = Commit::new(self.realm.clone(), now, Some((claim.clone(), response.clone())), effect);
+            let Decided { effect, response, shows } = self.decide(&known, &command, now);
+            let recorded = Some((claim.clone(), response.clone()));
+            let commit = Commit::new(self.realm.clone(), now, recorded, effect).showing(shows);
             match self.inner.store.commit(commit).await? {
                 CommitOutcome::Applied => return self.answer(response, false),
                 CommitOutcome::Replayed(response) => return self.answer(response, true),
@@ -115,30 +118,37 @@ impl Desk {
         }
     }
 
-    fn decide(&self, known: &Loaded, command: &Command, now: Timestamp) -> (Effect, StoredResponse) {
+    fn decide(&self, known: &Loaded, command: &Command, now: Timestamp) -> Decided {
         let cx = self.context(now);
         let decided = match command {
             Command::Ticket(command) => decide(known, command, &cx).map(|decision| of_ticket(command, decision)),
             Command::Contact(command) => decide_contact(known, command, &cx).map(|(effect, contact)| {
-                let response = answer::contact(command, &contact, known.contact.is_none());
-                (effect, response)
+                Decided::new(effect, answer::contact(command, &contact, known.contact.is_none()))
             }),
-            Command::Queue(command) => {
-                decide_queue(known, command, &cx).map(|(effect, queue)| (effect, answer::queue(command, &queue)))
-            }
-            Command::Endpoint(command) => decide_endpoint(known, command, &cx)
-                .map(|(effect, endpoint)| (effect, answer::endpoint(command, endpoint, known.dead_letters))),
-            Command::DeadLetter(command) => {
-                decide_dead_letter(known, command, &cx).map(|(effect, delivery)| (effect, answer::delivery(&delivery)))
-            }
+            Command::Queue(command) => decide_queue(known, command, &cx)
+                .map(|(effect, queue)| Decided::new(effect, answer::queue(command, &queue))),
+            Command::Endpoint(command) => decide_endpoint(known, command, &cx).map(|(effect, endpoint)| {
+                Decided::new(effect, answer::endpoint(command, endpoint, known.dead_letters))
+            }),
+            Command::DeadLetter(command) => decide_dead_letter(known, command, &cx)
+                .map(|(effect, delivery)| Decided::new(effect, answer::delivery(&delivery))),
             Command::ReplayDeadLetters(command) => decide_replay(known, command, &cx).map(|job| {
                 let response = answer::replay_job(&job);
-                (Effect::Replay(Box::new(job)), response)
+                Decided::new(Effect::Replay(Box::new(job)), response)
             }),
             Command::Notification(command) => decide_notification(known, command, &cx)
-                .map(|(effect, notification)| (effect, answer::notification(&notification))),
+                .map(|(effect, notification)| Decided::new(effect, answer::notification(&notification))),
+            Command::Redact(_, entry, command) => {
+                decide_redaction(known, *entry, command, &cx).map(|redaction| match redaction {
+                    Redaction::Unchanged(entry) => Decided::new(Effect::None, answer::redacted(&entry)),
+                    Redaction::Changed(change) => {
+                        let response = answer::redacted(&change.entry);
+                        Decided::new(Effect::Redact(change), response)
+                    }
+                })
+            }
         };
-        decided.unwrap_or_else(|rejection| (Effect::None, self.reject(&rejection)))
+        decided.unwrap_or_else(|rejection| Decided::new(Effect::None, self.reject(&rejection)))
     }
 
     fn reject(&self, rejection: &Rejection) -> StoredResponse {
@@ -166,13 +176,34 @@ impl Desk {
     }
 }
 
-fn of_ticket(command: &TicketCommand, decision: Decision) -> (Effect, StoredResponse) {
+/// What a command comes to.
+struct Decided {
+    effect: Effect,
+    response: StoredResponse,
+    /// The ticket whose words the response shows.
+    shows: Option<TicketId>,
+}
+
+impl Decided {
+    /// With a response in which there are no words of a thread.
+    const fn new(effect: Effect, response: StoredResponse) -> Self {
+        Self { effect, response, shows: None }
+    }
+}
+
+fn of_ticket(command: &TicketCommand, decision: Decision) -> Decided {
     match decision {
-        Decision::Unchanged(ticket) => (Effect::None, answer::ticket(command, &ticket, None)),
+        Decision::Unchanged(ticket) => {
+            let response = answer::ticket(command, &ticket, None);
+            let shows = ticket.resolution_note.as_ref().map(|_| ticket.id);
+            Decided { effect: Effect::Unchanged(ticket.id, ticket.version), response, shows }
+        }
         Decision::Changed(change) => {
             let entry: Option<&ThreadEntry> = change.entries.first();
             let response = answer::ticket(command, &change.ticket, entry);
-            (Effect::Ticket(change), response)
+            let shows_entry = matches!(command, TicketCommand::Post(..));
+            let shows = (shows_entry || change.ticket.resolution_note.is_some()).then_some(change.ticket.id);
+            Decided { effect: Effect::Ticket(change), response, shows }
         }
     }
 }

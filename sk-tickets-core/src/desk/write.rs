@@ -11,9 +11,10 @@ use crate::{
         contact::{Contact, CreateContact, UpdateContact},
         delivery::{Delivery, DiscardDeadLetter},
         endpoint::{CreateEndpoint, EndpointView, RotateSecret, UpdateEndpoint},
-        id::{ContactId, NotificationId, TicketId},
+        id::{ContactId, EntryId, NotificationId, TicketId},
         notification::Notification,
         queue::{CreateQueue, Queue, QueueSlug, UpdateQueue},
+        redaction::RedactEntry,
         replay_job::{ReplayDeadLetters, ReplayJob},
         thread::{PostEntry, ThreadEntry},
         ticket::{AssignTicket, CreateTicket, Ticket, TransitionTicket, UpdateTicket},
@@ -85,6 +86,24 @@ impl Desk {
         entry: PostEntry,
     ) -> Result<Receipt<ThreadEntry>, Error> {
         self.ticket_command(key, TicketCommand::Post(id, entry)).await
+    }
+
+    /// Takes the words of an entry out of everything that has them: for privacy, on a closed ticket too. The thread notes who
+    /// did so, when and why. Answers the entry as it is afterwards; if it has no words, or they are gone already, nothing
+    /// changes.
+    ///
+    /// What a receiver of webhooks has got stays with it.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`, `not_redactable`.
+    pub async fn redact_entry(
+        &self,
+        key: &IdempotencyKey,
+        id: TicketId,
+        entry: EntryId,
+        redact: RedactEntry,
+    ) -> Result<Receipt<ThreadEntry>, Error> {
+        self.typed(key, Command::Redact(id, entry, redact)).await
     }
 
     /// Makes a contact or, with the id of one that is there, changes it: so an id that another system gave gets an

@@ -70,8 +70,15 @@ struct RealmData {
     endpoints: BTreeMap<EndpointId, EndpointRow>,
     deliveries: BTreeMap<DeliveryId, DeliveryRow>,
     notifications: BTreeMap<NotificationId, NotificationRow>,
-    claims: BTreeMap<IdempotencyKey, Recorded>,
+    claims: BTreeMap<IdempotencyKey, ClaimRow>,
     jobs: BTreeMap<JobId, JobRow>,
+}
+
+#[derive(Debug)]
+struct ClaimRow {
+    recorded: Recorded,
+    /// The ticket whose words the answer shows.
+    shows: Option<TicketId>,
 }
 
 #[derive(Debug)]

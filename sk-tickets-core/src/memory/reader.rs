@@ -23,7 +23,7 @@ use crate::{
         realm::Realm,
         seal::Sealed,
     },
-    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject},
+    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject, Traces},
 };
 
 #[async_trait]
@@ -139,7 +139,7 @@ impl RealmReader for MemoryStore {
         Ok(self.in_realm(realm, |data| {
             data.claims
                 .range::<IdempotencyKey, _>((beyond, Bound::Unbounded))
-                .filter_map(|(key, recorded)| Some((key.clone(), recorded.response.secret.as_ref()?.secret.clone())))
+                .filter_map(|(key, row)| Some((key.clone(), row.recorded.response.secret.as_ref()?.secret.clone())))
                 .take(limit)
                 .collect()
         }))
@@ -147,8 +147,8 @@ impl RealmReader for MemoryStore {
 
     async fn load(&self, realm: &Realm, lookup: Lookup<'_>) -> Result<Loaded> {
         Ok(self.in_realm(realm, |data| {
-            let mut loaded =
-                Loaded { recorded: lookup.key.and_then(|key| data.claims.get(key)).cloned(), ..Loaded::default() };
+            let recorded = lookup.key.and_then(|key| data.claims.get(key)).map(|row| row.recorded.clone());
+            let mut loaded = Loaded { recorded, ..Loaded::default() };
             match lookup.subject {
                 Subject::NewTicket { contact, follow_up_of, queue, topic } => {
                     let by_topic = || {
@@ -188,6 +188,12 @@ impl RealmReader for MemoryStore {
                     }
                 }
                 Subject::Queues => loaded.queues = data.queues_by_id(),
+                Subject::Redaction(id) => {
+                    loaded.ticket = data.tickets.get(&id).cloned();
+                    loaded.timers = data.timers.get(&id).copied().unwrap_or_default();
+                    loaded.traces = data.traces(id);
+                    loaded.thread_length = loaded.traces.thread.len() as u64;
+                }
                 Subject::Contact { id, email, phone } => {
                     loaded.contact = id.and_then(|id| data.contacts.get(&id)).cloned();
                     let phone = phone.or(loaded.contact.as_ref().and_then(|contact| contact.phone.as_deref()));
@@ -235,6 +241,18 @@ impl RealmData {
 
     pub(super) fn endpoint_count(&self) -> usize {
         self.endpoints.values().filter(|row| !row.deleted).count()
+    }
+
+    fn traces(&self, ticket: TicketId) -> Traces {
+        let mut events: Vec<_> =
+            self.events.values().filter(|event| event.ticket_id == Some(ticket)).cloned().collect();
+        events.sort_by_key(|event| (event.ticket_version, event.id));
+        let showing = self.claims.iter().filter(|(_, row)| row.shows == Some(ticket));
+        Traces {
+            thread: self.threads.get(&ticket).cloned().unwrap_or_default(),
+            events,
+            answers: showing.map(|(key, row)| (key.clone(), row.recorded.response.body.clone())).collect(),
+        }
     }
 
     /// The contact with this address or, by phone, the first one with this number that has no address, else any.

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{DeliveryRow, EndpointRow, JobRow, MemoryStore, RealmData};
+use super::{ClaimRow, DeliveryRow, EndpointRow, JobRow, MemoryStore, RealmData};
 use crate::{
     limits::ENDPOINTS_MAX,
     model::{
@@ -8,12 +8,15 @@ use crate::{
         delivery::{DeadReason, Delivery, DeliveryStatus, delivery_id},
         endpoint::{Endpoint, EndpointStatus},
         event::{Event, FeedPosition},
+        id::TicketId,
+        redaction::REDACTED,
         replay_job::ReplayJob,
+        ticket::Version,
     },
     platform::{id::EndpointId, idempotency::Recorded, seal::Sealed, time::Timestamp},
     store::{
         Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, QueueChange,
-        RealmWriter, Result, SecretChange, TicketChange,
+        RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
     },
 };
 
@@ -23,7 +26,7 @@ impl RealmWriter for MemoryStore {
         let mut world = self.world();
         let data = world.realms.entry(commit.realm().clone()).or_default();
         if let Some((claim, _)) = commit.claim()
-            && let Some(recorded) = data.claims.get(&claim.key)
+            && let Some(ClaimRow { recorded, shows: _ }) = data.claims.get(&claim.key)
         {
             return Ok(if recorded.fingerprint == claim.fingerprint {
                 CommitOutcome::Replayed(recorded.response.clone())
@@ -33,7 +36,9 @@ impl RealmWriter for MemoryStore {
         }
         let applied = match commit.effect() {
             Effect::None => true,
+            Effect::Unchanged(ticket, version) => data.version(*ticket) == Some(*version),
             Effect::Ticket(change) => data.change_ticket(change),
+            Effect::Redact(change) => data.redact(change),
             Effect::Contact(change) => data.change_contact(change),
             Effect::Queue(change) => data.change_queue(change),
             Effect::Endpoint(change) => data.change_endpoint(change),
@@ -47,7 +52,7 @@ impl RealmWriter for MemoryStore {
         }
         if let Some((claim, response)) = commit.claim() {
             let recorded = Recorded { fingerprint: claim.fingerprint, response: response.clone() };
-            data.claims.insert(claim.key.clone(), recorded);
+            data.claims.insert(claim.key.clone(), ClaimRow { recorded, shows: commit.shows() });
         }
         drop(world);
         self.work.notify_one();
@@ -60,7 +65,7 @@ impl RealmWriter for MemoryStore {
 impl RealmData {
     fn change_ticket(&mut self, change: &TicketChange) -> bool {
         let TicketChange { expect, ticket, timers, contact, notification, entries, events } = change;
-        let current = self.tickets.get(&ticket.id).map(|ticket| ticket.version);
+        let current = self.version(ticket.id);
         let as_expected = match expect {
             Expectation::Absent => current.is_none(),
             Expectation::Version(version) => current == Some(*version),
@@ -83,6 +88,40 @@ impl RealmData {
             self.feed.insert(FeedPosition(position), event.id);
             self.events.insert(event.id, event.clone());
             self.fan_out(event);
+        }
+        true
+    }
+
+    fn version(&self, ticket: TicketId) -> Option<Version> {
+        self.tickets.get(&ticket).map(|ticket| ticket.version)
+    }
+
+    fn redact(&mut self, redaction: &RedactionChange) -> bool {
+        let RedactionChange { change, entry, events, answers, answers_seen } = redaction;
+        let showing = self.claims.values().filter(|row| row.shows == Some(change.ticket.id));
+        if showing.count() != *answers_seen || !self.change_ticket(change) {
+            return false;
+        }
+        let thread = self.threads.get_mut(&change.ticket.id);
+        for row in thread.into_iter().flatten().filter(|row| row.id == entry.id) {
+            row.clone_from(entry);
+        }
+        for (id, payload) in events {
+            if let Some(event) = self.events.get_mut(id) {
+                event.payload.clone_from(payload);
+            }
+            for row in self.deliveries.values_mut().filter(|row| row.delivery.event_id == *id) {
+                row.lease = None;
+                for attempt in &mut row.delivery.attempts {
+                    attempt.error = attempt.error.take().map(|_| REDACTED.to_owned());
+                    attempt.response = attempt.response.take().map(|_| REDACTED.to_owned());
+                }
+            }
+        }
+        for (key, body) in answers {
+            if let Some(row) = self.claims.get_mut(key) {
+                row.recorded.response.body.clone_from(body);
+            }
         }
         true
     }
@@ -202,7 +241,7 @@ impl RealmData {
 
     fn change_secret(&mut self, change: &SecretChange) -> bool {
         let SecretChange { key, before, after } = change;
-        let slot = self.claims.get_mut(key).and_then(|recorded| recorded.response.secret.as_mut());
+        let slot = self.claims.get_mut(key).and_then(|row| row.recorded.response.secret.as_mut());
         let Some(slot) = slot.filter(|slot| slot.secret == *before) else { return false };
         slot.secret = after.clone();
         true

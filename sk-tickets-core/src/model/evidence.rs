@@ -114,7 +114,7 @@ fn is_id<T: std::str::FromStr>(reference: &str) -> bool {
 }
 
 /// Whether it is some product's id: three letters, an underscore and a ULID.
-fn is_prefixed_id(reference: &str) -> bool {
+pub(super) fn is_prefixed_id(reference: &str) -> bool {
     enum Any {}
     impl IdKind for Any {
         const PREFIX: &'static str = "any";

@@ -14,6 +14,7 @@ pub mod metadata;
 pub mod notification;
 pub mod page;
 pub mod queue;
+pub mod redaction;
 pub mod replay_job;
 pub mod sla;
 pub mod thread;

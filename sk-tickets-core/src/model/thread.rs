@@ -44,7 +44,8 @@ words! {
     }
 }
 
-/// One item of a thread. Once written, it stays as it is.
+/// One item of a thread. Once written, it stays as it is; but for privacy its words can be
+/// redacted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ThreadEntry", transform = Object("thread_entry")))]
 #[serde(tag = "object", rename = "thread_entry")]
@@ -114,6 +115,13 @@ pub enum EntryDetail {
         channel: Channel,
         /// What came of it.
         outcome: Outcome,
+    },
+    /// The words of an entry were taken out.
+    Redaction {
+        /// Of which entry.
+        entry_id: EntryId,
+        /// Why.
+        reason: String,
     },
 }
 

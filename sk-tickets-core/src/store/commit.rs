@@ -3,7 +3,7 @@ use crate::{
         contact::Contact,
         endpoint::Endpoint,
         event::Event,
-        id::NotificationId,
+        id::{NotificationId, TicketId},
         notification::{Notification, Outcome},
         queue::Queue,
         replay_job::ReplayJob,
@@ -12,7 +12,7 @@ use crate::{
         ticket::{Ticket, Version},
     },
     platform::{
-        id::{DeliveryId, EndpointId},
+        id::{DeliveryId, EndpointId, EventId},
         idempotency::{Claim, IdempotencyKey, StoredResponse},
         realm::Realm,
         seal::Sealed,
@@ -26,6 +26,7 @@ pub struct Commit {
     realm: Realm,
     at: Timestamp,
     claim: Option<(Claim, StoredResponse)>,
+    shows: Option<TicketId>,
     effect: Effect,
 }
 
@@ -36,7 +37,13 @@ impl Commit {
         claim: Option<(Claim, StoredResponse)>,
         effect: Effect,
     ) -> Self {
-        Self { realm, at, claim, effect }
+        Self { realm, at, claim, shows: None, effect }
+    }
+
+    /// The same, with an answer that shows words of this ticket's.
+    pub(crate) const fn showing(mut self, ticket: Option<TicketId>) -> Self {
+        self.shows = ticket;
+        self
     }
 
     /// The realm that everything in it belongs to.
@@ -67,6 +74,8 @@ impl Commit {
             },
             Effect::Notification(_) => true,
             Effect::None
+            | Effect::Unchanged(..)
+            | Effect::Redact(_)
             | Effect::Contact(_)
             | Effect::Endpoint(_)
             | Effect::Delivery(_)
@@ -74,6 +83,13 @@ impl Commit {
             | Effect::Replay(_)
             | Effect::Secret(_) => false,
         }
+    }
+
+    /// The ticket whose words the answer shows: a redaction finds the answer by it. None if there are none in it that could
+    /// be redacted.
+    #[must_use]
+    pub const fn shows(&self) -> Option<TicketId> {
+        self.shows
     }
 
     /// What to change.
@@ -89,8 +105,13 @@ impl Commit {
 pub enum Effect {
     /// Nothing: a rejection is recorded, or a change that changes nothing.
     None,
+    /// Nothing, since the ticket is as it should be in this version; in another, stale. So no answer is recorded that
+    /// shows it as it no longer is.
+    Unchanged(TicketId, Version),
     /// A ticket.
     Ticket(Box<TicketChange>),
+    /// The words of an entry, everywhere.
+    Redact(Box<RedactionChange>),
     /// A contact.
     Contact(Box<ContactChange>),
     /// A queue.
@@ -107,8 +128,8 @@ pub enum Effect {
     Secret(Box<SecretChange>),
 }
 
-/// Replaces the secret in the recorded answer of a key; if it is not `before`, stale. Nothing else of a recorded answer
-/// ever changes.
+/// Replaces the secret in the recorded answer of a key; if it is not `before`, stale. But for that, and for words that are
+/// redacted, nothing of a recorded answer ever changes.
 #[derive(Debug, Clone)]
 #[expect(clippy::exhaustive_structs, reason = "a store must heed every field")]
 pub struct SecretChange {
@@ -177,6 +198,28 @@ pub struct RevivedNotification {
     pub id: NotificationId,
     /// The address that it goes to from now on.
     pub to: Option<String>,
+}
+
+/// Replaces the words of an entry in all that repeats them. Nothing else ever changes an entry, an event, the body of a
+/// recorded answer or what a receiver answered.
+///
+/// All of it is of the ticket in `change`; what is not there is passed over. If the ticket is not as expected, or if the
+/// answers that show it are not `answers_seen` in number, stale.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_structs, reason = "a store must heed every field")]
+pub struct RedactionChange {
+    /// The ticket, with the entry that says who redacts, when and why: the last one it adds. A store may insist on that.
+    pub change: TicketChange,
+    /// The entry as it is to be.
+    pub entry: ThreadEntry,
+    /// New payloads of events. What receivers have answered to them, and what went wrong, becomes
+    /// [`REDACTED`](crate::model::redaction::REDACTED) in every attempt where there is any; and any lease on their
+    /// deliveries is void, which are due as they were: whoever sends the old payload just now brings nothing of it back.
+    pub events: Vec<(EventId, Vec<u8>)>,
+    /// New bodies of recorded answers, by key.
+    pub answers: Vec<(IdempotencyKey, Vec<u8>)>,
+    /// How many answers that [show](Commit::shows) the ticket the decision was made on.
+    pub answers_seen: usize,
 }
 
 /// What must be there for a ticket's change to take place.

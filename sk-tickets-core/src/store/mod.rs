@@ -22,7 +22,7 @@ use std::fmt::Debug;
 
 pub use commit::{
     Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, NotificationChange,
-    QueueChange, RevivedNotification, SecretChange, SettledNotification, TicketChange,
+    QueueChange, RedactionChange, RevivedNotification, SecretChange, SettledNotification, TicketChange,
 };
 pub use directory::Directory;
 pub use error::{Result, StoreError};
@@ -31,7 +31,7 @@ pub use notifications::{
     ClaimedNotifications, LeasedNotification, NotificationBacklog, NotificationLease, NotificationQueue,
 };
 pub use queue::{Backlog, Claimed, DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, WorkerId};
-pub use reader::{Loaded, Lookup, PageSpec, RealmReader, Subject};
+pub use reader::{Loaded, Lookup, PageSpec, RealmReader, Subject, Traces};
 pub use writer::RealmWriter;
 
 /// Everything the engine needs of a backend.

@@ -72,6 +72,8 @@ pub enum Subject<'a> {
     Queues,
     /// A notification, the ticket it is about and the contact it is for.
     Notification(NotificationId),
+    /// A ticket, of which an entry is to be redacted, and all that repeats its words.
+    Redaction(TicketId),
     /// A contact, and who has what it is to be found by.
     Contact {
         /// Which; none for one that is to be made.
@@ -108,7 +110,8 @@ pub struct Loaded {
     pub recorded: Option<Recorded>,
     /// The ticket.
     pub ticket: Option<Ticket>,
-    /// How many entries the ticket's thread has; asked for with [`Subject::Ticket`] and [`Subject::Notification`].
+    /// How many entries the ticket's thread has; asked for with [`Subject::Ticket`], [`Subject::Notification`] and
+    /// [`Subject::Redaction`].
     pub thread_length: u64,
     /// The ticket's times; asked for with [`Subject::Ticket`], [`Subject::TicketAndQueue`] or [`Subject::Notification`].
     pub timers: Timers,
@@ -135,6 +138,23 @@ pub struct Loaded {
     pub notification_lease: Option<u64>,
     /// How many dead letters match; asked for with [`Subject::DeadLetters`].
     pub dead_letters: u64,
+    /// What repeats the words of the ticket; asked for with [`Subject::Redaction`].
+    pub traces: Traces,
+}
+
+/// All that repeats the words of a ticket, but for the ticket itself and what receivers answered to its events.
+///
+/// It may be read after the ticket, and piece by piece: what came in between is noticed by the
+/// [commit](super::RedactionChange).
+#[derive(Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a store must fill every field")]
+pub struct Traces {
+    /// Its whole thread, by sequence.
+    pub thread: Vec<ThreadEntry>,
+    /// Its events, by version, then by id.
+    pub events: Vec<Event>,
+    /// The bodies of the recorded answers that [show](super::Commit::shows) the ticket, by key.
+    pub answers: Vec<(IdempotencyKey, Vec<u8>)>,
 }
 
 /// Reads within a realm.

@@ -18,7 +18,10 @@ pub trait RealmWriter: RealmReader {
     ///   written, the claim neither, and the answer is [`CommitOutcome::Stale`]
     /// - a contact whose handle another one has meanwhile, or one endpoint too many, is [`CommitOutcome::Stale`]
     /// - a queue whose key or topic another one has meanwhile, or one more than were known, is [`CommitOutcome::Stale`]
-    /// - thread entries and events are only ever added
+    /// - thread entries and events are only ever added; nothing changes one, but for a redaction
+    /// - what a redaction replaces is neither read nor sent any more, be it in answers that are recorded meanwhile or by an
+    ///   attempt that is under way
+    /// - an answer that shows a ticket as it was found is recorded only while that is its version
     /// - events get positions in the order of commits
     /// - for each event and each endpoint of the realm that wants it there is one delivery, written in the same
     ///   transaction: pending and due at once if the endpoint is enabled, dead for

@@ -10,8 +10,8 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 use sk_tickets_core::{
     AssignTicket, CreateContact, CreateEndpoint, CreateQueue, CreateTicket, DiscardDeadLetter, Evidence, InlineContact,
-    PostEntry, ReplayDeadLetters, RotateSecret, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue,
-    UpdateTicket,
+    PostEntry, RedactEntry, ReplayDeadLetters, RotateSecret, TransitionTicket, UpdateContact, UpdateEndpoint,
+    UpdateQueue, UpdateTicket,
     platform::{
         input::{Fault, Input},
         json::Json,
@@ -77,6 +77,7 @@ fn requests() -> Vec<Request> {
         Request::of::<Evidence>(),
         Request::of::<InlineContact>(),
         Request::of::<PostEntry>(),
+        Request::of::<RedactEntry>(),
         Request::of::<ReplayDeadLetters>(),
         Request::of::<RotateSecret>(),
         Request::of::<TransitionTicket>(),

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use sk_tickets_core::{
-    AssignTicket, Error, IdempotencyKey, PageRequest, PostEntry, Status, Ticket, TransitionTicket, UpdateTicket,
+    AssignTicket, EntryId, Error, IdempotencyKey, PageRequest, PostEntry, RedactEntry, Status, Ticket,
+    TransitionTicket, UpdateTicket,
     model::thread::EntryDetail,
     platform::input::Change,
     transition::{self, Guard, Trigger, Verdict, verdict},
@@ -90,6 +91,8 @@ enum Act {
     Assign(AssignTicket),
     Post(PostEntry),
     Update(UpdateTicket),
+    /// Of the first entry.
+    Redact(RedactEntry),
 }
 
 impl Act {
@@ -111,6 +114,9 @@ impl Act {
                 let subject = Change(Some("Part is late".parse().expect("a lawful subject")));
                 Self::Update(UpdateTicket { subject, ..UpdateTicket::nothing() })
             }
+            Trigger::Redact => {
+                Self::Redact(RedactEntry { reason: "privacy".parse().expect("a lawful reason"), actor_id: None })
+            }
         }
     }
 
@@ -122,6 +128,11 @@ impl Act {
             Self::Assign(assignment) => desk.assign_ticket(key, id, assignment).await.map(drop),
             Self::Post(entry) => desk.post_to_thread(key, id, entry).await.map(drop),
             Self::Update(change) => desk.update_ticket(key, id, change).await.map(drop),
+            Self::Redact(redact) => {
+                let thread = desk.thread(id, &PageRequest::first()).await.expect("read");
+                let first = thread.map_or(EntryId::from_bytes([1; 16]), |thread| thread.data[0].id);
+                desk.redact_entry(key, id, first, redact).await.map(drop)
+            }
         }
     }
 }
@@ -154,6 +165,7 @@ fn written(added: &Added) -> Vec<String> {
             format!("transition {from} -> {to} {reason:?} {resolution_note:?}")
         }
         EntryDetail::Notification { outcome, .. } => format!("notification {outcome}"),
+        EntryDetail::Redaction { .. } => "redaction".to_owned(),
         other => format!("{other:?}"),
     };
     added.entries.iter().map(|entry| words(&entry.detail)).collect()
@@ -166,15 +178,15 @@ async fn accepted(stage: &Stage, before: &Seen, trigger: Trigger, act: Act) {
     let gets = match &act {
         Act::Transition(transition) => transition.owner_id.or(had),
         Act::Assign(assignment) => assignment.owner_id.0,
-        Act::Post(_) | Act::Update(_) => had,
+        Act::Post(_) | Act::Update(_) | Act::Redact(_) => had,
     };
     let said = match &act {
         Act::Transition(transition) => transition.reason.as_ref().map(ToString::to_string),
-        Act::Assign(_) | Act::Post(_) | Act::Update(_) => None,
+        Act::Assign(_) | Act::Post(_) | Act::Update(_) | Act::Redact(_) => None,
     };
     let noted = match &act {
         Act::Transition(transition) => transition.resolution_note.as_ref().map(ToString::to_string),
-        Act::Assign(_) | Act::Post(_) | Act::Update(_) => None,
+        Act::Assign(_) | Act::Post(_) | Act::Update(_) | Act::Redact(_) => None,
     };
     act.play(stage, &stage.key(), &before.ticket).await.expect("lawful");
     let after = stage.see(before.ticket.id).await;
@@ -192,6 +204,10 @@ async fn accepted(stage: &Stage, before: &Seen, trigger: Trigger, act: Act) {
             events.push("ticket.message_added");
         }
         Trigger::Update => events.push("ticket.updated"),
+        Trigger::Redact => {
+            entries.push("redaction".to_owned());
+            events.push("ticket.message_added");
+        }
         Trigger::Transition(_) | Trigger::Assign | Trigger::Unassign => {}
     }
     if gets != had {

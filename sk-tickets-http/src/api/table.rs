@@ -5,11 +5,11 @@ use http::Method;
 use sk_tickets_core::{
     AssignTicket, Contact, ContactFilter, ContactId, CreateContact, CreateEndpoint, CreateQueue, CreateTicket,
     Delivery, DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId, EndpointView, EntryId, Event, EventId, JobId,
-    Notification, NotificationFilter, NotificationId, Page, PostEntry, Queue, QueueSlug, ReplayDeadLetters, ReplayJob,
-    RotateSecret, Scope, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView, TransitionTicket, UpdateContact,
-    UpdateEndpoint, UpdateQueue, UpdateTicket,
+    Notification, NotificationFilter, NotificationId, Page, PostEntry, Queue, QueueSlug, RedactEntry,
+    ReplayDeadLetters, ReplayJob, RotateSecret, Scope, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
+    TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
     decide::{
-        CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER,
+        CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, NOT_REDACTABLE,
         NOTIFICATION_NOT_DEAD, OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED,
         TICKET_CLOSED, TOPIC_TAKEN,
     },
@@ -33,7 +33,11 @@ pub(crate) const NOUNS: [(&str, &str, &str); 9] = [
         "Tickets",
         "What somebody wants settled: its status moves by guarded transitions, and every change is an event.",
     ),
-    ("threads", "Threads", "What was said and what happened about a ticket. Append-only."),
+    (
+        "threads",
+        "Threads",
+        "What was said and what happened about a ticket. Append-only; for privacy an entry can be redacted.",
+    ),
     (
         "queues",
         "Queues",
@@ -147,6 +151,18 @@ pub(crate) const TABLE: &[Operation] = operations! {
     /// Read an entry of a thread
     GET "/tickets/{id}/thread/{entry}" get_thread_entry: TicketsRead =>
         threads::get(id: TicketId, entry: EntryId) -> Found<ThreadEntry>;
+
+    /// Redact an entry
+    ///
+    /// For privacy its words are taken out of everything that has them: `[redacted]` stands instead of its body, the labels
+    /// of its evidence, its reason and resolution note, and `https://redacted.invalid/` instead of a URL, in the thread, the
+    /// ticket, events that were told and are yet to be sent, recorded answers, and what receivers of webhooks answered.
+    /// Ids stay. On a closed ticket too. An entry of kind `redaction` says who did so, when and why; it cannot be redacted,
+    /// so its reason should not repeat what is to be gone. If the entry has no words, or they are gone already, nothing
+    /// changes. What a receiver has got stays with it.
+    POST "/tickets/{id}/thread/{entry}/redact" redact_thread_entry: Admin =>
+        threads::redact(id: TicketId, entry: EntryId, body: Body<RedactEntry>, if_match: IfMatch) -> Changed<ThreadEntry>,
+        refuses NOT_REDACTABLE;
 
     /// Make a queue
     ///

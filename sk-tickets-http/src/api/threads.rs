@@ -1,9 +1,9 @@
 use sk_tickets_core::{
-    Command, EntryId, Error, Page, PostEntry, PostKind, Scope, ThreadEntry, TicketCommand, TicketId,
+    Command, EntryId, Error, Page, PostEntry, PostKind, RedactEntry, Scope, ThreadEntry, TicketCommand, TicketId,
 };
 
 use super::{
-    answers::{Created, Found},
+    answers::{Changed, Created, Found},
     arguments::{Body, IfMatch, Paged},
     call::{Call, not_found},
 };
@@ -19,6 +19,16 @@ pub(super) async fn post(
         call.require(Scope::TicketsWrite)?;
     }
     call.execute_if(if_match, Command::Ticket(TicketCommand::Post(id, body.request)), &body.sent).await
+}
+
+pub(super) async fn redact(
+    call: Call,
+    id: TicketId,
+    entry: EntryId,
+    body: Body<RedactEntry>,
+    if_match: IfMatch,
+) -> Result<Changed<ThreadEntry>, Error> {
+    call.execute_if(if_match, Command::Redact(id, entry, body.request), &body.sent).await
 }
 
 pub(super) async fn list(call: Call, id: TicketId, list: Paged<()>) -> Result<Found<Page<ThreadEntry>>, Error> {

@@ -40,6 +40,7 @@ pub(crate) const PAGES: &[ErrorPage] = pages! {
     "method_not_allowed"
     "not_a_dead_letter"
     "not_found"
+    "not_redactable"
     "notification_not_dead"
     "owner_required"
     "payload_too_large"

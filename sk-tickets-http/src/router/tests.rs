@@ -166,7 +166,7 @@ fn body(route: &Operation) -> &'static str {
         ("POST", "assign") => r#"{"owner_id":null}"#,
         ("POST", "transitions") => r#"{"to":"closed","reason":"spam"}"#,
         ("POST", "thread") => r#"{"kind":"note","body":"x"}"#,
-        ("POST", "discard") => r#"{"reason":"x"}"#,
+        ("POST", "discard" | "redact") => r#"{"reason":"x"}"#,
         ("PATCH", "{id}") if route.path.starts_with("/tickets") => r#"{"subject":"x"}"#,
         ("PATCH", "{id}") if route.path.starts_with("/contacts") => r#"{"name":"x"}"#,
         ("PATCH", "{key}") => r#"{"name":"x"}"#,

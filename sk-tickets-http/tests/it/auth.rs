@@ -105,6 +105,7 @@ async fn requests(admin: &Client) -> Vec<(&'static str, Ask)> {
     let path = format!("/tickets/{}", text(&ticket, "id"));
     let endpoint = admin.post("/webhook_endpoints", json!({"url": "https://example.com/"})).await.expect(201);
     let endpoint = endpoint.header("location").expect("a place").to_owned();
+    let entry = text(&admin.all(&format!("{path}/thread")).await[0], "id").to_owned();
     let post = |under: &str, body| Ask::post(&format!("{path}/{under}")).json(&body);
     vec![
         ("read", Ask::get(&path)),
@@ -124,6 +125,7 @@ async fn requests(admin: &Client) -> Vec<(&'static str, Ask)> {
         ("webhooks", Ask::post("/webhook_endpoints").json(&json!({"url": "https://example.com/"}))),
         ("webhooks", Ask::get("/deliveries")),
         ("webhooks", Ask::get("/dead_letters")),
+        ("admin", post(&format!("thread/{entry}/redact"), json!({"reason": "privacy"}))),
     ]
 }
 
@@ -138,7 +140,7 @@ async fn a_key_may_do_what_its_scopes_say_and_nothing_else() {
         (vec![Scope::TicketsWrite], vec!["read", "triage", "write"]),
         (vec![Scope::Webhooks], vec!["webhooks"]),
         (vec![Scope::TicketsRead, Scope::Webhooks], vec!["read", "webhooks"]),
-        (vec![Scope::Admin], vec!["read", "triage", "write", "webhooks"]),
+        (vec![Scope::Admin], vec!["read", "triage", "write", "webhooks", "admin"]),
     ] {
         let client = app.client(ACME, &scopes).await;
         for (needs, ask) in &requests {

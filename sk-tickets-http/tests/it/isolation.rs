@@ -86,6 +86,7 @@ impl Things {
             send(Method::POST, format!("/tickets/{ticket}/transitions"), json!({"to": "closed", "reason": "spam"})),
             send(Method::POST, format!("/tickets/{ticket}/thread"), json!({"kind": "message", "body": "Hi"})),
             send(Method::POST, format!("/tickets/{ticket}/thread"), json!({"kind": "note", "body": "Hi"})),
+            send(Method::POST, format!("/tickets/{ticket}/thread/{entry}/redact"), json!({"reason": "privacy"})),
             send(Method::PATCH, format!("/queues/{queue}"), json!({"name": "Mine"})),
             send(Method::PATCH, format!("/contacts/{contact}"), json!({"name": "Mine"})),
             send(Method::POST, format!("/notifications/{notification}/replay"), json!({})),

@@ -22,6 +22,7 @@ mod notifications;
 mod openapi;
 mod queues;
 mod receiver;
+mod redaction;
 mod replay_jobs;
 mod rotation;
 mod targets;

@@ -106,6 +106,14 @@ macro_rules! conformance {
             replay::no_two_workers_do_the_same_part_of_a_job,
             replay::a_job_stays_in_its_realm,
             replay::the_backlog_is_counted,
+            redaction::a_redacted_text_is_nowhere,
+            redaction::a_redaction_leaves_all_else,
+            redaction::a_redaction_is_done_once,
+            redaction::an_attempt_under_way_brings_nothing_back,
+            redaction::a_dead_letter_is_replayed_without_the_words,
+            redaction::an_answer_that_was_not_seen_is_stale,
+            redaction::concurrent_writes_leave_no_word,
+            redaction::a_long_thread_is_redacted,
             secrets::replaced_secrets_stay_for_as_long_as_asked,
             secrets::a_recorded_answer_tells_its_secret_again,
             secrets::the_secret_in_a_recorded_answer_is_replaced,
@@ -142,6 +150,7 @@ pub mod cases {
     pub mod notifications;
     pub mod queues;
     pub mod reader;
+    pub mod redaction;
     pub mod replay;
     pub mod secrets;
     pub mod timers;

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use sk_tickets_core::{
     Actor, AgentRef, AssignTicket, Clock, Contact, CreateEndpoint, CreateTicket, Delivery, DeliveryFilter,
     DiscardDeadLetter, EndpointView, Event, EventType, Evidence, EvidenceKind, InlineContact, Page, PageRequest,
-    Priority, ReplayDeadLetters, ReplayJob, Status, ThreadEntry, Ticket, TicketFilter, TicketView, TransitionTicket,
-    UpdateTicket, WebhookSender, event_schemas,
+    Priority, RedactEntry, ReplayDeadLetters, ReplayJob, Status, ThreadEntry, Ticket, TicketFilter, TicketView,
+    TransitionTicket, UpdateTicket, WebhookSender, event_schemas,
     model::{
         delivery::Attempt,
         sla::{SlaClock, SlaState, TicketSla},
@@ -102,6 +102,10 @@ async fn play(stage: &Stage) -> Vec<ThreadEntry> {
     let urgent = UpdateTicket { priority: Change(Some(Priority::Urgent)), ..UpdateTicket::nothing() };
     let _ = stage.desk.update_ticket(&stage.key(), full, urgent).await.expect("updated");
     stage.transition(full, because("Lost", Status::Closed)).await;
+    let redact = RedactEntry { reason: "privacy".parse().expect("lawful"), actor_id: None };
+    let entry = stage.thread(full).await.iter().find(|entry| entry.body.is_some()).expect("there").id;
+    stage.tick();
+    let _ = stage.desk.redact_entry(&stage.key(), full, entry, redact).await.expect("redacted");
     stage.ticket_in(Status::Resolved, Some(user(1))).await;
     [stage.thread(bare).await, stage.thread(full).await].concat()
 }

@@ -1,0 +1,84 @@
+//! Words as they are taken out, and all that has them.
+
+use serde_json::{Value as Json, json};
+use sk_tickets_core::{
+    model::{id::TicketId, redaction::REDACTED},
+    platform::idempotency::IdempotencyKey,
+    store::{RedactionChange, Traces},
+};
+
+use crate::{
+    columns::{Columns, Read},
+    error::Result,
+    realms::RealmNumber,
+    row::{self, entry_columns, event_columns},
+    statement::{Query, id, in_realm, uuid},
+    store::PostgresStore,
+};
+
+/// All that has the words of a ticket. Read piece by piece, after the ticket: see [`Traces`].
+pub(crate) async fn traces(store: &PostgresStore, realm: RealmNumber, ticket: TicketId) -> Result<Traces> {
+    let answer = |columns: &mut Columns<'_>| Ok((IdempotencyKey::from_kept(columns.plain()?), columns.plain()?));
+    Ok(Traces {
+        thread: all(store, of_ticket(realm, THREAD, ticket), row::entry).await?,
+        events: all(store, of_ticket(realm, EVENTS, ticket), row::event).await?,
+        answers: all(store, of_ticket(realm, ANSWERS, ticket), answer).await?,
+    })
+}
+
+/// Everything of a table that belongs to the ticket `$3`.
+macro_rules! of_ticket {
+    ($columns:expr, $table:literal, $order:literal) => {
+        in_realm!(
+            "SELECT found.* FROM realm CROSS JOIN LATERAL (SELECT ",
+            $columns,
+            " FROM sk_tickets.",
+            $table,
+            " WHERE tenant = realm.tenant AND environment = realm.environment AND ticket_id = $3 ORDER BY ",
+            $order,
+            " OFFSET 0) AS found"
+        )
+    };
+}
+
+pub(crate) const THREAD: &str = of_ticket!(entry_columns!(), "thread_entries", "sequence");
+pub(crate) const EVENTS: &str = of_ticket!(event_columns!(), "events", "ticket_version, id");
+pub(crate) const ANSWERS: &str = of_ticket!("key, body", "claims", "key");
+
+pub(crate) fn of_ticket(realm: RealmNumber, sql: &str, ticket: TicketId) -> Query {
+    let mut query = Query::on(realm);
+    query.sql = sql.to_owned();
+    query.values.push(id(ticket));
+    query
+}
+
+async fn all<T>(store: &PostgresStore, query: Query, read: impl Fn(&mut Columns<'_>) -> Read<T>) -> Result<Vec<T>> {
+    let rows = store.inner.pool.rows(query.bound()).await?;
+    Ok(rows.iter().map(|row| read(&mut Columns::of(row))).collect::<Read<_>>()?)
+}
+
+/// Adds to the change of the ticket what is replaced. Bytes are bound beside it, after those that are bound already.
+pub(crate) fn replacements<'a>(
+    redaction: &'a RedactionChange,
+    mut change: Json,
+    bytes: &mut Vec<&'a [u8]>,
+) -> Result<Json> {
+    let RedactionChange { change: _, entry, events, answers, answers_seen } = redaction;
+    let mut bind = |more: &'a [u8]| {
+        bytes.push(more);
+        bytes.len()
+    };
+    let payloads: Vec<_> =
+        events.iter().map(|(id, payload)| json!({ "id": uuid(*id).to_string(), "number": bind(payload) })).collect();
+    let bodies: Vec<_> =
+        answers.iter().map(|(key, body)| json!({ "key": key.as_str(), "number": bind(body) })).collect();
+    change["kind"] = json!("redact");
+    change["entry"] = json!({
+        "id": uuid(entry.id).to_string(), "told_as": entry.id, "body": entry.body, "evidence": entry.evidence, "detail": entry.detail,
+    });
+    change["payloads"] = Json::Array(payloads);
+    change["answers"] = Json::Array(bodies);
+    change["answers_seen"] = json!(i64::try_from(*answers_seen)?);
+    change["tombstone"] = json!(REDACTED);
+    Ok(change)
+}
