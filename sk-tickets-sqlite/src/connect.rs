@@ -70,6 +70,15 @@ fn connect(options: &SqliteOptions) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Copies the log into the database and empties it: there is still in it what pages have been. False if somebody reads an
+/// old moment and goes on doing so for as long as this.
+pub(crate) fn empty_log(connection: &Connection, patience: Duration) -> Result<bool> {
+    connection.busy_timeout(patience)?;
+    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(busy? == 0)
+}
+
 /// Tries again while another process is in the way. SQLite does so by itself, but not when the kind of journal changes.
 fn patiently<T>(mut action: impl FnMut() -> Result<T>) -> Result<T> {
     let give_up = Instant::now() + BUSY_TIMEOUT;

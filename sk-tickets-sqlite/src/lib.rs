@@ -70,6 +70,7 @@ mod row;
 mod stage;
 mod store;
 mod ticket;
+mod vacuum;
 mod wakeup;
 mod writer;
 

@@ -214,15 +214,9 @@ fn lost(connection: &Guarded) -> Result<()> {
     if connection.bare().is_autocommit() { Err(Fault::Broken("SQLite rolled the transaction back")) } else { Ok(()) }
 }
 
-/// Copies the log into the database and empties it: there is still in it what pages have been. False if somebody reads an
-/// old moment right now; then it is done after a later write.
+/// Empties the log; false if that is to be done after a later write.
 fn empty_log(connection: &Guarded) -> bool {
-    let emptied = connection.within(Scope::Maintenance, |connection| {
-        connection.busy_timeout(LOG_PATIENCE)?;
-        let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-        connection.busy_timeout(connect::BUSY_TIMEOUT)?;
-        Ok(emptied? == 0)
-    });
+    let emptied = connection.within(Scope::Maintenance, |connection| connect::empty_log(connection, LOG_PATIENCE));
     emptied.unwrap_or_else(|fault| {
         tracing::warn!(%fault, "the log could not be emptied after a redaction; trying again");
         false

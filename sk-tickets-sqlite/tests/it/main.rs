@@ -6,6 +6,7 @@ mod backup;
 mod database;
 mod desk;
 mod differential;
+mod erased;
 mod open;
 
 use std::sync::Arc;
