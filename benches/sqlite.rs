@@ -10,7 +10,7 @@ use sk_tickets_sqlite::SqliteStore;
 use tokio::{runtime::Runtime, task::JoinSet};
 
 /// The tables that making a ticket writes a row to, in an order that keeps references whole.
-const TABLES: [&str; 4] = ["claims", "tickets", "thread_entries", "events"];
+const TABLES: [&str; 5] = ["claims", "tickets", "ticket_terms", "thread_entries", "events"];
 
 fn main() {
     let runtime = Runtime::new().expect("a runtime");
@@ -39,11 +39,33 @@ async fn open(path: &Path) -> Desk {
     Tickets::new(Arc::new(store)).desk(realm)
 }
 
-fn request() -> CreateTicket {
+fn request(serial: u64) -> CreateTicket {
     CreateTicket {
-        body: Some("Where is my part? ".repeat(20).parse().expect("lawful")),
-        ..CreateTicket::new("Part delayed").expect("lawful")
+        body: Some(words(serial, 60).parse().expect("lawful")),
+        ..CreateTicket::new(words(!serial, 4)).expect("lawful")
     }
+}
+
+/// As many words as people write, some often and many rarely: the n-th most frequent of 20,000 as often as 1/n.
+fn words(seed: u64, count: usize) -> String {
+    let mut state = seed;
+    let mut word = || {
+        // SplitMix64.
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let chance = (mixed >> 11) as f64 / (1_u64 << 53) as f64;
+        let rank = 20_000_f64.powf(chance) as u64;
+        let mut name = rank.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+        let mut word = String::new();
+        for _ in 0..2 + rank.ilog10() {
+            word.push(char::from(b"bcdfghklmnprstvw"[(name % 16) as usize]));
+            word.push(char::from(b"aeiou"[(name / 16 % 5) as usize]));
+            name /= 80;
+        }
+        word
+    };
+    (0..count).map(|_| word()).collect::<Vec<_>>().join(" ")
 }
 
 async fn create_many(desk: &Desk, callers: u32, round: u32, count: u32) {
@@ -53,7 +75,12 @@ async fn create_many(desk: &Desk, callers: u32, round: u32, count: u32) {
         tasks.spawn(async move {
             for number in 0..count / callers {
                 let key = IdempotencyKey::system(&format!("{round}-{caller}-{number}"));
-                desk.create_ticket(&key, request()).await.expect("made");
+                desk.create_ticket(
+                    &key,
+                    request((u64::from(round) << 40) | (u64::from(caller) << 20) | u64::from(number)),
+                )
+                .await
+                .expect("made");
             }
         });
     }
@@ -65,7 +92,7 @@ async fn create_many(desk: &Desk, callers: u32, round: u32, count: u32) {
 /// Copies the rows of one real ticket, with fresh keys.
 struct Floor {
     connection: Connection,
-    /// For each table its INSERT and the row to copy, by column.
+    /// Each row to copy, by column, with its INSERT.
     rows: Vec<(String, Vec<(String, Value)>)>,
     serial: Cell<u64>,
 }
@@ -85,7 +112,7 @@ impl Floor {
         ] {
             connection.pragma_update(None, name, value).expect("it is set");
         }
-        let rows = TABLES.map(|table| template(&connection, table)).into();
+        let rows = TABLES.iter().flat_map(|table| templates(&connection, table)).collect();
         Self { connection, rows, serial: Cell::new(1) }
     }
 
@@ -122,15 +149,16 @@ impl Floor {
     }
 }
 
-fn template(connection: &Connection, table: &str) -> (String, Vec<(String, Value)>) {
+fn templates(connection: &Connection, table: &str) -> Vec<(String, Vec<(String, Value)>)> {
     let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).expect("lawful");
     let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
-    let row = statement
-        .query_row([], |row| (0..columns.len()).map(|index| row.get(index)).collect::<rusqlite::Result<Vec<Value>>>())
-        .expect("there is one");
+    let rows = statement
+        .query_map([], |row| (0..columns.len()).map(|index| row.get(index)).collect::<rusqlite::Result<Vec<Value>>>())
+        .expect("lawful");
     let marks = vec!["?"; columns.len()].join(", ");
     let sql = format!("INSERT INTO {table} ({}) VALUES ({marks})", columns.join(", "));
-    (sql, columns.into_iter().zip(row).collect())
+    let row = |row: rusqlite::Result<Vec<Value>>| columns.iter().cloned().zip(row.expect("read")).collect();
+    rows.map(|read| (sql.clone(), row(read))).collect()
 }
 
 fn read(runtime: &Runtime) {
@@ -142,7 +170,7 @@ fn read(runtime: &Runtime) {
         let mut ids = Vec::new();
         for number in 0..TICKETS {
             let key = IdempotencyKey::system(&number.to_string());
-            ids.push(desk.create_ticket(&key, request()).await.expect("made").value.id);
+            ids.push(desk.create_ticket(&key, request(u64::from(number))).await.expect("made").value.id);
         }
         ids
     });

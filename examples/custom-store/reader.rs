@@ -1,15 +1,15 @@
 //! Reads within a realm. A list is a walk over the rows of the realm.
 
-use std::{cmp::Reverse, io};
+use std::{cmp::Reverse, collections::BTreeSet, io};
 
 use async_trait::async_trait;
 use sk_tickets_core::{
     Contact, ContactFilter, ContactId, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId,
     IdempotencyKey, JobId, Notification, NotificationFilter, NotificationId, Order, Queue, Realm, ReplayJob,
-    ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
+    SearchQuery, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
     model::{contact::ContactHandle, endpoint::Endpoint, event::FeedPosition, queue::DEFAULT_QUEUE},
     platform::seal::Sealed,
-    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject, Traces},
+    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject, TicketSearch, Traces},
 };
 
 use crate::{
@@ -306,6 +306,34 @@ impl RealmReader for JournalStore {
                 loaded.endpoint_count = endpoints(journal, &realm)?.len();
             }
             Ok(loaded)
+        })
+        .await
+    }
+}
+
+/// There is no index of words: each ticket is read with its thread.
+#[async_trait]
+impl TicketSearch for JournalStore {
+    async fn ticket_search(
+        &self,
+        realm: &Realm,
+        query: &SearchQuery,
+        filter: &TicketFilter,
+        spec: PageSpec<TicketId>,
+    ) -> Result<Vec<Ticket>> {
+        let (realm, query, filter) = (realm.clone(), query.clone(), filter.clone());
+        self.with(move |journal| {
+            let mut found = BTreeSet::new();
+            for ticket in journal.scan::<Ticket>(&key(&realm, "ticket", "")) {
+                let ticket = ticket?;
+                let thread = key(&realm, "thread", format!("{}/", ticket.id));
+                let thread = journal.scan::<ThreadEntry>(&thread).collect::<io::Result<Vec<_>>>()?;
+                if filter.matches(&ticket) && query.matches(&ticket, &thread) {
+                    found.insert(ticket.id);
+                }
+            }
+            let prefix = key(&realm, "ticket", "");
+            page(journal.scan(&prefix), spec, |ticket: &Ticket| ticket.id, |one| found.contains(&one.id))
         })
         .await
     }

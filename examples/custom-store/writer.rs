@@ -73,7 +73,7 @@ fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
 }
 
 fn change_ticket(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &TicketChange) -> io::Result<bool> {
-    let TicketChange { expect, ticket, timers, contact, notification, entries, events } = change;
+    let TicketChange { expect, ticket, timers, contact, notification, entries, events, terms: _ } = change;
     let at = key(realm, "ticket", ticket.id);
     let current = journal.get::<Ticket>(&at)?.map(|ticket| ticket.version);
     let as_expected = match expect {

@@ -83,6 +83,7 @@ pub use model::{
     queue::{CreateQueue, Queue, QueueKey, QueueSlug, UpdateQueue},
     redaction::RedactEntry,
     replay_job::{ReplayDeadLetters, ReplayJob},
+    search::{SearchQuery, SearchQueryError},
     thread::{PostEntry, PostKind, ThreadEntry, Visibility},
     ticket::{
         AssignTicket, CreateTicket, OwnerFilter, Priority, Source, Status, Ticket, TicketFilter, TicketView,

@@ -74,6 +74,14 @@ pub const API_KEY_NAME_MAX: usize = 100;
 pub const REQUEST_BYTES_MAX: usize = 256 * 1024;
 /// How much of a receiver's answer is kept on an attempt, in bytes.
 pub const ATTEMPT_RESPONSE_BYTES_MAX: usize = 16 * 1024;
+/// The longest text to search for, in characters.
+pub const SEARCH_MAX: usize = 200;
+/// The most different words in it. Scripts without spaces have one for each character.
+pub const SEARCH_TERMS_MAX: usize = 32;
+/// How much of a word is compared in a search, in characters: of a longer one, the beginning.
+pub const TERM_MAX: usize = 64;
+/// The most different words of one text that a ticket can be found by: the first ones.
+pub const TEXT_TERMS_MAX: usize = 1_000;
 /// The most rows on a page.
 pub const PAGE_MAX: usize = 100;
 /// The rows on a page when nothing else is asked for.

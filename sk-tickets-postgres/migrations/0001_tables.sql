@@ -178,6 +178,18 @@ CREATE TABLE sk_tickets.ticket_tags (
     FOREIGN KEY (tenant, environment, ticket_id) REFERENCES sk_tickets.tickets (tenant, environment, id)
 );
 
+-- What tickets can be found by: each word, and in how many texts of the ticket it occurs. The operators of full-text
+-- search are not leakproof either; equality of text is. It follows from what else is written, and no ticket is ever deleted,
+-- so that there is one is not looked up for each word.
+CREATE TABLE sk_tickets.ticket_terms (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    term text COLLATE "C" NOT NULL,
+    ticket_id uuid NOT NULL,
+    texts bigint NOT NULL CHECK (texts > 0),
+    CONSTRAINT ticket_terms_key PRIMARY KEY (tenant, environment, term, ticket_id)
+);
+
 CREATE TABLE sk_tickets.thread_entries (
     tenant bigint NOT NULL,
     environment smallint NOT NULL,

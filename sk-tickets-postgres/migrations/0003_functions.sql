@@ -178,6 +178,26 @@ BEGIN
     IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
 END $$;
 
+-- Changes what a ticket can be found by. The caller holds the ticket.
+CREATE FUNCTION sk_tickets.change_terms(p_tenant bigint, p_environment smallint, p_ticket uuid, p_terms jsonb)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO sk_tickets.ticket_terms AS known (tenant, environment, term, ticket_id, texts)
+    SELECT p_tenant, p_environment, gained.key, p_ticket, gained.value::bigint
+    FROM jsonb_each_text(p_terms->'gained') AS gained
+    ON CONFLICT ON CONSTRAINT ticket_terms_key DO UPDATE SET texts = known.texts + EXCLUDED.texts;
+
+    IF p_terms->'lost' <> '{}' THEN
+        DELETE FROM sk_tickets.ticket_terms AS known USING jsonb_each_text(p_terms->'lost') AS lost
+        WHERE known.tenant = p_tenant AND known.environment = p_environment AND known.term = lost.key
+          AND known.ticket_id = p_ticket AND known.texts <= lost.value::bigint;
+        UPDATE sk_tickets.ticket_terms AS known SET texts = known.texts - lost.value::bigint
+        FROM jsonb_each_text(p_terms->'lost') AS lost
+        WHERE known.tenant = p_tenant AND known.environment = p_environment AND known.term = lost.key
+          AND known.ticket_id = p_ticket;
+    END IF;
+END $$;
+
 CREATE FUNCTION sk_tickets.change_ticket(p_tenant bigint, p_environment smallint, p_change jsonb, p_payloads bytea[])
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -235,6 +255,8 @@ BEGIN
     SELECT p_tenant, p_environment, e.ticket_id, e.sequence, e.id, e.visibility, e.actor, e.body, e.evidence, e.detail,
            e.created_at
     FROM jsonb_populate_recordset(NULL::sk_tickets.thread_entries, p_change->'entries') AS e;
+
+    PERFORM sk_tickets.change_terms(p_tenant, p_environment, t.id, p_change->'terms');
 
     IF jsonb_array_length(p_change->'events') = 0 THEN RETURN false; END IF;
     RETURN sk_tickets.add_events(p_tenant, p_environment, p_change->'events', p_payloads, NULL);

@@ -10,6 +10,7 @@ use sk_tickets_core::{
         endpoint::{DisabledReason, Endpoint},
         event::Event,
         queue::Queue,
+        search::TermChanges,
         sla::{Targets, Timers},
         thread::ThreadEntry,
         ticket::{Ticket, Version},
@@ -188,7 +189,8 @@ fn payloads(events: &[Event]) -> Vec<&[u8]> {
 }
 
 fn ticket_change(realm: RealmNumber, change: &TicketChange) -> Result<Value> {
-    let TicketChange { expect, ticket, timers, contact, notification, entries, events } = change;
+    let TicketChange { expect, ticket, timers, contact, notification, entries, events, terms } = change;
+    let TermChanges { gained, lost } = terms;
     let expect = match expect {
         Expectation::Absent => None,
         Expectation::Version(Version(version)) => Some(i64::try_from(*version)?),
@@ -207,6 +209,7 @@ fn ticket_change(realm: RealmNumber, change: &TicketChange) -> Result<Value> {
         "notification": notification.as_ref().map(notification::change).transpose()?,
         "entries": entries.iter().map(entry).collect::<Result<Vec<_>>>()?,
         "events": self::events(events)?,
+        "terms": { "gained": gained, "lost": lost },
     });
     note_skew(&mut change, skews);
     Ok(change)

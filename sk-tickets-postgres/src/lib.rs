@@ -67,6 +67,7 @@ mod realms;
 mod redaction;
 mod replay;
 mod row;
+mod search;
 mod statement;
 mod store;
 #[cfg(feature = "testing")]

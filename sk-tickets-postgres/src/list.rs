@@ -53,62 +53,119 @@ pub(crate) fn first_of(branches: &[String], order: Order, limit: &str) -> String
 
 /// A page of tickets.
 pub(crate) fn tickets(realm: RealmNumber, filter: &TicketFilter, page: PageSpec<TicketId>) -> Query {
-    let TicketFilter { status, queue, owner, contact_id, topic, priority, tag, source, created_after, created_before } =
-        filter;
     let mut query = Query::on(realm);
-    let mut conditions =
-        " FROM sk_tickets.tickets WHERE tenant = realm.tenant AND environment = realm.environment".to_owned();
+    let filtered = Filtered::by(&mut query, filter);
+    let mut condition = String::new();
     if let Some(after) = page.after {
-        let _ = write!(conditions, " AND id {} {}", beyond(page.order), query.bind(id(after)));
+        let _ = write!(condition, " AND id {} {}", beyond(page.order), query.bind(id(after)));
     }
-    let span = span(&mut query, &mut conditions, *created_after, *created_before);
-
-    let owner_id = match owner {
-        Some(OwnerFilter::Owner(owner)) => Some(Value::Text(owner.to_string())),
-        Some(OwnerFilter::Nobody) => {
-            conditions += " AND owner_id IS NULL";
-            None
-        }
-        None => None,
-    };
-    for (column, value) in [
-        ("owner_id", owner_id),
-        ("contact_id", contact_id.map(id)),
-        ("topic", topic.as_deref().map(text)),
-        ("queue", queue.as_deref().map(text)),
-        ("source", source.map(|source| text(source.as_str()))),
-        ("priority", priority.map(|priority| Value::Small(rank(priority)))),
-    ] {
-        if let Some(value) = value {
-            let _ = write!(conditions, " AND {column} = {}", query.bind(value));
-        }
-    }
-    if let Some(tag) = tag {
-        let _ = write!(
-            conditions,
-            " AND id IN (SELECT ticket_id FROM sk_tickets.ticket_tags AS tagged
-                         WHERE tagged.tenant = realm.tenant AND tagged.environment = realm.environment
-                           AND tagged.tag = {})",
-            query.bind(text(tag))
-        );
-    }
-
-    let select = |condition: &str| format!(concat!("SELECT ", ticket_columns!(), "{}{}"), conditions, condition);
-    let statuses: Vec<_> = Status::ALL.iter().filter(|one| status.contains(one)).collect();
-    let branches: Vec<_> = if statuses.is_empty() {
-        vec![select("")]
-    } else {
-        // The index has the status before the id, so there is a branch for each.
-        statuses.iter().map(|one| select(&format!(" AND status = {}", query.bind(text(one.as_str()))))).collect()
-    };
     let limit = query.bind(Value::Number(limit(page.limit)));
     query.sql = format!(
         concat!(in_realm!("SELECT ticket.* FROM realm "), "{} CROSS JOIN LATERAL ({}) AS ticket ORDER BY ticket.id {}"),
-        span,
-        first_of(&branches, page.order, &limit),
+        filtered.span,
+        first_of(&filtered.branches(&condition), page.order, &limit),
         direction(page.order)
     );
     query
+}
+
+/// What a filter lets through, as SQL.
+pub(crate) struct Filtered {
+    /// The row that the range of ids comes from.
+    pub(crate) span: String,
+    /// What must hold of a ticket, but for its status.
+    conditions: String,
+    /// The parameters of the statuses; none if any will do.
+    statuses: Vec<String>,
+}
+
+impl Filtered {
+    pub(crate) fn by(query: &mut Query, filter: &TicketFilter) -> Self {
+        let TicketFilter {
+            status,
+            queue,
+            owner,
+            contact_id,
+            topic,
+            priority,
+            tag,
+            source,
+            created_after,
+            created_before,
+        } = filter;
+        let mut conditions = String::new();
+        let span = span(query, &mut conditions, *created_after, *created_before);
+        let owner_id = match owner {
+            Some(OwnerFilter::Owner(owner)) => Some(Value::Text(owner.to_string())),
+            Some(OwnerFilter::Nobody) => {
+                conditions += " AND owner_id IS NULL";
+                None
+            }
+            None => None,
+        };
+        for (column, value) in [
+            ("owner_id", owner_id),
+            ("contact_id", contact_id.map(id)),
+            ("topic", topic.as_deref().map(text)),
+            ("queue", queue.as_deref().map(text)),
+            ("source", source.map(|source| text(source.as_str()))),
+            ("priority", priority.map(|priority| Value::Small(rank(priority)))),
+        ] {
+            if let Some(value) = value {
+                let _ = write!(conditions, " AND {column} = {}", query.bind(value));
+            }
+        }
+        if let Some(tag) = tag {
+            let _ = write!(
+                conditions,
+                " AND id IN (SELECT ticket_id FROM sk_tickets.ticket_tags AS tagged
+                             WHERE tagged.tenant = realm.tenant AND tagged.environment = realm.environment
+                               AND tagged.tag = {})",
+                query.bind(text(tag))
+            );
+        }
+        let statuses = Status::ALL.iter().filter(|one| status.contains(one));
+        let statuses = statuses.map(|one| query.bind(text(one.as_str()))).collect();
+        Self { span, conditions, statuses }
+    }
+
+    /// Tickets of any of the statuses for which something else holds too. The index has the status before the id, so
+    /// there is a branch for each.
+    pub(crate) fn branches(&self, condition: &str) -> Vec<String> {
+        let select = |status: &str| {
+            format!(
+                concat!(
+                    "SELECT ",
+                    ticket_columns!(),
+                    " FROM sk_tickets.tickets
+                      WHERE tenant = realm.tenant AND environment = realm.environment{}{}{}"
+                ),
+                self.conditions, condition, status
+            )
+        };
+        if self.statuses.is_empty() {
+            return vec![select("")];
+        }
+        self.statuses.iter().map(|status| select(&format!(" AND status = {status}"))).collect()
+    }
+
+    /// A ticket of any of the statuses, which is found by its key.
+    pub(crate) fn one(&self, key: &str) -> String {
+        let status = if self.statuses.is_empty() {
+            String::new()
+        } else {
+            format!(" AND status IN ({})", self.statuses.join(", "))
+        };
+        format!(
+            concat!(
+                "SELECT ",
+                ticket_columns!(),
+                " FROM sk_tickets.tickets
+                  WHERE tenant = realm.tenant AND environment = realm.environment AND id = {}{}{} OFFSET 0"
+            ),
+            key, self.conditions, status
+        )
+    }
 }
 
 /// Adds the conditions that rows were made within a time, and that their ids lie within the range that follows from

@@ -23,6 +23,7 @@ use crate::{
     migrate::migrate,
     reader,
     realms::RealmNumber,
+    search,
     statement::{Query, id},
     testing::Cluster,
 };
@@ -45,6 +46,10 @@ const FILL: &str = "
     INSERT INTO sk_tickets.ticket_tags
     SELECT tenant, 0, 'tag ' || n % 300, sk_tickets.id_floor(n)
     FROM generate_series(1, 2) AS tenant, generate_series(1, 6000) AS n;
+    INSERT INTO sk_tickets.ticket_terms
+    SELECT tenant, 0, term, sk_tickets.id_floor(n), 1
+    FROM generate_series(1, 2) AS tenant, generate_series(1, 6000) AS n,
+         unnest(ARRAY['common', 'usual' || n % 2, 'rare' || n % 300, 'once' || n]) AS term;
     INSERT INTO sk_tickets.claims (tenant, environment, key, fingerprint, status, body, secret_at, secret, created_at)
     SELECT tenant, 0, 'key ' || n, sha256(''), 201, '', CASE n % 300 WHEN 0 THEN 1 END, CASE n % 300 WHEN 0 THEN ''::bytea END,
            n
@@ -131,6 +136,53 @@ async fn each_filter_of_tickets_has_its_index() {
                 assert_uses(&plan, index);
             }
         }
+    }
+}
+
+/// Whatever the words and filters, tables are read by their indexes, in the order of pages.
+#[tokio::test]
+async fn a_search_walks_the_index_of_words() {
+    let mut connection = filled().await;
+    let all = TicketFilter::ALL;
+    let filters = [
+        (all.clone(), "ticket_terms_key"),
+        (TicketFilter { status: vec![Status::Closed], ..all.clone() }, "ticket_terms_key"),
+        (TicketFilter { priority: Some(Priority::Normal), ..all.clone() }, "ticket_terms_key"),
+        (TicketFilter { created_after: Some(Timestamp::from_millis(5_900)), ..all.clone() }, "ticket_terms_key"),
+        (TicketFilter { status: vec![Status::New, Status::Open], ..all.clone() }, "tickets_status"),
+        (TicketFilter { topic: Some("topic 0".to_owned()), ..all.clone() }, "tickets_topic"),
+        (TicketFilter { tag: Some("tag 0".to_owned()), ..all }, "ticket_tags_key"),
+    ];
+    let middle = TicketId::floor(Timestamp::from_millis(COUNT / 2));
+    for (filter, index) in filters {
+        for words in ["common", "rare0", "common usual0", "common rare0 usual0", "common once300", "common nowhere"] {
+            for page in [
+                FIRST,
+                PageSpec { after: Some(middle), ..FIRST },
+                PageSpec { after: Some(middle), order: Order::Asc, ..FIRST },
+            ] {
+                let query = search::tickets(REALM, &words.parse().unwrap(), &filter, page);
+                let (plan, blocks) = plan(&mut connection, query).await;
+                assert_uses(&plan, "ticket_terms_key");
+                assert_uses(&plan, index);
+                assert!(plan.contains("Index Cond: ((tenant = ") && !plan.contains("Hash"), "{plan}");
+                assert!(blocks < 3_500, "{words} {filter:?}: {blocks} blocks\n{plan}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_a_search_costs_the_same_at_any_depth() {
+    let mut connection = filled().await;
+    let all = TicketFilter::ALL;
+    for words in ["common", "common usual0"] {
+        let words = words.parse().unwrap();
+        let (_, first) = plan(&mut connection, search::tickets(REALM, &words, &all, FIRST)).await;
+        let after = Some(TicketId::floor(Timestamp::from_millis(200)));
+        let deep = search::tickets(REALM, &words, &all, PageSpec { after, ..FIRST });
+        let (deep_plan, deep) = plan(&mut connection, deep).await;
+        assert!(first > 0 && deep <= first + first / 8, "{first} blocks, then {deep}:\n{deep_plan}");
     }
 }
 
@@ -261,6 +313,9 @@ async fn no_plan_reads_before_the_realm_is_entered() {
             sqlx::raw_sql(AssertSqlSafe(set)).execute(&mut connection).await.unwrap();
             for tenant in [1, 2, 3] {
                 let realm = RealmNumber { tenant, ..REALM };
+                let found = search::tickets(realm, &"rare0".parse().unwrap(), &filter, FIRST);
+                let found = found.bound().fetch_all(&mut connection).await.unwrap();
+                assert_eq!(found.len(), if tenant == 3 { 0 } else { 20 }, "{avoid}, {mode}, {tenant}");
                 let rows = list::tickets(realm, &filter, FIRST).bound().fetch_all(&mut connection).await.unwrap();
                 let expected = if tenant == 3 { 0 } else { FIRST.limit };
                 assert_eq!(rows.len(), expected, "without {avoid}, {mode}, tenant {tenant}");

@@ -321,7 +321,7 @@ impl RealmReader for PostgresStore {
 
 impl PostgresStore {
     /// Runs a read within a realm; in one that nobody has written to, there is nothing.
-    async fn read<T: Default>(
+    pub(crate) async fn read<T: Default>(
         &self,
         context: &'static str,
         realm: &Realm,

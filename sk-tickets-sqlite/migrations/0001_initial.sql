@@ -184,6 +184,29 @@ CREATE TABLE ticket_tags (
     CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
+-- The tickets of a realm in blocks, in the order of ids, as the index of words has them: see search.rs. A block has the
+-- tickets from its first id up to that of the next block.
+CREATE TABLE search_blocks (
+    realm INTEGER NOT NULL REFERENCES realms (id),
+    first_id BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    tickets INTEGER NOT NULL,
+    PRIMARY KEY (realm, first_id),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+) STRICT, WITHOUT ROWID;
+
+-- What tickets can be found by: each word, and in how many texts of the ticket it occurs. It follows from what else is
+-- written, and no ticket is ever deleted, so that there is one is not looked up for each word.
+CREATE TABLE ticket_terms (
+    realm INTEGER NOT NULL,
+    block INTEGER NOT NULL,
+    term TEXT NOT NULL,
+    ticket_id BLOB NOT NULL,
+    texts INTEGER NOT NULL CHECK (texts > 0),
+    PRIMARY KEY (realm, block, term, ticket_id),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE thread_entries (
     realm INTEGER NOT NULL,
     ticket_id BLOB NOT NULL,
@@ -451,6 +474,22 @@ CREATE TRIGGER ticket_tags_guard_delete BEFORE DELETE ON ticket_tags
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
+CREATE TRIGGER search_blocks_guard_change BEFORE UPDATE ON search_blocks
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER search_blocks_guard_delete BEFORE DELETE ON search_blocks
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER ticket_terms_guard_change BEFORE UPDATE ON ticket_terms
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER ticket_terms_guard_delete BEFORE DELETE ON ticket_terms
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
 CREATE TRIGGER endpoints_guard_change BEFORE UPDATE ON endpoints
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
@@ -526,6 +565,8 @@ CREATE VIEW my_queues AS SELECT * FROM queues WHERE realm = current_realm();
 CREATE VIEW my_queue_topics AS SELECT * FROM queue_topics WHERE realm = current_realm();
 CREATE VIEW my_tickets AS SELECT * FROM tickets WHERE realm = current_realm();
 CREATE VIEW my_ticket_tags AS SELECT * FROM ticket_tags WHERE realm = current_realm();
+CREATE VIEW my_search_blocks AS SELECT * FROM search_blocks WHERE realm = current_realm();
+CREATE VIEW my_ticket_terms AS SELECT * FROM ticket_terms WHERE realm = current_realm();
 CREATE VIEW my_thread_entries AS SELECT * FROM thread_entries WHERE realm = current_realm();
 CREATE VIEW my_events AS SELECT * FROM events WHERE realm = current_realm();
 CREATE VIEW my_endpoints AS SELECT * FROM endpoints WHERE realm = current_realm();

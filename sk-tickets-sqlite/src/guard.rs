@@ -50,7 +50,7 @@ pub(crate) enum Scope {
 }
 
 /// The views. Nothing but these and [`SCHEMA_VERSION`] can be read.
-pub(crate) const VIEWS: [&str; 38] = [
+pub(crate) const VIEWS: [&str; 40] = [
     "directory_api_keys",
     "directory_realms",
     "directory_settings",
@@ -72,8 +72,10 @@ pub(crate) const VIEWS: [&str; 38] = [
     "my_realm",
     "my_recorded_secrets",
     "my_replay_jobs",
+    "my_search_blocks",
     "my_thread_entries",
     "my_ticket_tags",
+    "my_ticket_terms",
     "my_tickets",
     "my_tickets_by_contact",
     "my_tickets_by_owner",
@@ -98,7 +100,7 @@ const SCHEMA_VERSION: &str = "schema_version";
 const KEY_COLUMNS: [&str; 2] = ["realm", "id"];
 
 /// What can be written, and how. The schema says on which rows.
-const INSERTED: [&str; 16] = [
+const INSERTED: [&str; 18] = [
     "api_keys",
     "claims",
     "contacts",
@@ -111,12 +113,14 @@ const INSERTED: [&str; 16] = [
     "queues",
     "realms",
     "replay_jobs",
+    "search_blocks",
     "settings",
     "thread_entries",
     "ticket_tags",
+    "ticket_terms",
     "tickets",
 ];
-const UPDATED: [&str; 10] = [
+const UPDATED: [&str; 12] = [
     "api_keys",
     "claims",
     "contacts",
@@ -126,9 +130,11 @@ const UPDATED: [&str; 10] = [
     "queues",
     "realms",
     "replay_jobs",
+    "search_blocks",
+    "ticket_terms",
     "tickets",
 ];
-const DELETED: [&str; 2] = ["queue_topics", "ticket_tags"];
+const DELETED: [&str; 3] = ["queue_topics", "ticket_tags", "ticket_terms"];
 /// The columns that are changed in a redaction, of tables that else are only added to.
 const REDACTED: [(&str, &str); 6] = [
     ("delivery_attempts", "error"),

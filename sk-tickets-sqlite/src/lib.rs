@@ -66,6 +66,7 @@ mod realms;
 mod redaction;
 mod replay;
 mod row;
+mod search;
 #[cfg(test)]
 mod stage;
 mod store;

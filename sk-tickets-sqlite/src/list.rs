@@ -23,6 +23,7 @@ use crate::{
     columns::rank,
     realms::{RealmNumber, Skew},
     row::{self, ticket_columns},
+    search::Ranked,
 };
 
 /// A statement and what is bound to it.
@@ -40,13 +41,19 @@ impl Query {
     }
 
     /// The rows of any of the branches, in order of id. Each branch comes in that order, so SQLite merges them.
-    pub(crate) fn finish(mut self, branches: &[String], order: Order, limit: usize) -> Self {
+    pub(crate) fn finish(self, branches: &[String], order: Order, limit: usize) -> Self {
+        self.finish_by(&["id"], branches, order, limit)
+    }
+
+    /// The same, where the order of ids is that of these columns together.
+    fn finish_by(mut self, columns: &[&str], branches: &[String], order: Order, limit: usize) -> Self {
         let direction = match order {
             Order::Asc => "ASC",
             Order::Desc => "DESC",
         };
         let limit = self.bind(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
-        self.sql = format!("{} ORDER BY id {direction} LIMIT {limit}", branches.join(" UNION ALL "));
+        let by: Vec<_> = columns.iter().map(|column| format!("{column} {direction}")).collect();
+        self.sql = format!("{} ORDER BY {} LIMIT {limit}", branches.join(" UNION ALL "), by.join(", "));
         self
     }
 }
@@ -54,6 +61,7 @@ impl Query {
 /// Which filter leads the way through tickets: the one that is likely to leave the fewest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lead {
+    Term,
     Contact,
     Owner,
     Tag,
@@ -66,15 +74,17 @@ enum Lead {
 }
 
 impl Lead {
-    fn of(filter: &TicketFilter, statuses: &[Status]) -> Self {
+    fn of(filter: &TicketFilter, statuses: &[Status], search: Option<&Ranked>) -> Self {
         // In the end most tickets of a realm are done, so a list of those that are not is short.
         let undone = !statuses.iter().any(|status| matches!(status, Status::Resolved | Status::Closed));
         let candidates = [
+            (search.is_some_and(|search| !search.are_common), Self::Term),
             (filter.contact_id.is_some(), Self::Contact),
             (matches!(filter.owner, Some(OwnerFilter::Owner(_))), Self::Owner),
             (filter.tag.is_some(), Self::Tag),
             (!statuses.is_empty() && undone, Self::Status),
             (filter.topic.is_some(), Self::Topic),
+            (search.is_some(), Self::Term),
             (filter.owner.is_some(), Self::Owner),
             (filter.queue.is_some(), Self::Queue),
             (filter.source.is_some(), Self::Source),
@@ -87,9 +97,12 @@ impl Lead {
     /// What to select from.
     const fn source(self) -> &'static str {
         match self {
+            // CROSS JOIN keeps the words, or the tags, in front.
+            Self::Term => {
+                "my_search_blocks AS blocks CROSS JOIN my_ticket_terms AS terms_of CROSS JOIN my_tickets AS tickets"
+            }
             Self::Contact => "my_tickets_by_contact AS tickets",
             Self::Owner => "my_tickets_by_owner AS tickets",
-            // CROSS JOIN keeps the tags in front.
             Self::Tag => "my_ticket_tags AS tags_of CROSS JOIN my_tickets AS tickets",
             Self::Status => "my_tickets_by_status AS tickets",
             Self::Topic => "my_tickets_by_topic AS tickets",
@@ -101,12 +114,18 @@ impl Lead {
     }
 }
 
-/// A page of tickets.
-pub(crate) fn tickets(realm: RealmNumber, skew: Skew, filter: &TicketFilter, page: PageSpec<TicketId>) -> Query {
+/// A page of tickets; of those that have the words of a search, if there is one.
+pub(crate) fn tickets(
+    realm: RealmNumber,
+    skew: Skew,
+    filter: &TicketFilter,
+    search: Option<&Ranked>,
+    page: PageSpec<TicketId>,
+) -> Query {
     let TicketFilter { status, queue, owner, contact_id, topic, priority, tag, source, created_after, created_before } =
         filter;
     let statuses: Vec<_> = Status::ALL.iter().copied().filter(|one| status.contains(one)).collect();
-    let lead = Lead::of(filter, &statuses);
+    let lead = Lead::of(filter, &statuses, search);
     let mut query = Query::default();
     let realm = query.bind(Value::Integer(realm));
 
@@ -115,12 +134,29 @@ pub(crate) fn tickets(realm: RealmNumber, skew: Skew, filter: &TicketFilter, pag
             "tags_of.ticket_id",
             format!("tags_of.realm = {realm} AND tickets.realm = {realm} AND tickets.id = tags_of.ticket_id"),
         ),
-        _ => ("tickets.id", format!("tickets.realm = {realm}")),
+        Lead::Term => (
+            "terms_of.ticket_id",
+            format!(
+                "blocks.realm = {realm} AND terms_of.realm = {realm} AND terms_of.block = blocks.number
+                 AND tickets.realm = {realm} AND tickets.id = terms_of.ticket_id"
+            ),
+        ),
+        Lead::Contact
+        | Lead::Owner
+        | Lead::Status
+        | Lead::Topic
+        | Lead::Queue
+        | Lead::Source
+        | Lead::Priority
+        | Lead::Id => ("tickets.id", format!("tickets.realm = {realm}")),
     };
     let PageSpec { after, order, limit } = page;
     let within =
         Within { id, created_at: "tickets.created_at", after, order, from: *created_after, to: *created_before };
     conditions += &within.condition(&mut query, skew);
+    if lead == Lead::Term {
+        conditions += &within.blocks(&mut query, skew, &realm);
+    }
 
     let owner_id = match owner {
         Some(OwnerFilter::Owner(owner)) => Some(Value::Text(owner.to_string())),
@@ -155,6 +191,26 @@ pub(crate) fn tickets(realm: RealmNumber, skew: Skew, filter: &TicketFilter, pag
         };
     }
 
+    let mut terms = search.into_iter().flat_map(|search| &search.terms).map(|term| row::text(term));
+    let block = if lead == Lead::Term {
+        if let Some(term) = terms.next() {
+            let _ = write!(conditions, " AND terms_of.term = {}", query.bind(term));
+        }
+        "blocks.number".to_owned()
+    } else {
+        format!(
+            "(SELECT number FROM my_search_blocks WHERE realm = {realm} AND first_id <= {id} ORDER BY first_id DESC LIMIT 1)"
+        )
+    };
+    for term in terms {
+        let _ = write!(
+            conditions,
+            " AND EXISTS (SELECT 1 FROM my_ticket_terms
+                          WHERE realm = {realm} AND block = {block} AND term = {} AND ticket_id = {id})",
+            query.bind(term)
+        );
+    }
+
     let select = |condition: &str| {
         format!(
             concat!("SELECT {} AS id, ", ticket_columns!(), " FROM {} WHERE {}{}"),
@@ -170,7 +226,11 @@ pub(crate) fn tickets(realm: RealmNumber, skew: Skew, filter: &TicketFilter, pag
         _ if statuses.is_empty() => vec![select("")],
         _ => vec![select(&format!(" AND tickets.status IN ({})", statuses.join(", ")))],
     };
-    query.finish(&branches, order, limit)
+    if lead == Lead::Term {
+        query.finish_by(&["blocks.first_id", id], &branches, order, limit)
+    } else {
+        query.finish(&branches, order, limit)
+    }
 }
 
 /// Which rows of a list are wanted: those after the last page that were made within a time.
@@ -189,24 +249,12 @@ impl<K: IdKind> Within<'_, K> {
     /// The condition, and that the ids lie within the range that follows from it. There is one bound at each end, so that
     /// the walk begins right there.
     pub(crate) fn condition(&self, query: &mut Query, skew: Skew) -> String {
-        let Self { id, created_at, after, order, from, to } = *self;
-        let floor = from.map(|at| Id::floor(skew.earliest(at)));
-        let ceiling = to.and_then(|at| skew.latest(at)).map(Id::floor);
-        let (after, before) = match order {
-            Order::Asc => (after, None),
-            Order::Desc => (None, after),
-        };
+        let Self { id, created_at, after: _, order: _, from, to } = *self;
         let mut condition = String::new();
-        match (after, floor) {
-            (Some(after), floor) if floor.is_none_or(|floor| after >= floor) => {
-                let _ = write!(condition, " AND {id} > {}", query.bind(row::id(after)));
-            }
-            (_, Some(floor)) => {
-                let _ = write!(condition, " AND {id} >= {}", query.bind(row::id(floor)));
-            }
-            (_, None) => {}
+        if let Some((beyond, begin)) = self.begin(skew) {
+            let _ = write!(condition, " AND {id} {beyond} {}", query.bind(row::id(begin)));
         }
-        if let Some(end) = before.into_iter().chain(ceiling).min() {
+        if let Some(end) = self.end(skew) {
             let _ = write!(condition, " AND {id} < {}", query.bind(row::id(end)));
         }
         if let Some(at) = from {
@@ -216,6 +264,40 @@ impl<K: IdKind> Within<'_, K> {
             let _ = write!(condition, " AND {created_at} < {}", query.bind(row::time(at)));
         }
         condition
+    }
+
+    /// The condition that a block can have such ids.
+    fn blocks(&self, query: &mut Query, skew: Skew, realm: &str) -> String {
+        let mut condition = String::new();
+        if let Some((_, begin)) = self.begin(skew) {
+            let _ = write!(
+                condition,
+                " AND blocks.first_id >= (SELECT max(first_id) FROM my_search_blocks WHERE realm = {realm} AND first_id <= {})",
+                query.bind(row::id(begin))
+            );
+        }
+        if let Some(end) = self.end(skew) {
+            let _ = write!(condition, " AND blocks.first_id < {}", query.bind(row::id(end)));
+        }
+        condition
+    }
+
+    /// Where the ids begin, and whether that one is among them.
+    fn begin(&self, skew: Skew) -> Option<(&'static str, Id<K>)> {
+        let floor = self.from.map(|at| Id::floor(skew.earliest(at)));
+        let after = if self.order == Order::Asc { self.after } else { None };
+        match (after, floor) {
+            (Some(after), floor) if floor.is_none_or(|floor| after >= floor) => Some((">", after)),
+            (_, Some(floor)) => Some((">=", floor)),
+            (_, None) => None,
+        }
+    }
+
+    /// Before which they end.
+    fn end(&self, skew: Skew) -> Option<Id<K>> {
+        let ceiling = self.to.and_then(|at| skew.latest(at)).map(Id::floor);
+        let before = if self.order == Order::Desc { self.after } else { None };
+        before.into_iter().chain(ceiling).min()
     }
 }
 
@@ -307,9 +389,40 @@ pub(crate) mod tests {
         ];
         for (filter, index) in cases {
             for page in PAGES {
-                let plan = plan(&connection, &tickets(1, Skew::default(), &filter, page));
+                let plan = plan(&connection, &tickets(1, Skew::default(), &filter, None, page));
                 assert_walks(&plan);
                 assert!(plan.contains(index), "{index} is not in\n{plan}");
+            }
+        }
+    }
+
+    /// By the words, which few have, or by another filter, where they are common.
+    #[test]
+    fn a_search_walks_an_index_too() {
+        let (_folder, connection) = database();
+        let terms = ["delayed".to_owned(), "part".to_owned(), "the".to_owned()];
+        let all = every_filter();
+        let cases = [
+            (false, TicketFilter::ALL, "ticket_terms"),
+            (true, TicketFilter::ALL, "ticket_terms"),
+            (false, every_filter(), "ticket_terms"),
+            (true, every_filter(), "tickets_contact"),
+            (true, TicketFilter { tag: all.tag, ..TicketFilter::ALL }, "ticket_tags"),
+            (true, TicketFilter { status: all.status, ..TicketFilter::ALL }, "tickets_status"),
+            (true, TicketFilter { status: vec![Status::Closed], ..TicketFilter::ALL }, "ticket_terms"),
+            (true, TicketFilter { queue: all.queue, ..TicketFilter::ALL }, "ticket_terms"),
+        ];
+        for (are_common, filter, index) in cases {
+            for count in 1..=terms.len() {
+                let ranked = Ranked { terms: terms[..count].to_vec(), are_common };
+                for page in PAGES {
+                    let plan = plan(&connection, &tickets(1, Skew::default(), &filter, Some(&ranked), page));
+                    assert_walks(&plan);
+                    assert!(plan.contains(index), "{index} is not in\n{plan}");
+                    for line in plan.lines().filter(|line| line.contains("ticket_terms")) {
+                        assert!(line.contains("PRIMARY KEY (realm=? AND block=? AND term=?"), "{plan}");
+                    }
+                }
             }
         }
     }
@@ -331,7 +444,7 @@ pub(crate) mod tests {
                 _ => {}
             }
             for page in PAGES {
-                assert_walks(&plan(&connection, &tickets(1, Skew::default(), &filter, page)));
+                assert_walks(&plan(&connection, &tickets(1, Skew::default(), &filter, None, page)));
             }
         }
     }

@@ -69,7 +69,7 @@ impl RealmReader for SqliteStore {
             snapshot(connection, || {
                 let times = [filter.created_after, filter.created_before];
                 let skew = Skew::for_times(connection, realm, times)?;
-                let Query { sql, values } = list::tickets(realm, skew, &filter, page);
+                let Query { sql, values } = list::tickets(realm, skew, &filter, None, page);
                 rows(connection, &sql, params_from_iter(values), |row| row::ticket(row, environment))
             })
         })
@@ -308,7 +308,7 @@ impl RealmReader for SqliteStore {
 
 impl SqliteStore {
     /// Runs a read within a realm; in one that nobody has written to, there is nothing.
-    async fn read<T, F>(&self, context: &'static str, realm: &Realm, work: F) -> store::Result<T>
+    pub(crate) async fn read<T, F>(&self, context: &'static str, realm: &Realm, work: F) -> store::Result<T>
     where
         T: Default + Send + 'static,
         F: FnOnce(&Connection, RealmNumber) -> Result<T> + Send + 'static,

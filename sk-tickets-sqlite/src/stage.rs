@@ -19,13 +19,15 @@ use crate::{
 };
 
 /// Every table with rows of realms, a column to change with a value for it, and the key of a row after the realm.
-pub(crate) const TABLES: [(&str, &str, &str, &[&str]); 13] = [
+pub(crate) const TABLES: [(&str, &str, &str, &[&str]); 15] = [
     ("claims", "status", "299", &["key"]),
     ("contacts", "name", "'Eve'", &["id"]),
     ("queues", "name", "'stolen'", &["id"]),
     ("queue_topics", "queue_id", "zeroblob(16)", &["topic"]),
     ("tickets", "subject", "'stolen'", &["id"]),
     ("ticket_tags", "tag", "'stolen'", &["tag", "ticket_id"]),
+    ("search_blocks", "tickets", "99", &["first_id"]),
+    ("ticket_terms", "texts", "99", &["block", "term", "ticket_id"]),
     ("thread_entries", "body", "'stolen'", &["ticket_id", "sequence"]),
     ("events", "at", "0", &["id"]),
     ("endpoints", "url", "'http://evil.example/'", &["id"]),

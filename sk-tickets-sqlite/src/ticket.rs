@@ -20,11 +20,12 @@ use crate::{
     feed, notification, outbox,
     realms::{RealmNumber, Skew},
     row::{self, ticket_columns, timer_columns},
+    search,
 };
 
 /// Changes a ticket, and adds what comes with it.
 pub(crate) fn change(connection: &Connection, realm: RealmNumber, change: &TicketChange) -> Result<Change> {
-    let TicketChange { expect, ticket, timers, contact, notification, entries, events } = change;
+    let TicketChange { expect, ticket, timers, contact, notification, entries, events, terms } = change;
     let fresh = match expect {
         Expectation::Absent => insert_ticket(connection, realm, ticket, timers)?,
         Expectation::Version(version) => update_ticket(connection, realm, ticket, timers, *version)?,
@@ -45,6 +46,7 @@ pub(crate) fn change(connection: &Connection, realm: RealmNumber, change: &Ticke
     for entry in entries {
         insert_entry(connection, realm, entry)?;
     }
+    search::change_terms(connection, realm, ticket.id, *expect == Expectation::Absent, terms)?;
     if events.is_empty() {
         return Ok(Change::Done);
     }

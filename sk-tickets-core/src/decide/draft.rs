@@ -13,6 +13,7 @@ use crate::{
         contact::Contact,
         evidence::Evidence,
         id::{ActorId, OwnerId},
+        search::{TermChanges, entry_terms, subject_terms},
         sla::Timers,
         thread::{AssignmentCause, EntryDetail, ThreadEntry, Visibility},
         ticket::{Status, Ticket, Version},
@@ -178,6 +179,7 @@ impl<'a> Draft<'a> {
         }
         self.ticket.queued_at =
             if self.ticket.waits() { self.ticket.queued_at.or(Some(self.ticket.updated_at)) } else { None };
+        let terms = self.terms(before);
         let events = match to_raw_value(&self.ticket) {
             Ok(json) => {
                 let frozen = FrozenTicket { id: self.ticket.id, version: self.ticket.version, json: &json };
@@ -202,6 +204,22 @@ impl<'a> Draft<'a> {
             notification: self.notification,
             entries: self.entries,
             events,
+            terms,
         }))
+    }
+
+    /// How the words change that the ticket can be found by.
+    fn terms(&self, before: Option<&Ticket>) -> TermChanges {
+        let mut terms = TermChanges::default();
+        if before.is_none_or(|before| before.subject != self.ticket.subject) {
+            terms.add(subject_terms(&self.ticket.subject));
+            if let Some(before) = before {
+                terms.remove(subject_terms(&before.subject));
+            }
+        }
+        for entry in &self.entries {
+            terms.add(entry_terms(entry));
+        }
+        terms
     }
 }

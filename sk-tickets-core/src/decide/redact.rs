@@ -8,6 +8,7 @@
 //!   event that freezes the ticket, every answer that shows it
 //! - an assignment: its entry and the event of its version
 //! - a receiver, in what it answers to such an event
+//! - what the ticket can be found by
 
 use std::ops::Range;
 
@@ -19,6 +20,7 @@ use crate::{
         event::{Event, EventType},
         id::EntryId,
         redaction::{REDACTED, RedactEntry, redacted_reference},
+        search::entry_terms,
         thread::{EntryDetail, ThreadEntry, Visibility},
         ticket::{Status, Ticket, Version},
     },
@@ -76,13 +78,17 @@ pub fn decide_redaction(
     draft.tell(TicketMessageAdded { entry: told, actor });
     Ok(match draft.finish(Some(ticket)) {
         Decision::Unchanged(_) => Redaction::Unchanged(Box::new(after)),
-        Decision::Changed(change) => Redaction::Changed(Box::new(RedactionChange {
-            change: *change,
-            entry: after,
-            events: traces.events.iter().filter_map(|event| words.gone_from_event(event)).collect(),
-            answers: traces.answers.iter().filter_map(|answer| words.gone_from_answer(answer)).collect(),
-            answers_seen: traces.answers.len(),
-        })),
+        Decision::Changed(mut change) => {
+            change.terms.remove(entry_terms(entry));
+            change.terms.add(entry_terms(&after));
+            Redaction::Changed(Box::new(RedactionChange {
+                change: *change,
+                entry: after,
+                events: traces.events.iter().filter_map(|event| words.gone_from_event(event)).collect(),
+                answers: traces.answers.iter().filter_map(|answer| words.gone_from_answer(answer)).collect(),
+                answers_seen: traces.answers.len(),
+            }))
+        }
     })
 }
 

@@ -12,6 +12,7 @@ use crate::{
         page::{Order, Page, PageRequest},
         queue::{DEFAULT_QUEUE, QUEUE_ORDER, Queue, QueueSlug},
         replay_job::ReplayJob,
+        search::SearchQuery,
         thread::{THREAD_ORDER, ThreadEntry},
         ticket::{TICKET_ORDER, Ticket, TicketFilter, TicketView},
     },
@@ -39,6 +40,32 @@ impl Desk {
         let list = List { name: "tickets".to_owned(), filter, order: TICKET_ORDER, key: |ticket: &Ticket| ticket.id };
         self.page(list, page, |spec| async move { Ok(self.inner.store.ticket_page(&self.realm, filter, spec).await?) })
             .await
+    }
+
+    /// Tickets in which every word of a query occurs and that match, newest first unless asked otherwise. Looked at are
+    /// the subject and the texts of the thread, internal ones too: see [`search`](crate::model::search).
+    ///
+    /// A ticket that is found for as long as the pages are read is given exactly once; one that is made or changed
+    /// meanwhile at most once.
+    ///
+    /// # Errors
+    /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
+    pub async fn search_tickets(
+        &self,
+        query: &SearchQuery,
+        filter: &TicketFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Ticket>, Error> {
+        let list = List {
+            name: "tickets".to_owned(),
+            filter: &(filter, query),
+            order: TICKET_ORDER,
+            key: |ticket: &Ticket| ticket.id,
+        };
+        self.page(list, page, |spec| async move {
+            Ok(self.inner.store.ticket_search(&self.realm, query, filter, spec).await?)
+        })
+        .await
     }
 
     /// The thread of a ticket, oldest entry first unless asked otherwise; none if there is no such ticket.

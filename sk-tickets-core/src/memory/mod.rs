@@ -4,6 +4,7 @@
 mod notifications;
 mod queue;
 mod reader;
+mod search;
 mod writer;
 
 use std::{

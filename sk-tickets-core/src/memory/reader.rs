@@ -228,7 +228,7 @@ impl RealmReader for MemoryStore {
 
 impl MemoryStore {
     /// What `read` finds in a realm; the default of it where nobody has written to the realm.
-    fn in_realm<T: Default>(&self, realm: &Realm, read: impl FnOnce(&RealmData) -> T) -> T {
+    pub(super) fn in_realm<T: Default>(&self, realm: &Realm, read: impl FnOnce(&RealmData) -> T) -> T {
         self.world().realms.get(realm).map(read).unwrap_or_default()
     }
 }
@@ -288,7 +288,11 @@ impl RealmData {
 }
 
 /// A page of a map's rows that `pick` takes.
-fn rows<K: Ord + Copy, V, T>(map: &BTreeMap<K, V>, page: PageSpec<K>, pick: impl Fn(&V) -> Option<T>) -> Vec<T> {
+pub(super) fn rows<K: Ord + Copy, V, T>(
+    map: &BTreeMap<K, V>,
+    page: PageSpec<K>,
+    pick: impl Fn(&V) -> Option<T>,
+) -> Vec<T> {
     let PageSpec { after, order, limit } = page;
     let beyond = after.map_or(Bound::Unbounded, Bound::Excluded);
     let pick = |(_, row)| pick(row);

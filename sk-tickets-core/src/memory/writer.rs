@@ -64,7 +64,8 @@ impl RealmWriter for MemoryStore {
 /// The changes. Each first sees whether it can take place, and answers false if not, with nothing changed.
 impl RealmData {
     fn change_ticket(&mut self, change: &TicketChange) -> bool {
-        let TicketChange { expect, ticket, timers, contact, notification, entries, events } = change;
+        // Searched is what is there: see `TicketSearch`.
+        let TicketChange { expect, ticket, timers, contact, notification, entries, events, terms: _ } = change;
         let current = self.version(ticket.id);
         let as_expected = match expect {
             Expectation::Absent => current.is_none(),

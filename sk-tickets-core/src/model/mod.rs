@@ -16,6 +16,7 @@ pub mod page;
 pub mod queue;
 pub mod redaction;
 pub mod replay_job;
+pub mod search;
 pub mod sla;
 pub mod thread;
 pub mod ticket;

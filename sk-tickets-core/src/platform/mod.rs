@@ -19,6 +19,7 @@ pub mod realm;
 pub mod schema;
 pub mod seal;
 pub mod system;
+pub mod terms;
 pub mod text;
 pub mod time;
 pub mod webhook;

@@ -7,6 +7,7 @@ use crate::{
         notification::{Notification, Outcome},
         queue::Queue,
         replay_job::ReplayJob,
+        search::TermChanges,
         sla::Timers,
         thread::ThreadEntry,
         ticket::{Ticket, Version},
@@ -159,6 +160,8 @@ pub struct TicketChange {
     pub entries: Vec<ThreadEntry>,
     /// The events to add to the feed and to fan out.
     pub events: Vec<Event>,
+    /// What the ticket can be found by afterwards, against what it could be found by before.
+    pub terms: TermChanges,
 }
 
 /// What happens to a notification along with its ticket.

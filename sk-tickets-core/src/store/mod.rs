@@ -5,7 +5,7 @@
 //! has a case for each line.
 //!
 //! The traits are split by who needs them: [`RealmReader`] and [`RealmWriter`] serve one realm at a time and every
-//! method names it; [`DeliveryQueue`] and [`NotificationQueue`] serve workers across realms; [`Directory`] knows tenants
+//! method names it, as does [`TicketSearch`]; [`DeliveryQueue`] and [`NotificationQueue`] serve workers across realms; [`Directory`] knows tenants
 //! and their keys.
 //! [`Store`] is all of them.
 
@@ -16,6 +16,7 @@ mod fairness;
 mod notifications;
 mod queue;
 mod reader;
+mod search;
 mod writer;
 
 use std::fmt::Debug;
@@ -32,15 +33,25 @@ pub use notifications::{
 };
 pub use queue::{Backlog, Claimed, DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, WorkerId};
 pub use reader::{Loaded, Lookup, PageSpec, RealmReader, Subject, Traces};
+pub use search::TicketSearch;
 pub use writer::RealmWriter;
 
 /// Everything the engine needs of a backend.
 pub trait Store:
-    RealmReader + RealmWriter + DeliveryQueue + NotificationQueue + Directory + Debug + Send + Sync + 'static
+    RealmReader + RealmWriter + TicketSearch + DeliveryQueue + NotificationQueue + Directory + Debug + Send + Sync + 'static
 {
 }
 
 impl<T> Store for T where
-    T: RealmReader + RealmWriter + DeliveryQueue + NotificationQueue + Directory + Debug + Send + Sync + 'static
+    T: RealmReader
+        + RealmWriter
+        + TicketSearch
+        + DeliveryQueue
+        + NotificationQueue
+        + Directory
+        + Debug
+        + Send
+        + Sync
+        + 'static
 {
 }

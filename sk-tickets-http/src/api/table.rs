@@ -6,8 +6,8 @@ use sk_tickets_core::{
     AssignTicket, Contact, ContactFilter, ContactId, CreateContact, CreateEndpoint, CreateQueue, CreateTicket,
     Delivery, DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId, EndpointView, EntryId, Event, EventId, JobId,
     Notification, NotificationFilter, NotificationId, Page, PostEntry, Queue, QueueSlug, RedactEntry,
-    ReplayDeadLetters, ReplayJob, RotateSecret, Scope, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
-    TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
+    ReplayDeadLetters, ReplayJob, RotateSecret, Scope, ThreadEntry, Ticket, TicketId, TicketView, TransitionTicket,
+    UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
     decide::{
         CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, NOT_REDACTABLE,
         NOTIFICATION_NOT_DEAD, OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED,
@@ -105,7 +105,7 @@ pub(crate) const TABLE: &[Operation] = operations! {
     /// The newest first unless asked otherwise. A ticket that matches for as long as the pages are read is given exactly
     /// once, one that is made or changed meanwhile at most once.
     GET "/tickets" list_tickets: TicketsRead =>
-        tickets::list(list: Paged<TicketFilter>) -> Found<Page<Ticket>>;
+        tickets::list(list: Paged<tickets::Sought>) -> Found<Page<Ticket>>;
 
     /// Read a ticket
     ///

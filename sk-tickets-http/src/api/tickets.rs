@@ -2,8 +2,8 @@ use std::{borrow::Cow, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use sk_tickets_core::{
-    AssignTicket, Command, CreateTicket, Error, OwnerFilter, OwnerId, Page, Ticket, TicketCommand, TicketFilter,
-    TicketId, TicketView, TransitionTicket, UpdateTicket,
+    AssignTicket, Command, CreateTicket, Error, OwnerFilter, OwnerId, Page, SearchQuery, Ticket, TicketCommand,
+    TicketFilter, TicketId, TicketView, TransitionTicket, UpdateTicket,
     model::{
         queue::QueueKey,
         ticket::{Tag, Topic},
@@ -22,8 +22,12 @@ pub(super) async fn create(call: Call, body: Body<CreateTicket>) -> Result<Creat
     call.execute(Command::Ticket(TicketCommand::Create(Box::new(body.request))), &body.sent).await
 }
 
-pub(super) async fn list(call: Call, list: Paged<TicketFilter>) -> Result<Found<Page<Ticket>>, Error> {
-    Ok(Found(call.desk.tickets(&list.filter, &list.page).await?))
+pub(super) async fn list(call: Call, list: Paged<Sought>) -> Result<Found<Page<Ticket>>, Error> {
+    let Paged { page, filter: Sought { words, filter } } = list;
+    Ok(Found(match words {
+        Some(words) => call.desk.search_tickets(&words, &filter, &page).await?,
+        None => call.desk.tickets(&filter, &page).await?,
+    }))
 }
 
 pub(super) async fn get(
@@ -65,9 +69,21 @@ pub(super) async fn transition(
     call.execute_if(if_match, Command::Ticket(TicketCommand::Transition(id, body.request)), &body.sent).await
 }
 
-impl Filter for TicketFilter {
+/// Which tickets a list shows.
+pub(super) struct Sought {
+    words: Option<SearchQuery>,
+    filter: TicketFilter,
+}
+
+impl Filter for Sought {
     fn read(query: &mut Query) -> Self {
-        Self {
+        let words = query.one(
+            "q",
+            "Only tickets in which each of these words occurs: in the subject, in a message or note, in a resolution note or \
+             in the label of evidence. Whole words, in any case and order; what is neither a letter nor a digit only \
+             separates them. Of a text with more than 1,000 different words the first are found.",
+        );
+        let filter = TicketFilter {
             status: query.all("status", "Only tickets in this status, or in one of these."),
             queue: query.one::<QueueKey>("queue", "Only tickets in this queue.").map(Text::into_string),
             owner: query
@@ -80,7 +96,8 @@ impl Filter for TicketFilter {
             source: query.one("source", "Only tickets that came in by this door."),
             created_after: query.one("created_after", "Only tickets made at this time or later."),
             created_before: query.one("created_before", "Only tickets made before this time."),
-        }
+        };
+        Self { words, filter }
     }
 }
 

@@ -25,6 +25,7 @@ mod receiver;
 mod redaction;
 mod replay_jobs;
 mod rotation;
+mod search;
 mod targets;
 mod traversal;
 mod unruly;

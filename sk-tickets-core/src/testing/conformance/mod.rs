@@ -114,6 +114,16 @@ macro_rules! conformance {
             redaction::an_answer_that_was_not_seen_is_stale,
             redaction::concurrent_writes_leave_no_word,
             redaction::a_long_thread_is_redacted,
+            search::every_word_of_a_query_occurs,
+            search::words_are_found_in_any_script_and_form,
+            search::a_new_subject_is_found_and_the_old_one_no_longer,
+            search::a_redacted_text_is_no_longer_found,
+            search::of_a_text_with_many_words_the_first_are_found,
+            search::a_search_stays_in_its_realm,
+            search::a_search_heeds_every_filter,
+            search::pages_of_a_search_are_in_order,
+            search::a_search_under_writes_gives_each_row_once,
+            search::a_cursor_of_a_search_is_bound_to_its_words,
             secrets::replaced_secrets_stay_for_as_long_as_asked,
             secrets::a_recorded_answer_tells_its_secret_again,
             secrets::the_secret_in_a_recorded_answer_is_replaced,
@@ -152,6 +162,7 @@ pub mod cases {
     pub mod reader;
     pub mod redaction;
     pub mod replay;
+    pub mod search;
     pub mod secrets;
     pub mod timers;
     pub mod writer;

@@ -49,6 +49,10 @@ pub(super) async fn everything(side: &Side, script: &Script) -> Seen {
     seen
 }
 
+/// What is searched for: words of the texts that commands have, often, rarely and never.
+const QUERIES: [&str; 8] =
+    ["delayed", "PART", "delayed text", "字", "drop; table, a b c", "done", "b done delayed part tickets", "nothing"];
+
 /// Looks at one realm.
 struct Eye<'a> {
     side: &'a Side,
@@ -86,6 +90,15 @@ impl Eye<'_> {
         for filter in filters(&times) {
             let name = format!("tickets {filter:?}");
             self.list(&name, async |desk, page| desk.tickets(&filter, &page).await.ok()).await;
+        }
+        let filters = filters(&times);
+        let by_none_or_some = filters.first().into_iter().chain(filters.iter().rev().take(3));
+        for query in QUERIES {
+            let search = query.parse().expect("lawful");
+            for filter in by_none_or_some.clone() {
+                let name = format!("search {query} {filter:?}");
+                self.list(&name, async |desk, page| desk.search_tickets(&search, filter, &page).await.ok()).await;
+            }
         }
         for ticket in tickets {
             let id = ticket.id;

@@ -22,6 +22,7 @@ use crate::{
         page::Order,
         queue::Queue,
         replay_job::{JobStatus, ReplayJob},
+        search::TermChanges,
         sla::{Target, Targets, Timers},
         ticket::{Ticket, TicketFilter, Version},
     },
@@ -225,7 +226,16 @@ impl Script {
                 let (timers, contact) = (self.timers(), None);
                 let notification = if dice.once_in(2) { self.notification_change(&ticket, known) } else { None };
                 let (entries, events) = (Vec::new(), Vec::new());
-                let change = TicketChange { expect, ticket, timers, contact, notification, entries, events };
+                let change = TicketChange {
+                    expect,
+                    ticket,
+                    timers,
+                    contact,
+                    notification,
+                    entries,
+                    events,
+                    terms: TermChanges::default(),
+                };
                 Effect::Ticket(Box::new(change))
             }
             3 => {

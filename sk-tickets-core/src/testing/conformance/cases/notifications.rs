@@ -17,6 +17,7 @@ use crate::{
         id::{ContactId, NotificationId, OwnerId, TicketId},
         notification::{Channel, Notification, NotificationFilter, Outcome},
         page::{Order, PageRequest},
+        search::TermChanges,
         sla::Timers,
         thread::{EntryDetail, PostEntry, ThreadEntry, Visibility},
         ticket::{CreateTicket, Status, Ticket, TransitionTicket},
@@ -339,6 +340,7 @@ pub async fn a_stale_settlement_writes_nothing(fixture: &Fixture) {
             notification: Some(NotificationChange::Settle(settled)),
             entries: Vec::new(),
             events: Vec::new(),
+            terms: TermChanges::default(),
         };
         let effect = Effect::Ticket(Box::new(change));
         fixture.store.commit(Commit::new(desk.realm().clone(), fixture.tickets.now(), None, effect))

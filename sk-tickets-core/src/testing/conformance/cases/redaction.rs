@@ -16,6 +16,7 @@ use crate::{
         id::{EntryId, TicketId},
         page::{Order, PageRequest},
         redaction::{REDACTED, REDACTED_URL, RedactEntry},
+        search::TermChanges,
         thread::{EntryDetail, PostEntry, ThreadEntry, Visibility},
         ticket::{AssignTicket, CreateTicket, Status, Ticket, TicketFilter, TransitionTicket, UpdateTicket, Version},
     },
@@ -419,6 +420,7 @@ pub async fn an_answer_that_was_not_seen_is_stale(fixture: &Fixture) {
             notification: None,
             entries: vec![noted],
             events: Vec::new(),
+            terms: TermChanges::default(),
         };
         let events = traces.events.iter().map(|event| (event.id, b"{}".to_vec())).collect();
         let entry = traces.thread[0].redacted();

@@ -7,6 +7,7 @@ use crate::{
     desk::Desk,
     model::{
         id::{ContactId, TicketId},
+        search::TermChanges,
         sla::{Target, Targets, Timers},
         thread::PostEntry,
         ticket::{Status, TransitionTicket},
@@ -52,6 +53,7 @@ pub async fn the_times_of_a_ticket_are_kept_with_it(fixture: &Fixture) {
             notification: None,
             entries: Vec::new(),
             events: Vec::new(),
+            terms: TermChanges::default(),
         };
         fixture.store.commit(Commit::new(
             fixture.desk.realm().clone(),

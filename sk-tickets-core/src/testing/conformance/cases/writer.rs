@@ -14,6 +14,7 @@ use crate::{
         id::{CallId, ContactId, TicketId},
         metadata::MetadataPatch,
         page::{Order, PageRequest},
+        search::TermChanges,
         sla::Timers,
         thread::{EntryDetail, PostEntry},
         ticket::{AssignTicket, CreateTicket, Priority, Source, Status, TicketFilter, TransitionTicket, Version},
@@ -151,6 +152,7 @@ pub async fn a_stale_commit_writes_nothing(fixture: &Fixture) {
             notification: None,
             entries: vec![],
             events: vec![],
+            terms: TermChanges::default(),
         };
         let claim = claimed.then(|| (claim.clone(), response.clone()));
         Commit::new(realm.clone(), ticket.created_at, claim, Effect::Ticket(Box::new(change)))
