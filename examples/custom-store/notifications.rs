@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use async_trait::async_trait;
 use sk_tickets_core::{
-    Notification, Outcome, Realm, Timestamp,
+    Notification, Outcome, Realm, Ticket, Timestamp,
     store::{
         ClaimedNotifications, LeasedNotification, NotificationBacklog, NotificationChange, NotificationLease,
         NotificationQueue, Result, RevivedNotification, Settled, SettledNotification, WorkerId,
@@ -61,7 +61,10 @@ pub(crate) fn revive(
     change: &RevivedNotification,
     at: Timestamp,
 ) -> io::Result<bool> {
-    let RevivedNotification { id, to } = change;
+    let RevivedNotification { id, to, ticket: (ticket, version) } = change;
+    if journal.get::<Ticket>(&key(realm, "ticket", ticket))?.is_none_or(|ticket| ticket.version != *version) {
+        return Ok(false);
+    }
     let row = journal.get::<NotificationRow>(&key(realm, "notification", id))?;
     let Some(mut row) = row.filter(|row| row.notification.outcome == Outcome::Dead) else { return Ok(false) };
     row.failures = 0;

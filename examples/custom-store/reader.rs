@@ -229,7 +229,7 @@ impl RealmReader for JournalStore {
             lookup.subject,
             Subject::Ticket(_) | Subject::TicketAndQueue(..) | Subject::Notification(_) | Subject::Redaction(_)
         );
-        let names_contact = matches!(lookup.subject, Subject::Ticket(_));
+        let names_contact = matches!(lookup.subject, Subject::Ticket(_) | Subject::Redaction(_));
         let is_redaction = matches!(lookup.subject, Subject::Redaction(_));
         let wants_queues = matches!(lookup.subject, Subject::Queues);
         let place = match lookup.subject {
@@ -396,7 +396,10 @@ fn traces(journal: &Journal, realm: &Realm, ticket: TicketId) -> io::Result<Trac
     let mut events: Vec<_> = events.into_iter().map(EventRow::event).collect();
     events.retain(|event| event.ticket_id == Some(ticket));
     events.sort_by_key(|event| (event.ticket_version, event.id));
-    Ok(Traces { thread, events, answers: answers_showing(journal, realm, ticket)? })
+    let rows = journal.scan::<NotificationRow>(&key(realm, "notification", "")).collect::<io::Result<Vec<_>>>()?;
+    let mut notifications: Vec<_> = rows.into_iter().map(|row| row.notification).collect();
+    notifications.retain(|one| one.ticket_id == ticket);
+    Ok(Traces { thread, events, notifications, answers: answers_showing(journal, realm, ticket)? })
 }
 
 pub(crate) fn feed_key(realm: &Realm, position: u64) -> String {

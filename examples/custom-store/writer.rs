@@ -21,7 +21,7 @@ use crate::{
     journal::{Batch, Journal},
     notifications,
     reader::{answers_showing, endpoint, endpoints, feed_key, last_position, queues},
-    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, key, number},
+    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, NotificationRow, key, number},
     store::JournalStore,
 };
 
@@ -110,7 +110,7 @@ fn change_ticket(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &T
 }
 
 fn redact(journal: &Journal, batch: &mut Batch, realm: &Realm, redaction: &RedactionChange) -> io::Result<bool> {
-    let RedactionChange { change, entry, events, answers, answers_seen } = redaction;
+    let RedactionChange { change, entry, events, answers, notifications, answers_seen } = redaction;
     let seen = answers_showing(journal, realm, change.ticket.id)?.len();
     if seen != *answers_seen || !change_ticket(journal, batch, realm, change)? {
         return Ok(false);
@@ -131,6 +131,14 @@ fn redact(journal: &Journal, batch: &mut Batch, realm: &Realm, redaction: &Redac
             }
             batch.put(key(realm, "delivery", row.delivery.id), &row)?;
         }
+    }
+    for (id, subject, text) in notifications {
+        let at = key(realm, "notification", id);
+        let Some(mut row) = journal.get::<NotificationRow>(&at)? else { continue };
+        row.notification.subject.clone_from(subject);
+        row.notification.text.clone_from(text);
+        row.notification.last_error = row.notification.last_error.take().map(|_| REDACTED.to_owned());
+        batch.put(at, &row)?;
     }
     for (name, body) in answers {
         let at = key(realm, "claim", name.as_str());

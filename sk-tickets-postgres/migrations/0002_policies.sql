@@ -48,6 +48,8 @@ GRANT SELECT (tenant, environment, id, event_id, next_attempt_at), UPDATE (lease
     ON sk_tickets.deliveries TO sk_tickets_redactor;
 GRANT SELECT (tenant, environment, delivery_id, error, response), UPDATE (error, response)
     ON sk_tickets.delivery_attempts TO sk_tickets_redactor;
+GRANT SELECT (tenant, environment, ticket_id, id, last_error), UPDATE (subject, text, last_error)
+    ON sk_tickets.notifications TO sk_tickets_redactor;
 
 -- Workers: the outbox of all realms, and no more columns than it takes.
 CREATE POLICY worker ON sk_tickets.tenants FOR SELECT TO sk_tickets_worker USING (true);

@@ -171,6 +171,7 @@ CREATE FUNCTION sk_tickets.revive_notification(
     p_tenant bigint, p_environment smallint, p_at bigint, p_change jsonb
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM sk_tickets.expect_ticket(p_tenant, p_environment, p_change->'ticket');
     UPDATE sk_tickets.notifications
     SET outcome = 'pending', recipient = p_change->>'recipient', next_attempt_at = p_at, claimable_at = p_at,
         failures = 0
@@ -337,6 +338,12 @@ BEGIN
     SET error = CASE WHEN error IS NOT NULL THEN convert_to(p_change->>'tombstone', 'UTF8') END,
         response = CASE WHEN response IS NOT NULL THEN convert_to(p_change->>'tombstone', 'UTF8') END
     WHERE tenant = p_tenant AND environment = p_environment AND delivery_id = ANY (v_deliveries);
+
+    UPDATE sk_tickets.notifications AS t
+    SET subject = n.subject, text = n.text,
+        last_error = CASE WHEN t.last_error IS NOT NULL THEN p_change->>'tombstone' END
+    FROM jsonb_to_recordset(p_change->'notifications') AS n (id uuid, subject text, text text)
+    WHERE t.tenant = p_tenant AND t.environment = p_environment AND t.ticket_id = v_ticket AND t.id = n.id;
 
     UPDATE sk_tickets.claims AS c SET body = given.bytes
     FROM jsonb_to_recordset(p_change->'answers') AS n (key text, number bigint)

@@ -41,8 +41,13 @@ pub(crate) fn change(change: &NotificationChange) -> Result<Json> {
 }
 
 pub(crate) fn revived(change: &RevivedNotification) -> Json {
-    let RevivedNotification { id, to } = change;
-    json!({ "kind": "notification", "id": uuid(*id).to_string(), "recipient": to })
+    let RevivedNotification { id, to, ticket: (ticket, version) } = change;
+    json!({
+        "kind": "notification",
+        "id": uuid(*id).to_string(),
+        "recipient": to,
+        "ticket": { "id": uuid(*ticket).to_string(), "version": i64::try_from(version.0).unwrap_or(i64::MAX) },
+    })
 }
 
 /// One that is new, by its columns.

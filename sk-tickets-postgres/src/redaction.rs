@@ -11,7 +11,7 @@ use crate::{
     columns::{Columns, Read},
     error::Result,
     realms::RealmNumber,
-    row::{self, entry_columns, event_columns},
+    row::{self, entry_columns, event_columns, notification_columns},
     statement::{Query, id, in_realm, uuid},
     store::PostgresStore,
 };
@@ -22,6 +22,7 @@ pub(crate) async fn traces(store: &PostgresStore, realm: RealmNumber, ticket: Ti
     Ok(Traces {
         thread: all(store, of_ticket(realm, THREAD, ticket), row::entry).await?,
         events: all(store, of_ticket(realm, EVENTS, ticket), row::event).await?,
+        notifications: all(store, of_ticket(realm, NOTIFICATIONS, ticket), row::notification).await?,
         answers: all(store, of_ticket(realm, ANSWERS, ticket), answer).await?,
     })
 }
@@ -43,6 +44,7 @@ macro_rules! of_ticket {
 
 pub(crate) const THREAD: &str = of_ticket!(entry_columns!(), "thread_entries", "sequence");
 pub(crate) const EVENTS: &str = of_ticket!(event_columns!(), "events", "ticket_version, id");
+pub(crate) const NOTIFICATIONS: &str = of_ticket!(notification_columns!(), "notifications", "id");
 pub(crate) const ANSWERS: &str = of_ticket!("key, body", "claims", "key");
 
 pub(crate) fn of_ticket(realm: RealmNumber, sql: &str, ticket: TicketId) -> Query {
@@ -63,7 +65,7 @@ pub(crate) fn replacements<'a>(
     mut change: Json,
     bytes: &mut Vec<&'a [u8]>,
 ) -> Result<Json> {
-    let RedactionChange { change: _, entry, events, answers, answers_seen } = redaction;
+    let RedactionChange { change: _, entry, events, answers, notifications, answers_seen } = redaction;
     let mut bind = |more: &'a [u8]| {
         bytes.push(more);
         bytes.len()
@@ -78,6 +80,10 @@ pub(crate) fn replacements<'a>(
     });
     change["payloads"] = Json::Array(payloads);
     change["answers"] = Json::Array(bodies);
+    change["notifications"] = notifications
+        .iter()
+        .map(|(id, subject, text)| json!({ "id": uuid(*id).to_string(), "subject": subject, "text": text }))
+        .collect();
     change["answers_seen"] = json!(i64::try_from(*answers_seen)?);
     change["tombstone"] = json!(REDACTED);
     Ok(change)

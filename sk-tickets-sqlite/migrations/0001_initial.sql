@@ -410,6 +410,12 @@ CREATE TABLE notifications (
     CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT;
 
+CREATE TRIGGER notifications_words_stay
+BEFORE UPDATE OF ticket_id, contact_id, subject, text, created_at ON notifications
+WHEN current_scope() IS NOT 'redaction' BEGIN
+    SELECT RAISE (ABORT, 'what a customer was told stays as it is');
+END;
+
 CREATE INDEX notifications_ticket ON notifications (realm, ticket_id, id);
 CREATE INDEX notifications_outcome ON notifications (realm, outcome, id);
 -- Workers serve all realms, so these do not begin with one.

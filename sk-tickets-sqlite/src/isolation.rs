@@ -296,6 +296,55 @@ async fn of_a_recorded_answer_nothing_but_the_secret_changes() {
     }
 }
 
+/// What is only added to changes in a redaction of its own realm, and there in its words alone.
+#[tokio::test]
+async fn words_change_in_a_redaction_and_nothing_else_does() {
+    const WORDS: [(&str, &[&str]); 5] = [
+        ("claims", &["body"]),
+        ("delivery_attempts", &["error", "response"]),
+        ("events", &["payload"]),
+        ("notifications", &["subject", "text"]),
+        ("thread_entries", &["body", "detail", "evidence"]),
+    ];
+    let stage = stage().await;
+    let writer = stage.writer();
+    for (table, words) in WORDS {
+        let columns = writer.within(Scope::Maintenance, |connection| {
+            let mut statement = connection.prepare("SELECT name, type FROM pragma_table_info(?1)")?;
+            let columns =
+                statement.query_map([table], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+            Ok(columns.collect::<rusqlite::Result<Vec<_>>>()?)
+        });
+        for (column, kind) in columns.unwrap() {
+            let value = match kind.as_str() {
+                "INTEGER" => "7",
+                "TEXT" => "'seven'",
+                _ => "x'07'",
+            };
+            let update = |realm| format!("UPDATE {table} SET {column} = {value} WHERE realm = {realm}");
+            let is_words = words.contains(&column.as_str());
+            let own = write(&writer, Some(Scope::Redaction(stage.mine)), &update(stage.mine), &[]);
+            // What comes of a notification changes without a redaction too.
+            if is_words || table != "notifications" {
+                assert_eq!(matches!(own, Came::Through(1..)), is_words, "{table}.{column}: {own:?}");
+            }
+            let other = write(&writer, Some(Scope::Redaction(stage.mine)), &update(stage.foreign), &[]);
+            assert!(matches!(other, Came::Refused(_)), "{table}.{column}: {other:?}");
+            let elsewhere =
+                [Scope::Realm(stage.mine), Scope::Maintenance, Scope::Worker, Scope::Directory].map(Some).into_iter();
+            for scope in elsewhere.chain([None]).filter(|_| is_words) {
+                let came = write(&writer, scope, &update(stage.mine), &[]);
+                assert!(matches!(came, Came::Refused(_)), "{table}.{column} in {scope:?}: {came:?}");
+            }
+        }
+        for realm in [stage.mine, stage.foreign] {
+            let sql = format!("DELETE FROM {table} WHERE realm = {realm}");
+            let came = write(&writer, Some(Scope::Redaction(stage.mine)), &sql, &[]);
+            assert!(matches!(came, Came::Refused(_)), "{table}: {came:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_guard_cannot_be_taken_down_from_within() {
     let stage = stage().await;

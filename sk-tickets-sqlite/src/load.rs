@@ -138,6 +138,9 @@ pub(crate) fn load(
             loaded.ticket = find_ticket(connection, realm, environment, id)?;
             loaded.timers = timers(connection, realm, id)?;
             loaded.thread_length = thread_length(connection, realm, id)?;
+            if let Some(id) = loaded.ticket.as_ref().and_then(|ticket| ticket.contact_id) {
+                loaded.contact = contact::find(connection, realm, id)?;
+            }
             loaded.traces = redaction::traces(connection, realm, id)?;
         }
         Wanted::Contact { id, email, phone } => {

@@ -17,6 +17,7 @@ use crate::{
     reader::one,
     realms::{RealmNumber, Skew},
     row::{self, notification_columns},
+    ticket,
 };
 
 /// Changes a notification along with its ticket; false if it is not as expected.
@@ -96,7 +97,10 @@ pub(crate) fn revive(
     change: &RevivedNotification,
     at: Timestamp,
 ) -> Result<bool> {
-    let RevivedNotification { id, to } = change;
+    let RevivedNotification { id, to, ticket: (ticket, version) } = change;
+    if !ticket::is_in(connection, realm, *ticket, *version)? {
+        return Ok(false);
+    }
     let revived = connection
         .prepare_cached(
             "UPDATE notifications

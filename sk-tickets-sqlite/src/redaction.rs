@@ -14,7 +14,7 @@ use crate::{
     columns::Columns,
     error::Result,
     realms::RealmNumber,
-    row::{self, entry_columns, event_columns},
+    row::{self, entry_columns, event_columns, notification_columns},
 };
 
 /// All that has the words of a ticket.
@@ -25,6 +25,10 @@ pub(crate) fn traces(connection: &Connection, realm: RealmNumber, ticket: Ticket
         events: connection
             .prepare_cached(EVENTS)?
             .query_map(key, |row| row::event(&mut Columns::of(row)))?
+            .collect::<rusqlite::Result<_>>()?,
+        notifications: connection
+            .prepare_cached(NOTIFICATIONS)?
+            .query_map(key, row::notification)?
             .collect::<rusqlite::Result<_>>()?,
         answers: connection
             .prepare_cached(ANSWERS)?
@@ -43,12 +47,17 @@ const EVENTS: &str = concat!(
     event_columns!(),
     " FROM my_events WHERE realm = ?1 AND ticket_id = ?2 ORDER BY ticket_version, id"
 );
+const NOTIFICATIONS: &str = concat!(
+    "SELECT ",
+    notification_columns!(),
+    " FROM my_notifications_by_ticket WHERE realm = ?1 AND ticket_id = ?2 ORDER BY id"
+);
 const ANSWERS: &str = "SELECT key, body FROM my_claims WHERE realm = ?1 AND ticket_id = ?2 ORDER BY key";
 const ANSWERS_SEEN: &str = "SELECT count(*) FROM my_claims WHERE realm = ?1 AND ticket_id = ?2";
 
 /// Replaces the words; false if an answer has them that the change does not know of.
 pub(crate) fn replace(connection: &Connection, realm: RealmNumber, redaction: &RedactionChange) -> Result<bool> {
-    let RedactionChange { change, entry, events, answers, answers_seen } = redaction;
+    let RedactionChange { change, entry, events, answers, notifications, answers_seen } = redaction;
     let seen: i64 = connection
         .prepare_cached(ANSWERS_SEEN)?
         .query_row(params![realm, change.ticket.id.to_bytes()], |row| row.get(0))?;
@@ -63,6 +72,16 @@ pub(crate) fn replace(connection: &Connection, realm: RealmNumber, redaction: &R
             payload
         ])?;
         forget_attempts(connection, realm, *event)?;
+    }
+    for (id, subject, text) in notifications {
+        connection
+            .prepare_cached("UPDATE notifications SET subject = ?3, text = ?4 WHERE realm = ?1 AND id = ?2")?
+            .execute(params![realm, id.to_bytes(), subject, text])?;
+        connection
+            .prepare_cached(
+                "UPDATE notifications SET last_error = ?3 WHERE realm = ?1 AND id = ?2 AND last_error IS NOT NULL",
+            )?
+            .execute(params![realm, id.to_bytes(), REDACTED])?;
     }
     for (key, body) in answers {
         connection.prepare_cached("UPDATE claims SET body = ?3 WHERE realm = ?1 AND key = ?2")?.execute(params![

@@ -89,6 +89,7 @@ pub fn decide_notification(
     cx: &Context<'_>,
 ) -> Result<(Effect, Notification), Rejection> {
     let before = known.notification.as_ref().ok_or(Rejection::NotFound)?;
+    let ticket = known.ticket.as_ref().ok_or(Rejection::NotFound)?;
     match command {
         NotificationCommand::Replay(id) => {
             if before.outcome != Outcome::Dead {
@@ -103,7 +104,14 @@ pub fn decide_notification(
                 next_attempt_at: Some(cx.now),
                 ..before.clone()
             };
-            Ok((Effect::Notification(Box::new(RevivedNotification { id: *id, to })), after))
+            Ok((
+                Effect::Notification(Box::new(RevivedNotification {
+                    id: *id,
+                    to,
+                    ticket: (ticket.id, ticket.version),
+                })),
+                after,
+            ))
         }
     }
 }

@@ -6,6 +6,7 @@
 //! - `create`, `post`: the entry, `ticket.created` or `ticket.message_added`, and the answer to a post
 //! - a transition: its entry, the events of its version, and while its resolution note is the ticket's: the ticket, every
 //!   event that freezes the ticket, every answer that shows it
+//! - what the customer was told with a resolution, and the answer to who had it told again
 //! - an assignment: its entry and the event of its version
 //! - a receiver, in what it answers to such an event
 //! - what the ticket can be found by
@@ -18,7 +19,8 @@ use super::{Context, Decision, Existing, Rejection, draft::Draft, event_detail::
 use crate::{
     model::{
         event::{Event, EventType},
-        id::EntryId,
+        id::{EntryId, NotificationId},
+        notification::Notification,
         redaction::{REDACTED, RedactEntry, redacted_reference},
         search::entry_terms,
         thread::{EntryDetail, ThreadEntry, Visibility},
@@ -86,6 +88,7 @@ pub fn decide_redaction(
                 entry: after,
                 events: traces.events.iter().filter_map(|event| words.gone_from_event(event)).collect(),
                 answers: traces.answers.iter().filter_map(|answer| words.gone_from_answer(answer)).collect(),
+                notifications: words.told_anew(ticket, known, cx),
                 answers_seen: traces.answers.len(),
             }))
         }
@@ -102,6 +105,8 @@ struct Words {
     tells: fn(EventType) -> bool,
     /// The versions in which the ticket has its resolution note.
     noted_in: Range<Version>,
+    /// What the customer was told with it.
+    mailed: Vec<NotificationId>,
     /// Whether the ticket still has it.
     is_noted: bool,
 }
@@ -109,7 +114,14 @@ struct Words {
 impl Words {
     fn of(entry: &ThreadEntry, ticket: &Ticket, traces: &Traces) -> Self {
         let none = Version::FIRST..Version::FIRST;
-        let words = Self { entry: entry.id, told_in: None, tells: |_| false, noted_in: none, is_noted: false };
+        let words = Self {
+            entry: entry.id,
+            told_in: None,
+            tells: |_| false,
+            noted_in: none,
+            mailed: Vec::new(),
+            is_noted: false,
+        };
         match &entry.detail {
             EntryDetail::Message
             | EntryDetail::Note
@@ -136,9 +148,8 @@ impl Words {
                     )
                 };
                 let words = Self { told_in, tells, ..words };
-                if resolution_note.is_none() {
-                    return words;
-                }
+                let Some(note) = resolution_note else { return words };
+                let words = Self { mailed: mailed(note, &later, traces), ..words };
                 let from = told_in.unwrap_or(Version::FIRST);
                 // What comes after resolved is reopened, which clears the note, or closed, which keeps it.
                 if later.first() != Some(&Status::Open) {
@@ -172,6 +183,14 @@ impl Words {
         changed(&Edit::Members(vec![("data", Edit::Members(data))]), payload).map(|payload| (*id, payload))
     }
 
+    /// Notifications with subject and text as if the note had never said more.
+    fn told_anew(&self, ticket: &Ticket, known: &Loaded, cx: &Context<'_>) -> Vec<(NotificationId, String, String)> {
+        let ticket = Ticket { resolution_note: Some(REDACTED.to_owned()), ..ticket.clone() };
+        let (subject, text) = cx.mail.render(&ticket, known.contact.as_ref());
+        let told = known.traces.notifications.iter().filter(|one| self.mailed.contains(&one.id));
+        told.map(|one| (one.id, subject.clone(), text.clone())).collect()
+    }
+
     /// A recorded answer with a body without them; none if they are not in it.
     fn gone_from_answer(&self, (key, body): &(IdempotencyKey, Vec<u8>)) -> Option<(IdempotencyKey, Vec<u8>)> {
         let edit = match serde_json::from_slice(body).ok()? {
@@ -179,10 +198,22 @@ impl Words {
             Shown::Ticket { version } if self.noted_in.contains(&version) => {
                 Edit::Members(vec![("resolution_note", words())])
             }
-            Shown::ThreadEntry { .. } | Shown::Ticket { .. } => return None,
+            Shown::Notification { id } if self.mailed.contains(&id) => {
+                Edit::Members(vec![("subject", words()), ("text", words()), ("last_error", words())])
+            }
+            Shown::ThreadEntry { .. } | Shown::Ticket { .. } | Shown::Notification { .. } => return None,
         };
         changed(&edit, body).map(|body| (key.clone(), body))
     }
+}
+
+/// What the customer was told with a note: of each resolution there is one notification, if there was a customer. Ids of
+/// several nodes need not be in order, so one that has the note in it is meant too.
+fn mailed(note: &str, later: &[Status], traces: &Traces) -> Vec<NotificationId> {
+    let later = later.iter().filter(|to| **to == Status::Resolved).count();
+    let of_this = traces.notifications.iter().rev().nth(later).map(|one| one.id);
+    let has_it = |one: &&Notification| Some(one.id) == of_this || one.text.contains(note) || one.subject.contains(note);
+    traces.notifications.iter().filter(has_it).map(|one| one.id).collect()
 }
 
 /// Where a transition after this entry led to.
@@ -228,6 +259,7 @@ struct ToldEntry {
 enum Shown {
     ThreadEntry { id: EntryId },
     Ticket { version: Version },
+    Notification { id: NotificationId },
 }
 
 /// The words of an entry as JSON has it: [`ThreadEntry::redacted`] once more.

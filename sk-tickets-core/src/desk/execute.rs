@@ -136,8 +136,12 @@ impl Desk {
                 let response = answer::replay_job(&job);
                 Decided::new(Effect::Replay(Box::new(job)), response)
             }),
-            Command::Notification(command) => decide_notification(known, command, &cx)
-                .map(|(effect, notification)| Decided::new(effect, answer::notification(&notification))),
+            Command::Notification(command) => {
+                decide_notification(known, command, &cx).map(|(effect, notification)| Decided {
+                    shows: Some(notification.ticket_id),
+                    ..Decided::new(effect, answer::notification(&notification))
+                })
+            }
             Command::Redact(_, entry, command) => {
                 decide_redaction(known, *entry, command, &cx).map(|redaction| match redaction {
                     Redaction::Unchanged(entry) => Decided::new(Effect::None, answer::redacted(&entry)),

@@ -150,7 +150,10 @@ impl RealmData {
     }
 
     pub(super) fn revive_notification(&mut self, change: &RevivedNotification, at: Timestamp) -> bool {
-        let RevivedNotification { id, to } = change;
+        let RevivedNotification { id, to, ticket: (ticket, version) } = change;
+        if self.version(*ticket) != Some(*version) {
+            return false;
+        }
         match self.notifications.get_mut(id) {
             Some(row) if row.notification.outcome == Outcome::Dead => {
                 row.failures = 0;

@@ -191,6 +191,8 @@ impl RealmReader for MemoryStore {
                 Subject::Redaction(id) => {
                     loaded.ticket = data.tickets.get(&id).cloned();
                     loaded.timers = data.timers.get(&id).copied().unwrap_or_default();
+                    let contact_id = loaded.ticket.as_ref().and_then(|ticket| ticket.contact_id);
+                    loaded.contact = contact_id.and_then(|id| data.contacts.get(&id)).cloned();
                     loaded.traces = data.traces(id);
                     loaded.thread_length = loaded.traces.thread.len() as u64;
                 }
@@ -251,6 +253,13 @@ impl RealmData {
         Traces {
             thread: self.threads.get(&ticket).cloned().unwrap_or_default(),
             events,
+            notifications: self
+                .notifications
+                .values()
+                .map(|row| &row.notification)
+                .filter(|one| one.ticket_id == ticket)
+                .cloned()
+                .collect(),
             answers: showing.map(|(key, row)| (key.clone(), row.recorded.response.body.clone())).collect(),
         }
     }

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{ClaimRow, DeliveryRow, EndpointRow, JobRow, MemoryStore, RealmData};
+use super::{ClaimRow, DeliveryRow, EndpointRow, JobRow, MemoryStore, NotificationRow, RealmData};
 use crate::{
     limits::ENDPOINTS_MAX,
     model::{
@@ -93,12 +93,12 @@ impl RealmData {
         true
     }
 
-    fn version(&self, ticket: TicketId) -> Option<Version> {
+    pub(super) fn version(&self, ticket: TicketId) -> Option<Version> {
         self.tickets.get(&ticket).map(|ticket| ticket.version)
     }
 
     fn redact(&mut self, redaction: &RedactionChange) -> bool {
-        let RedactionChange { change, entry, events, answers, answers_seen } = redaction;
+        let RedactionChange { change, entry, events, answers, notifications, answers_seen } = redaction;
         let showing = self.claims.values().filter(|row| row.shows == Some(change.ticket.id));
         if showing.count() != *answers_seen || !self.change_ticket(change) {
             return false;
@@ -117,6 +117,13 @@ impl RealmData {
                     attempt.error = attempt.error.take().map(|_| REDACTED.to_owned());
                     attempt.response = attempt.response.take().map(|_| REDACTED.to_owned());
                 }
+            }
+        }
+        for (id, subject, text) in notifications {
+            if let Some(NotificationRow { notification, .. }) = self.notifications.get_mut(id) {
+                notification.subject.clone_from(subject);
+                notification.text.clone_from(text);
+                notification.last_error = notification.last_error.take().map(|_| REDACTED.to_owned());
             }
         }
         for (key, body) in answers {

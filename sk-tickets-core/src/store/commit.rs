@@ -201,10 +201,12 @@ pub struct RevivedNotification {
     pub id: NotificationId,
     /// The address that it goes to from now on.
     pub to: Option<String>,
+    /// The ticket it is about, and its version; in another, stale: its words may have been redacted.
+    pub ticket: (TicketId, Version),
 }
 
 /// Replaces the words of an entry in all that repeats them. Nothing else ever changes an entry, an event, the body of a
-/// recorded answer or what a receiver answered.
+/// recorded answer, what a receiver answered or what a notification says.
 ///
 /// All of it is of the ticket in `change`; what is not there is passed over. If the ticket is not as expected, or if the
 /// answers that show it are not `answers_seen` in number, stale.
@@ -221,6 +223,9 @@ pub struct RedactionChange {
     pub events: Vec<(EventId, Vec<u8>)>,
     /// New bodies of recorded answers, by key.
     pub answers: Vec<(IdempotencyKey, Vec<u8>)>,
+    /// New subjects and texts of notifications. Why the last try failed becomes
+    /// [`REDACTED`](crate::model::redaction::REDACTED), if it did.
+    pub notifications: Vec<(NotificationId, String, String)>,
     /// How many answers that [show](Commit::shows) the ticket the decision was made on.
     pub answers_seen: usize,
 }

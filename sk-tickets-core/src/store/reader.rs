@@ -72,7 +72,7 @@ pub enum Subject<'a> {
     Queues,
     /// A notification, the ticket it is about and the contact it is for.
     Notification(NotificationId),
-    /// A ticket, of which an entry is to be redacted, and all that repeats its words.
+    /// A ticket, of which an entry is to be redacted, the contact it is about, and all that repeats its words.
     Redaction(TicketId),
     /// A contact, and who has what it is to be found by.
     Contact {
@@ -153,6 +153,8 @@ pub struct Traces {
     pub thread: Vec<ThreadEntry>,
     /// Its events, by version, then by id.
     pub events: Vec<Event>,
+    /// What its customer was told, by id.
+    pub notifications: Vec<Notification>,
     /// The bodies of the recorded answers that [show](super::Commit::shows) the ticket, by key.
     pub answers: Vec<(IdempotencyKey, Vec<u8>)>,
 }

@@ -258,6 +258,7 @@ async fn the_guard_cannot_be_lifted() {
         "SET ROLE postgres",
         "SET ROLE sk_tickets_worker",
         "SET ROLE sk_tickets_directory",
+        "SET ROLE sk_tickets_redactor",
         "SET SESSION AUTHORIZATION postgres",
         "SET session_replication_role = replica",
         "CREATE FUNCTION sk_tickets.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",

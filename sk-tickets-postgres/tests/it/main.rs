@@ -9,6 +9,7 @@ mod isolation;
 mod killed;
 mod migration;
 mod nodes;
+mod redaction;
 mod roles;
 mod round_trips;
 mod stage;

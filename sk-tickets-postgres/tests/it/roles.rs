@@ -81,6 +81,8 @@ async fn a_role_that_bypasses_the_guard_is_refused() {
     assert_refused(&bypassing, "BYPASSRLS").await;
     let seeing = login(&url, &format!("seeing_{database}"), "IN ROLE sk_tickets_app, sk_tickets_worker").await;
     assert_refused(&seeing, "sees all realms").await;
+    let redacting = login(&url, &format!("redacting_{database}"), "IN ROLE sk_tickets_app, sk_tickets_redactor").await;
+    assert_refused(&redacting, "changes what is append-only").await;
     let stranger = login(&url, &format!("stranger_{database}"), "").await;
     assert_refused(&stranger, "no schema that this role may use").await;
 }
@@ -103,6 +105,10 @@ async fn a_table_without_its_guard_is_refused() {
     assert_refused(&url, "policy all_of_it on table claims is not ours").await;
     run(&url, "DROP POLICY all_of_it ON sk_tickets.claims; ALTER POLICY realm ON sk_tickets.claims USING (true)").await;
     assert_refused(&url, "policy realm on table claims does not compare the realm").await;
+    run(&url, "ALTER TABLE sk_tickets.events DISABLE TRIGGER append_only").await;
+    assert_refused(&url, "table events has no trigger that keeps it append-only").await;
+    run(&url, "ALTER FUNCTION sk_tickets.redact SECURITY INVOKER").await;
+    assert_refused(&url, "function redact").await;
 }
 
 #[tokio::test]

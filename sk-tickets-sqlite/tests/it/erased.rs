@@ -11,11 +11,11 @@ use sk_tickets_core::{
 };
 use sk_tickets_sqlite::SqliteStore;
 
-/// In every form that the phrase has, be it escaped.
-const MARK: &[u8] = b"4111-2222-3333";
+/// In every form that the phrase has, be it escaped or a word to search by.
+const MARK: &[u8] = b"xq411122223333";
 
 fn phrase(size: usize) -> String {
-    format!("\"4111-2222-3333\" \\ ß\n{}", "x".repeat(size))
+    format!("\"xq411122223333\" \\ ß\n{}", "x".repeat(size))
 }
 
 /// In how many places the mark is: in the database, and in its log.

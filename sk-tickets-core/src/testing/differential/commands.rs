@@ -16,9 +16,10 @@ use crate::{
         endpoint::{CreateEndpoint, EventFilter, RotateSecret, UpdateEndpoint},
         event::EventType,
         evidence::{Evidence, EvidenceKind},
-        id::{ActorId, AgentId, CallId, ContactId, NotificationId, OwnerId, TicketId, UserId},
+        id::{ActorId, AgentId, CallId, ContactId, EntryId, NotificationId, OwnerId, TicketId, UserId},
         metadata::MetadataPatch,
         queue::{CreateQueue, UpdateQueue},
+        redaction::RedactEntry,
         replay_job::ReplayDeadLetters,
         thread::PostEntry,
         ticket::{AssignTicket, CreateTicket, Priority, Source, Status, TransitionTicket, UpdateTicket},
@@ -55,6 +56,7 @@ impl Script {
         match self.dice.below(10) {
             0 if self.dice.once_in(2) => Command::Queue(self.queue_command()),
             0..4 => Command::Ticket(self.ticket_command(known)),
+            4 if self.dice.once_in(2) && !known.entries.is_empty() => self.redaction(known),
             4 => Command::Contact(self.contact_command(known)),
             5 if self.dice.once_in(3) && !known.notifications.is_empty() => {
                 let id = self.dice.pick(&known.notifications).map(|one| one.id);
@@ -71,6 +73,14 @@ impl Script {
             }
             _ => Command::Ticket(self.ticket_command(known)),
         }
+    }
+
+    /// Of an entry of a thread, now and then of another one.
+    fn redaction(&self, known: &Known) -> Command {
+        let nothing = (TicketId::from_bytes([1; 16]), EntryId::from_bytes([1; 16]));
+        let (ticket, entry) = self.dice.pick(&known.entries).unwrap_or(nothing);
+        let entry = if self.dice.once_in(12) { nothing.1 } else { entry };
+        Command::Redact(ticket, entry, RedactEntry { reason: text("privacy"), actor_id: self.actor() })
     }
 
     fn ticket_command(&self, known: &Known) -> TicketCommand {

@@ -110,6 +110,7 @@ impl Eye<'_> {
                 self.note(entry.id, text(&self.desk.thread_entry(id, entry.id).await.expect("read")));
             }
             self.load(Subject::Ticket(id)).await;
+            self.load(Subject::Redaction(id)).await;
             self.load(Subject::NewTicket { contact: None, follow_up_of: Some(id), queue: None, topic: None }).await;
             self.load(Subject::TicketAndQueue(id, QUEUES[1])).await;
         }

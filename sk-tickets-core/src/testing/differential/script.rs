@@ -17,7 +17,7 @@ use crate::{
         delivery::{Attempt, Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::EventType,
-        id::{NotificationId, QueueId},
+        id::{EntryId, NotificationId, QueueId, TicketId},
         notification::{Notification, NotificationFilter, Outcome},
         page::Order,
         queue::Queue,
@@ -62,6 +62,8 @@ pub(super) struct Known {
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) deliveries: Vec<Delivery>,
     pub(super) notifications: Vec<Notification>,
+    /// Of all threads.
+    pub(super) entries: Vec<(TicketId, EntryId)>,
 }
 
 /// Thinks up steps.
@@ -129,8 +131,15 @@ impl Script {
                 self.endpoints.push(endpoint.id);
             }
         }
+        let tickets = store.ticket_page(realm, &TicketFilter::ALL, all()).await.expect("read");
+        let mut entries = Vec::new();
+        for ticket in &tickets {
+            let thread = store.thread_page(realm, ticket.id, all()).await.expect("read").unwrap_or_default();
+            entries.extend(thread.into_iter().map(|entry| (ticket.id, entry.id)));
+        }
         Known {
-            tickets: store.ticket_page(realm, &TicketFilter::ALL, all()).await.expect("read"),
+            tickets,
+            entries,
             deliveries: store.delivery_page(realm, &DeliveryFilter::default(), all()).await.expect("read"),
             contacts: store.contact_page(realm, &ContactFilter::default(), all()).await.expect("read"),
             queues: store.queues(realm).await.expect("read"),
@@ -190,7 +199,8 @@ impl Script {
         }
         let Some(effect) = self.effect(realm, known) else { return Step::Wait(1) };
         let claim = self.dice.once_in(2).then(|| self.claim_of_commit());
-        let commit = Commit::new(realm.clone(), now, claim, effect);
+        let shows = self.dice.maybe(&known.tickets).map(|ticket| ticket.id).filter(|_| claim.is_some());
+        let commit = Commit::new(realm.clone(), now, claim, effect).showing(shows);
         self.held.push(commit.clone());
         if self.dice.once_in(2) { Step::Commit(Box::new(commit)) } else { Step::Wait(1) }
     }
@@ -214,7 +224,7 @@ impl Script {
 
     fn effect(&self, realm: &Realm, known: &Known) -> Option<Effect> {
         let dice = &self.dice;
-        Some(match dice.below(11) {
+        Some(match dice.below(12) {
             0..3 => {
                 let mut ticket = dice.pick(&known.tickets)?;
                 let expect = if dice.once_in(4) { Expectation::Absent } else { Expectation::Version(ticket.version) };
@@ -264,9 +274,11 @@ impl Script {
                 Effect::Replay(Box::new(job))
             }
             9 => {
-                let Notification { id, .. } = dice.pick(&known.notifications)?;
+                let Notification { id, ticket_id, .. } = dice.pick(&known.notifications)?;
                 let to = dice.maybe(&["ann@example.com"]).map(str::to_owned);
-                Effect::Notification(Box::new(RevivedNotification { id, to }))
+                let version = known.tickets.iter().find(|ticket| ticket.id == ticket_id)?.version;
+                let version = if dice.once_in(4) { version.next() } else { version };
+                Effect::Notification(Box::new(RevivedNotification { id, to, ticket: (ticket_id, version) }))
             }
             7 => {
                 let before = dice.pick(&known.contacts)?;
@@ -294,6 +306,10 @@ impl Script {
             6 => {
                 let key = dice.pick(&self.committed)?;
                 Effect::Secret(Box::new(SecretChange { key, before: sealed(1 + dice.below(2)), after: sealed(2) }))
+            }
+            11 => {
+                let Ticket { id, version, .. } = dice.pick(&known.tickets)?;
+                Effect::Unchanged(id, if dice.once_in(4) { version.next() } else { version })
             }
             _ => {
                 let id = dice.pick(&known.deliveries)?.id;

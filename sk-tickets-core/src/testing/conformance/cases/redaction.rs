@@ -11,9 +11,11 @@ use crate::{
     desk::{Desk, Error},
     model::{
         actor::Actor,
+        contact::InlineContact,
         delivery::{Attempt, DeliveryFilter},
         evidence::{Evidence, EvidenceKind},
         id::{EntryId, TicketId},
+        notification::NotificationFilter,
         page::{Order, PageRequest},
         redaction::{REDACTED, REDACTED_URL, RedactEntry},
         search::TermChanges,
@@ -75,6 +77,7 @@ async fn everything(fixture: &Fixture, desk: &Desk, keys: &[IdempotencyKey]) -> 
         for event in traces.events {
             let _ = writeln!(text, "{}", String::from_utf8_lossy(&event.payload));
         }
+        let _ = writeln!(text, "{:?}", traces.notifications);
         for (key, body) in traces.answers {
             let _ = writeln!(text, "{key:?} {}", String::from_utf8_lossy(&body));
         }
@@ -84,6 +87,8 @@ async fn everything(fixture: &Fixture, desk: &Desk, keys: &[IdempotencyKey]) -> 
         assert_eq!(again.payload, event.payload);
         let _ = writeln!(text, "{position:?} {event:?} {}", String::from_utf8_lossy(&event.payload));
     }
+    let notifications = store.notification_page(realm, &NotificationFilter::default(), all()).await.expect("read");
+    let _ = writeln!(text, "{notifications:?}");
     for delivery in store.delivery_page(realm, &DeliveryFilter::default(), all()).await.expect("read") {
         let _ = writeln!(text, "{delivery:?}");
     }
@@ -119,6 +124,11 @@ async fn talkative(fixture: &Fixture, desk: &Desk) -> (Ticket, Vec<IdempotencyKe
             Evidence::new(EvidenceKind::File, "fil_01J9X2M3N4P5Q6R7S8T9VAWBXC"),
         ])
         .expect("few"),
+        contact: Some(InlineContact {
+            name: None,
+            email: Some("ann@example.com".parse().expect("lawful")),
+            phone: None,
+        }),
         ..CreateTicket::new("Part delayed").expect("lawful")
     };
     let ticket = desk.create_ticket(&next("create"), create).await.expect("made").value;
@@ -191,8 +201,6 @@ pub async fn a_redacted_text_is_nowhere(fixture: &Fixture) {
         "second reason",
         "second solution",
         "reopened",
-        "first",
-        "second",
     ];
     let mut before = everything(fixture, &fixture.desk, &keys).await;
     for about in gone {
@@ -424,7 +432,8 @@ pub async fn an_answer_that_was_not_seen_is_stale(fixture: &Fixture) {
         };
         let events = traces.events.iter().map(|event| (event.id, b"{}".to_vec())).collect();
         let entry = traces.thread[0].redacted();
-        Effect::Redact(Box::new(RedactionChange { change, entry, events, answers: Vec::new(), answers_seen }))
+        let (answers, notifications) = (Vec::new(), Vec::new());
+        Effect::Redact(Box::new(RedactionChange { change, entry, events, answers, notifications, answers_seen }))
     };
     let commit = |effect| store.commit(Commit::new(realm.clone(), fixture.tickets.now(), None, effect));
     let seen = everything(fixture, &fixture.desk, &[]).await;
