@@ -95,6 +95,7 @@ async fn a_redacted_phrase_is_in_no_column_of_any_table() {
             "thread_entries.body",
             "thread_entries.detail",
             "thread_entries.evidence",
+            "ticket_terms.term",
             "tickets.resolution_note",
         ]
     );
