@@ -1,6 +1,6 @@
 //! The command line. Every flag has an environment variable too; `--help` says both.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource};
 use sk_tickets_core::{
@@ -49,7 +49,7 @@ pub(crate) struct Location {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the API and deliver webhooks (the default)
+    /// Serve the API, deliver webhooks and tell customers (the default)
     Serve(Serve),
     /// Make, list and revoke API keys
     #[command(subcommand)]
@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Listen(Listen),
     /// Show the three moves in one process: a key, a call, a verified webhook
     Quickstart,
-    /// Deliver webhooks and nothing else
+    /// Deliver webhooks, tell customers, and nothing else
     Worker(Worker),
     /// List, replay and discard dead letters
     DeadLetters(DeadLetters),
@@ -86,6 +86,14 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) webhooks: Webhooks,
 
+    #[command(flatten)]
+    pub(crate) mail: Mail,
+
+    /// What a customer is mailed when their ticket is resolved: a line `Subject: …`, an empty line, and the text, with
+    /// {{ticket.subject}}, {{ticket.id}}, {{contact.name|there}} and {{resolution_note}} [default: a short one in English]
+    #[arg(long, env = "SK_TICKETS_MAIL_TEMPLATE", value_name = "FILE")]
+    pub(crate) mail_template: Option<PathBuf>,
+
     /// How many requests a second each API key may make, with a burst of twice as many; 0 for any number
     #[arg(long, env = "SK_TICKETS_RATE_LIMIT", default_value_t = 100, value_name = "N")]
     pub(crate) rate_limit: u32,
@@ -103,17 +111,49 @@ pub(crate) struct Worker {
 
     #[command(flatten)]
     pub(crate) webhooks: Webhooks,
+
+    #[command(flatten)]
+    pub(crate) mail: Mail,
 }
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Webhooks {
-    /// When a failed webhook is tried again; after the last delay it is a dead letter
+    /// When a failed webhook, or mail to a customer, is tried again; after the last delay it is a dead letter
     #[arg(long, env = "SK_TICKETS_WEBHOOK_SCHEDULE", default_value = "1s,4s,16s,1m,5m,30m,2h", value_name = "DELAYS")]
     pub(crate) webhook_schedule: Schedule,
 
     /// Send webhooks to private addresses too, by http and on every port (for development)
     #[arg(long, env = "SK_TICKETS_ALLOW_PRIVATE_WEBHOOKS")]
     pub(crate) allow_private_webhooks: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Mail {
+    /// The mail server that customers are told through: smtps://USER:PASSWORD@HOST, or smtp:// with STARTTLS. Credentials
+    /// are only sent encrypted, unless `?tls=none` is at the end [default: none; what is to be told waits]
+    #[arg(long, env = "SK_TICKETS_SMTP_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) smtp_url: Option<Secret>,
+
+    /// Whom mails are from, such as "Acme Support <support@acme.example>" [default: the user of the URL, if that is an
+    /// address, else no-reply at its host]
+    #[arg(long, env = "SK_TICKETS_MAIL_FROM", value_name = "ADDRESS")]
+    pub(crate) mail_from: Option<String>,
+}
+
+/// A text that is not to be seen.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 impl Webhooks {

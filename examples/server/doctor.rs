@@ -2,7 +2,7 @@
 
 use std::io::{Write, stdout};
 
-use sk_tickets_core::Tickets;
+use sk_tickets_core::{Tickets, store::NotificationBacklog};
 
 use crate::{
     Failure,
@@ -17,10 +17,19 @@ pub(crate) async fn run(location: &Location) -> Result<(), Failure> {
         Database::Postgres { url, listen_url: _ } => sk_tickets_postgres::check(&url).await?,
     };
     // A store that is not well is not opened: that could change it.
+    let mut waiting = NotificationBacklog::default();
     if findings.is_empty() {
         findings = secrets_findings(location).await?;
+        waiting = store::open(location).await?.notification_backlog().await?;
     }
     let mut out = stdout().lock();
+    // Neither speaks against serving.
+    if let NotificationBacklog { pending: pending @ 1.., oldest: Some(oldest), .. } = waiting {
+        writeln!(out, "{} to be sent, since {oldest}", counted(pending, "waits", "wait"))?;
+    }
+    if waiting.dead > 0 {
+        writeln!(out, "{} be sent", counted(waiting.dead, "could not", "could not"))?;
+    }
     for finding in &findings {
         writeln!(out, "- {finding}")?;
     }
@@ -30,6 +39,10 @@ pub(crate) async fn run(location: &Location) -> Result<(), Failure> {
     }
     out.flush()?;
     Err(format!("{} finding{}", findings.len(), if findings.len() == 1 { "" } else { "s" }).into())
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 notification {one}") } else { format!("{count} notifications {many}") }
 }
 
 async fn secrets_findings(location: &Location) -> Result<Vec<String>, Failure> {

@@ -9,6 +9,7 @@ mod doctor;
 mod keys;
 mod listen;
 mod logging;
+mod mail;
 mod migrate;
 mod openapi;
 mod progress;

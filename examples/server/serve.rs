@@ -1,4 +1,4 @@
-//! `serve`: the API, and the worker that delivers webhooks.
+//! `serve`: the API, and the workers that deliver webhooks and tell customers.
 
 use std::{
     env,
@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use crate::{
     Failure,
     cli::{Location, Serve},
-    secrets,
+    mail, secrets,
     stop::Stop,
     store::{Database, Opened},
 };
@@ -31,7 +31,8 @@ const DEMO_TENANT: &str = "demo";
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failure> {
-    let Serve { listen, webhooks, rate_limit, public_url } = options;
+    let Serve { listen, webhooks, mail, mail_template, rate_limit, public_url } = options;
+    let template = mail::template(mail_template.as_deref())?;
     let keyring = secrets::keyring(location)?;
     let opened = Database::parse(location)?.open().await?;
     if let Opened::Sqlite(store) = &opened {
@@ -47,7 +48,9 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
         .schedule(webhooks.webhook_schedule.clone())
         .error_docs(format!("{}{BASE_PATH}/docs/errors/", public_url.trim_end_matches('/')))
         .keyring(keyring)
+        .mail_template(template)
         .build();
+    let mailer = mail::mailer(&tickets, &mail)?;
     secrets::check(&tickets).await?;
 
     let stop = Stop::on_signal()?;
@@ -57,6 +60,7 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
     let dispatcher = tickets.dispatcher(metrics.watch(Arc::new(WebhookClient::new(webhooks.targets())?)));
     let stopped = stop.clone().wait();
     let worker = tokio::spawn(async move { dispatcher.run(stopped).await });
+    let mailing = mail::start(mailer, &stop);
     let rate_limit = NonZeroU32::new(rate_limit).map(RateLimit::per_second);
     let router = RouterOptions::new(tickets).rate_limit(rate_limit).metrics(metrics).build();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().wait());
@@ -69,6 +73,7 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
         () = out_of_patience => tracing::warn!("some requests did not finish in time"),
     }
     worker.await?;
+    mailing.await?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `worker`: delivers webhooks and does nothing else.
+//! `worker`: delivers webhooks, tells customers, and does nothing else.
 
 use std::{
     io::{Write, stdout},
@@ -11,20 +11,21 @@ use sk_tickets_http::{Metrics, WebhookClient, status_router};
 use crate::{
     Failure,
     cli::{Location, Worker},
-    secrets,
+    mail, secrets,
     serve::bind,
     stop::Stop,
     store,
 };
 
 pub(crate) async fn run(location: &Location, options: Worker) -> Result<(), Failure> {
-    let Worker { listen, webhooks } = options;
+    let Worker { listen, webhooks, mail } = options;
     let keyring = secrets::keyring(location)?;
     let tickets = Tickets::builder(store::open(location).await?)
         .targets(webhooks.targets())
         .schedule(webhooks.webhook_schedule.clone())
         .keyring(keyring)
         .build();
+    let mailer = mail::mailer(&tickets, &mail)?;
     secrets::check(&tickets).await?;
     let metrics = Metrics::new();
     let dispatcher = tickets.dispatcher(metrics.watch(Arc::new(WebhookClient::new(webhooks.targets())?)));
@@ -37,7 +38,9 @@ pub(crate) async fn run(location: &Location, options: Worker) -> Result<(), Fail
         tokio::spawn(async move { axum::serve(listener, router).await });
     }
     tracing::info!("delivering webhooks");
+    let mailing = mail::start(mailer, &stop);
     dispatcher.run(stop.wait()).await;
+    mailing.await?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -19,10 +19,15 @@
 //!   that ask for no key.
 //! - `router`: the order in which a request is judged.
 //! - `status`, `metrics`: how the process fares, for who runs it.
-//! - `webhook`: the client that deliveries are sent with.
+//! - `webhook`: the client that deliveries are sent with. `mail` (feature `smtp`): how customers are told.
+//!
+//! # Features
+//! - `smtp`: [`SmtpNotifier`], which tells customers by mail.
 
 mod api;
 mod docs;
+#[cfg(feature = "smtp")]
+mod mail;
 mod metrics;
 mod open;
 mod openapi;
@@ -31,6 +36,8 @@ mod router;
 mod status;
 mod webhook;
 
+#[cfg(feature = "smtp")]
+pub use mail::{SmtpError, SmtpNotifier};
 pub use metrics::Metrics;
 pub use openapi::openapi;
 pub use platform::rate_limit::RateLimit;

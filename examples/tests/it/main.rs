@@ -12,6 +12,8 @@ mod dead_letters;
 mod doctor;
 mod invariants;
 mod keys;
+#[cfg(feature = "cross-language")]
+mod mail;
 mod nodes;
 #[cfg(feature = "cross-language")]
 mod official_libraries;

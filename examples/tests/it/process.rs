@@ -168,7 +168,7 @@ pub(crate) fn create_key(folder: &Path, arguments: &[&str]) -> String {
     create_key_on("sqlite:tickets.db", folder, arguments)
 }
 
-fn create_key_on(database: &str, folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn create_key_on(database: &str, folder: &Path, arguments: &[&str]) -> String {
     let output = command_on(database, folder, &[&["keys", "create"], arguments].concat()).output().expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text").trim_end_matches('\n').to_owned()

@@ -4,7 +4,10 @@ use prometheus_client::{
     metrics::gauge::ConstGauge,
     registry::{Registry, Unit},
 };
-use sk_tickets_core::{Tickets, Timestamp, store::Backlog};
+use sk_tickets_core::{
+    Tickets, Timestamp,
+    store::{Backlog, NotificationBacklog, StoreError},
+};
 use tokio::sync::Mutex;
 
 use super::PREFIX;
@@ -12,28 +15,31 @@ use super::PREFIX;
 /// How long the store is not asked again: however often somebody looks, it has to count once a second at most.
 const FRESH_FOR: Duration = Duration::from_secs(1);
 
+/// What waits in a store: deliveries, and what customers are to be told.
+pub(super) type Waiting = (Backlog, NotificationBacklog);
+
 /// What waited in a store a moment ago.
 #[derive(Debug, Default)]
 pub(crate) struct RecentBacklog {
-    known: Mutex<Option<(Timestamp, Backlog)>>,
+    known: Mutex<Option<(Timestamp, Waiting)>>,
 }
 
 impl RecentBacklog {
     /// What waits; none if the store cannot say.
-    pub(super) async fn get(&self, tickets: &Tickets) -> Option<Backlog> {
+    pub(super) async fn get(&self, tickets: &Tickets) -> Option<Waiting> {
         // Held while the store is asked: whoever comes meanwhile waits for the same answer.
         let mut known = self.known.lock().await;
         let now = tickets.now();
-        if let Some((since, backlog)) = *known
+        if let Some((since, waiting)) = *known
             && now >= since
             && now.since(since) < FRESH_FOR
         {
-            return Some(backlog);
+            return Some(waiting);
         }
-        match tickets.store().backlog().await {
-            Ok(backlog) => {
-                *known = Some((now, backlog));
-                Some(backlog)
+        match ask(tickets).await {
+            Ok(waiting) => {
+                *known = Some((now, waiting));
+                Some(waiting)
             }
             Err(error) => {
                 tracing::warn!(%error, "what waits could not be counted");
@@ -43,8 +49,12 @@ impl RecentBacklog {
     }
 }
 
+async fn ask(tickets: &Tickets) -> Result<Waiting, StoreError> {
+    Ok((tickets.store().backlog().await?, tickets.store().notification_backlog().await?))
+}
+
 /// What waits as gauges, made for one look: where the store cannot say there are none, rather than old ones.
-pub(super) fn gauges(backlog: Backlog, now: Timestamp) -> Registry {
+pub(super) fn gauges((backlog, notifications): Waiting, now: Timestamp) -> Registry {
     let Backlog { pending, oldest_due, dead_letters, oldest_dead_letter } = backlog;
     let mut registry = Registry::with_prefix(PREFIX);
     registry.register("deliveries_pending", "Deliveries that are still to be made", ConstGauge::new(pending));
@@ -64,6 +74,19 @@ pub(super) fn gauges(backlog: Backlog, now: Timestamp) -> Registry {
         "How long ago the event of the oldest dead letter happened; 0 if there is none",
         Unit::Seconds,
         ConstGauge::new(age(oldest_dead_letter, now)),
+    );
+    let NotificationBacklog { pending, oldest, dead } = notifications;
+    registry.register("notifications_pending", "What customers are still to be told", ConstGauge::new(pending));
+    registry.register_with_unit(
+        "notifications_oldest_pending",
+        "How long ago the oldest of what customers are still to be told was written; 0 if there is nothing",
+        Unit::Seconds,
+        ConstGauge::new(age(oldest, now)),
+    );
+    registry.register(
+        "notifications_dead",
+        "What customers could not be told and nobody has replayed",
+        ConstGauge::new(dead),
     );
     registry
 }

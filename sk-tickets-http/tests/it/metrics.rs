@@ -11,12 +11,12 @@ use axum::{Router, body::Body};
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use serde_json::json;
-use sk_tickets_core::{Environment, SendError, WebhookReply, WebhookRequest, WebhookSender};
+use sk_tickets_core::{Environment, Scope, SendError, WebhookReply, WebhookRequest, WebhookSender};
 use sk_tickets_http::{Metrics, RouterOptions, status_router};
 use tower::ServiceExt;
 
 use crate::{
-    app::{Ask, Client, TestApp, UNKNOWN, text},
+    app::{ACME_LIVE, ANN, Ask, Client, TestApp, UNKNOWN, text},
     receiver::Receiver,
 };
 
@@ -110,6 +110,21 @@ async fn what_waits_is_told_with_its_age() {
     admin.post(&format!("/webhook_endpoints/{id}/disable"), json!({})).await.expect(200);
     app.clock.advance(Duration::from_secs(7));
     assert_eq!(gauges().await, [0.0, 0.0, 2.0, 9.5]);
+}
+
+#[tokio::test]
+async fn what_customers_are_to_be_told_is_counted() {
+    let app = TestApp::start().await;
+    let live = app.client(ACME_LIVE, Scope::ALL).await;
+    let contact = json!({"email": "ann@example.com"});
+    let ticket = live.ticket(json!({"subject": "A", "contact": contact, "owner_id": ANN})).await;
+    let resolve = json!({"to": "resolved", "resolution_note": "Replaced"});
+    live.post(&format!("/tickets/{}/transitions", text(&ticket, "id")), resolve).await.expect(200);
+    app.clock.advance(Duration::from_secs(3));
+    let scrape = Scrape::of(&app.router).await;
+    let gauges = ["pending", "oldest_pending_seconds", "dead"]
+        .map(|name| scrape.get(&format!("sk_tickets_notifications_{name}")));
+    assert_eq!(gauges, [1.0, 3.0, 0.0]);
 }
 
 #[tokio::test]
