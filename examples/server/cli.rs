@@ -90,7 +90,8 @@ pub(crate) struct Serve {
     pub(crate) mail: Mail,
 
     /// What a customer is mailed when their ticket is resolved: a line `Subject: …`, an empty line, and the text, with
-    /// {{ticket.subject}}, {{ticket.id}}, {{contact.name|there}} and {{resolution_note}} [default: a short one in English]
+    /// `{{ticket.subject}}`, `{{ticket.id}}`, `{{contact.name|there}}` and `{{resolution_note}}` [default: a short one in
+    /// English]
     #[arg(long, env = "SK_TICKETS_MAIL_TEMPLATE", value_name = "FILE")]
     pub(crate) mail_template: Option<PathBuf>,
 
@@ -129,7 +130,7 @@ pub(crate) struct Webhooks {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Mail {
-    /// The mail server that customers are told through: smtps://USER:PASSWORD@HOST, or smtp:// with STARTTLS. Credentials
+    /// The mail server that customers are told through: `smtps://USER:PASSWORD@HOST`, or `smtp://…` with STARTTLS. Credentials
     /// are only sent encrypted, unless `?tls=none` is at the end [default: none; what is to be told waits]
     #[arg(long, env = "SK_TICKETS_SMTP_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) smtp_url: Option<Secret>,
