@@ -142,11 +142,11 @@ fn refusal(problems: &[ProblemKind], is_recorded: bool, generator: &mut SchemaGe
     })
 }
 
-/// Where an answer leads: to whatever takes the id that it tells.
+/// Where an answer leads: to whatever takes what it tells a resource by.
 fn links(operation: &Operation, status: u16) -> Map<String, Value> {
-    let id = match status {
-        201 => "$response.body#/id",
-        200 if operation.id.starts_with("list_") => "$response.body#/data/0/id",
+    let resource = match status {
+        201 => "$response.body#",
+        200 if operation.id.starts_with("list_") => "$response.body#/data/0",
         _ => return Map::new(),
     };
     let mut links = Map::new();
@@ -159,8 +159,11 @@ fn links(operation: &Operation, status: u16) -> Map<String, Value> {
         else {
             continue;
         };
+        // A parameter has the name of the field that it is; but in the path of its ticket an entry's id is called after it.
+        let field = if name == "entry" { "id" } else { name };
+        let told = (name.to_owned(), json!(format!("{resource}/{field}")));
         let known = operation.path_parameters().map(|name| (name.to_owned(), json!(format!("$request.path.{name}"))));
-        let parameters: Map<_, _> = known.chain([(name.to_owned(), json!(id))]).collect();
+        let parameters: Map<_, _> = known.chain([told]).collect();
         // A link to what takes another id besides would lead nowhere.
         if target.path_parameters().count() == parameters.len() {
             links.insert(target.id.to_owned(), json!({"operationId": target.id, "parameters": parameters}));

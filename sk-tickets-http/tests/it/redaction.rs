@@ -84,11 +84,11 @@ async fn a_phrase_is_neither_read_nor_replayed_nor_sent_any_more() {
     let hook = json!({"url": receiver.url, "events": ["*"]});
     let hook = admin.post("/webhook_endpoints", hook).await.expect(201).json();
     let (ticket, asked) = talkative(&admin).await;
-    // Of the eleven that are told one is retried and the others wait, one at a time since the endpoint is failing.
+    // Of the eleven that are told one or two are retried and the others wait, one at a time since the endpoint is failing.
     let told = admin.all("/events").await.len();
     app.attempt_through(told, |sender| Arc::new(Echo(sender))).await;
     app.clock.advance(Duration::from_secs(1));
-    app.attempt_through(1, |sender| Arc::new(Echo(sender))).await;
+    app.attempt_at_least(1, |sender| Arc::new(Echo(sender))).await;
     assert!(tells(&everything(&admin, &ticket).await));
     assert!(!admin.all("/dead_letters").await.is_empty());
 
