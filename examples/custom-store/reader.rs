@@ -5,16 +5,22 @@ use std::{cmp::Reverse, collections::BTreeSet, io};
 use async_trait::async_trait;
 use sk_tickets_core::{
     Contact, ContactFilter, ContactId, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId,
-    IdempotencyKey, JobId, Notification, NotificationFilter, NotificationId, Order, Queue, Realm, ReplayJob,
+    IdempotencyKey, JobId, Notification, NotificationFilter, NotificationId, Order, Priority, Queue, Realm, ReplayJob,
     SearchQuery, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
-    model::{contact::ContactHandle, endpoint::Endpoint, event::FeedPosition, queue::DEFAULT_QUEUE},
+    model::{
+        contact::ContactHandle,
+        endpoint::Endpoint,
+        event::FeedPosition,
+        queue::DEFAULT_QUEUE,
+        sla::{KeptPolicy, PolicyRevision, PolicyWork, Timers},
+    },
     platform::seal::Sealed,
     store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject, TicketSearch, Traces},
 };
 
 use crate::{
     journal::Journal,
-    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, NotificationRow, key, number},
+    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, NotificationRow, PolicyRow, key, number},
     store::JournalStore,
 };
 
@@ -121,6 +127,30 @@ impl RealmReader for JournalStore {
         self.with(move |journal| queues(journal, &realm)).await
     }
 
+    async fn policies(&self, realm: &Realm) -> Result<Vec<KeptPolicy>> {
+        let realm = realm.clone();
+        self.with(move |journal| policies(journal, &realm)).await
+    }
+
+    async fn policy_work(&self, realm: &Realm, priority: Priority, limit: usize) -> Result<Option<PolicyWork>> {
+        let realm = realm.clone();
+        self.with(move |journal| {
+            let row = journal.get::<PolicyRow>(&key(&realm, "policy", priority))?;
+            let Some(PolicyRow { kept, changed: true, cursor: after }) = row else { return Ok(None) };
+            let mut tickets = Vec::new();
+            for ticket in journal.scan::<Ticket>(&key(&realm, "ticket", "")) {
+                let Ticket { id, priority: of, .. } = ticket?;
+                let timers = journal.get::<Timers>(&key(&realm, "timers", id))?;
+                if of == priority && Some(id) > after && timers.is_some_and(|timers| timers.clocked) {
+                    tickets.push(id);
+                }
+            }
+            tickets.truncate(limit);
+            Ok(Some(PolicyWork { policy: PolicyRevision { priority, revision: kept.revision }, after, tickets }))
+        })
+        .await
+    }
+
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>> {
         let realm = realm.clone();
         self.with(move |journal| endpoint(journal, &realm, id)).await
@@ -209,6 +239,7 @@ impl RealmReader for JournalStore {
             Subject::Ticket(id) | Subject::TicketAndQueue(id, _) | Subject::Redaction(id) => of_ticket(id),
             Subject::Queues => (None, None, None, None, false),
             Subject::NewEndpoint => (None, None, None, None, true),
+            Subject::Policies => (None, None, None, None, false),
             Subject::Endpoint(id) => (None, None, Some(id), None, false),
             Subject::Delivery(id) => (None, None, None, Some(id), false),
             Subject::DeadLetters { endpoint_id, .. } => (None, None, endpoint_id, None, false),
@@ -241,12 +272,19 @@ impl RealmReader for JournalStore {
             Subject::Notification(id) => Some(key(&realm, "notification", id)),
             _ => None,
         };
+        let is_about_policies = matches!(
+            lookup.subject,
+            Subject::NewTicket { .. } | Subject::Ticket(_) | Subject::TicketAndQueue(..) | Subject::Policies
+        );
         self.with(move |journal| {
             let recorded = match claim {
                 Some(claim) => journal.get::<ClaimRow>(&claim)?.map(ClaimRow::recorded),
                 None => None,
             };
             let mut loaded = Loaded { recorded, ..Loaded::default() };
+            if is_about_policies {
+                loaded.policies = policies(journal, &realm)?;
+            }
             let mut contact_id = None;
             if let Some(at) = notification
                 && let Some(row) = journal.get::<NotificationRow>(&at)?
@@ -337,6 +375,14 @@ impl TicketSearch for JournalStore {
         })
         .await
     }
+}
+
+/// The policies that were set, by priority.
+fn policies(journal: &Journal, realm: &Realm) -> io::Result<Vec<KeptPolicy>> {
+    let rows = journal.scan::<PolicyRow>(&key(realm, "policy", "")).collect::<io::Result<Vec<_>>>()?;
+    let mut policies: Vec<_> = rows.into_iter().map(|row| row.kept).collect();
+    policies.sort_by_key(|kept| kept.policy.priority);
+    Ok(policies)
 }
 
 /// An endpoint that was not deleted.

@@ -13,6 +13,7 @@ use sk_tickets_core::{
         delivery::{Delivery, DeliveryStatus},
         endpoint::{Endpoint, OldSecret},
         event::EventType,
+        sla::KeptPolicy,
     },
     platform::{
         idempotency::{Claim, Fingerprint, IdempotencyKey, Recorded, SecretSlot, StoredResponse},
@@ -28,6 +29,15 @@ pub(crate) fn key(realm: &Realm, table: &str, id: impl Display) -> String {
 /// A number as part of a key, so that numbers come in order.
 pub(crate) fn number(number: u64) -> String {
     format!("{number:020}")
+}
+
+/// A policy, and what there is to do about its last change.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PolicyRow {
+    pub(crate) kept: KeptPolicy,
+    pub(crate) changed: bool,
+    /// The last ticket that was seen to.
+    pub(crate) cursor: Option<TicketId>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

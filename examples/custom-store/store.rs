@@ -27,12 +27,13 @@ pub(crate) struct JournalStore {
     journal: Arc<Mutex<Journal>>,
     pub(crate) work: Arc<Notify>,
     pub(crate) mail: Arc<Notify>,
+    pub(crate) due: Arc<Notify>,
 }
 
 impl JournalStore {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let journal = Arc::new(Mutex::new(Journal::open(path)?));
-        Ok(Self { journal, work: Arc::new(Notify::new()), mail: Arc::new(Notify::new()) })
+        Ok(Self { journal, work: Arc::new(Notify::new()), mail: Arc::new(Notify::new()), due: Arc::new(Notify::new()) })
     }
 
     /// Works on the journal, alone, on a thread that may wait for the disk.

@@ -4,7 +4,7 @@ use std::io;
 
 use async_trait::async_trait;
 use sk_tickets_core::{
-    Contact, Delivery, DeliveryStatus, EndpointId, Event, Realm, ReplayJob, Ticket, Timestamp,
+    Contact, Delivery, DeliveryStatus, EndpointId, Event, Priority, Realm, ReplayJob, Ticket, Timestamp,
     limits::ENDPOINTS_MAX,
     model::{
         delivery::{DeadReason, delivery_id},
@@ -12,8 +12,8 @@ use sk_tickets_core::{
         redaction::REDACTED,
     },
     store::{
-        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, QueueChange,
-        RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
+        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, PolicyChange,
+        QueueChange, RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
     },
 };
 
@@ -21,16 +21,20 @@ use crate::{
     journal::{Batch, Journal},
     notifications,
     reader::{answers_showing, endpoint, endpoints, feed_key, last_position, queues},
-    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, NotificationRow, key, number},
+    rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, NotificationRow, PolicyRow, key, number},
     store::JournalStore,
 };
 
 #[async_trait]
 impl RealmWriter for JournalStore {
     async fn commit(&self, commit: Commit) -> Result<CommitOutcome> {
+        let may_be_due = commit.effect().may_be_due();
         let outcome = self.with(move |journal| apply(journal, &commit)).await?;
         self.work.notify_one();
         self.mail.notify_one();
+        if may_be_due {
+            self.due.notify_one();
+        }
         Ok(outcome)
     }
 }
@@ -55,6 +59,7 @@ fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
         Effect::Ticket(change) => change_ticket(journal, &mut batch, realm, change)?,
         Effect::Contact(change) => change_contact(journal, &mut batch, realm, change)?,
         Effect::Queue(change) => change_queue(journal, &mut batch, realm, change)?,
+        Effect::Policy(change) => change_policy(journal, &mut batch, realm, change)?,
         Effect::Endpoint(change) => change_endpoint(journal, &mut batch, realm, change)?,
         Effect::Delivery(change) => change_delivery(journal, &mut batch, realm, change, commit.at())?,
         Effect::Notification(change) => notifications::revive(journal, &mut batch, realm, change, commit.at())?,
@@ -73,14 +78,18 @@ fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
 }
 
 fn change_ticket(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &TicketChange) -> io::Result<bool> {
-    let TicketChange { expect, ticket, timers, contact, notification, entries, events, terms: _ } = change;
+    let TicketChange { expect, ticket, timers, policy, contact, notification, entries, events, terms: _ } = change;
     let at = key(realm, "ticket", ticket.id);
     let current = journal.get::<Ticket>(&at)?.map(|ticket| ticket.version);
     let as_expected = match expect {
         Expectation::Absent => current.is_none(),
         Expectation::Version(version) => current == Some(*version),
     };
-    if !as_expected {
+    let in_force = match policy {
+        Some(policy) => revision(journal, realm, policy.priority)? == policy.revision,
+        None => true,
+    };
+    if !as_expected || !in_force {
         return Ok(false);
     }
     batch.put(at, ticket)?;
@@ -144,6 +153,32 @@ fn redact(journal: &Journal, batch: &mut Batch, realm: &Realm, redaction: &Redac
         let at = key(realm, "claim", name.as_str());
         let Some(row) = journal.get::<ClaimRow>(&at)? else { continue };
         batch.put(at, &row.with_body(body.clone()))?;
+    }
+    Ok(true)
+}
+
+/// The revision of the policy of a priority; 0 if there is none.
+fn revision(journal: &Journal, realm: &Realm, priority: Priority) -> io::Result<u64> {
+    let row = journal.get::<PolicyRow>(&key(realm, "policy", priority))?;
+    Ok(row.map_or(0, |row| row.kept.revision))
+}
+
+fn change_policy(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &PolicyChange) -> io::Result<bool> {
+    let at = key(realm, "policy", change.priority());
+    match change {
+        PolicyChange::Set { expect, after } => {
+            if revision(journal, realm, change.priority())? != *expect {
+                return Ok(false);
+            }
+            batch.put(at, &PolicyRow { kept: after.clone(), changed: true, cursor: None })?;
+        }
+        PolicyChange::Progress { policy, from, to } => {
+            let Some(row) = journal.get::<PolicyRow>(&at)? else { return Ok(false) };
+            if !row.changed || row.kept.revision != policy.revision || row.cursor != *from {
+                return Ok(false);
+            }
+            batch.put(at, &PolicyRow { kept: row.kept, changed: to.is_some(), cursor: *to })?;
+        }
     }
     Ok(true)
 }

@@ -38,7 +38,7 @@
 //! - [`store`]: the contract of a backend. [`MemoryStore`] is its executable specification;
 //!   the `testing` feature has the suite that proves a backend.
 //! - [`Tickets`] and [`Desk`]: what users call. [`dispatch`]: the worker that delivers webhooks. [`notify`]: the worker
-//!   that tells customers.
+//!   that tells customers. [`sweep`]: the worker that does what is due at tickets.
 //! - [`guide`](mod@guide): the README, the reasons for the design, the guide to webhooks, the rules of transitions.
 //!
 //! Nothing in here does I/O or asks the machine for time or chance but through a [`Clock`] and an [`Entropy`].
@@ -57,6 +57,7 @@ pub mod model;
 pub mod notify;
 pub mod platform;
 pub mod store;
+pub mod sweep;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transition;
@@ -77,13 +78,16 @@ pub use model::{
     endpoint::{CreateEndpoint, EndpointView, EventFilter, RotateSecret, UpdateEndpoint},
     event::{Event, EventType},
     evidence::{Evidence, EvidenceKind},
-    id::{ActorId, AgentId, CallId, ContactId, EntryId, NotificationId, OwnerId, QueueId, TicketId, UserId},
+    id::{
+        ActorId, AgentId, CallId, ContactId, EntryId, NotificationId, OwnerId, QueueId, SlaPolicyId, TicketId, UserId,
+    },
     notification::{Channel, Notification, NotificationFilter, Outcome},
     page::{Order, Page, PageRequest},
     queue::{CreateQueue, Queue, QueueKey, QueueSlug, UpdateQueue},
     redaction::RedactEntry,
     replay_job::{ReplayDeadLetters, ReplayJob},
     search::{SearchQuery, SearchQueryError},
+    sla::{SetSlaPolicy, SlaClock, SlaMetric, SlaPolicy, SlaState, TicketSla},
     thread::{PostEntry, PostKind, ThreadEntry, Visibility},
     ticket::{
         AssignTicket, CreateTicket, OwnerFilter, Priority, Source, Status, Ticket, TicketFilter, TicketView,
@@ -104,6 +108,7 @@ pub use platform::{
     webhook::{Schedule, SignatureHeaders, TargetPolicy, VerifyError, WebhookSecret, verify},
 };
 pub use store::{Store, StoreError};
+pub use sweep::{Sweeper, Swept};
 
 /// The texts of the project, to be read beside the types.
 #[cfg(all(doc, not(doctest)))]

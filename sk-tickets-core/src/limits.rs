@@ -46,6 +46,12 @@ pub const MAIL_TEMPLATE_MAX: usize = 10_000;
 pub const NOTIFY_ERROR_MAX: usize = 500;
 /// How many mails a worker sends at a time.
 pub const MAILS_IN_FLIGHT_MAX: usize = 8;
+/// The longest time that an SLA policy can name, in seconds: a leap year.
+pub const SLA_MAX_SECS: u64 = 366 * 24 * 3_600;
+/// How long before the time runs out a warning can come, in seconds: thirty days.
+pub const SLA_WARN_BEFORE_MAX_SECS: u64 = 30 * 24 * 3_600;
+/// After how long a resolved ticket is closed unless told otherwise, in seconds: a week.
+pub const AUTO_CLOSE_DEFAULT_SECS: u64 = 7 * 24 * 3_600;
 /// The most webhook endpoints in a realm.
 pub const ENDPOINTS_MAX: usize = 50;
 /// The longest URL of a webhook endpoint, in characters.

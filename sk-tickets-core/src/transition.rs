@@ -25,11 +25,13 @@ pub enum Trigger {
     Update,
     /// The words of an entry are taken out.
     Redact,
+    /// Nobody has opened it again for as long as was set.
+    AutoClose,
 }
 
 impl Trigger {
     /// Every trigger, transitions first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Transition(Status::New),
         Self::Transition(Status::Open),
         Self::Transition(Status::Pending),
@@ -43,6 +45,7 @@ impl Trigger {
         Self::Note,
         Self::Update,
         Self::Redact,
+        Self::AutoClose,
     ];
 }
 
@@ -57,6 +60,7 @@ impl fmt::Display for Trigger {
             Self::Note => f.write_str("note"),
             Self::Update => f.write_str("update"),
             Self::Redact => f.write_str("redaction"),
+            Self::AutoClose => f.write_str("auto-close"),
         }
     }
 }
@@ -89,6 +93,8 @@ pub enum AutomaticReason {
     Assigned,
     /// The customer wrote.
     CustomerReplied,
+    /// It was resolved for long enough.
+    AutoClose,
 }
 
 impl AutomaticReason {
@@ -98,6 +104,7 @@ impl AutomaticReason {
         match self {
             Self::Assigned => "assigned",
             Self::CustomerReplied => "customer_replied",
+            Self::AutoClose => "auto_close",
         }
     }
 }
@@ -127,7 +134,7 @@ pub enum Verdict {
 #[must_use]
 pub const fn verdict(from: Status, trigger: Trigger) -> Verdict {
     use Status::{Closed, New, OnHold, Open, Pending, Resolved};
-    use Trigger::{Assign, ContactMessage, Message, Note, Redact, Transition, Unassign, Update};
+    use Trigger::{Assign, AutoClose, ContactMessage, Message, Note, Redact, Transition, Unassign, Update};
 
     const fn moves(to: Status, guard: Guard) -> Verdict {
         Verdict::Moves { to, guard, reason: None }
@@ -153,11 +160,13 @@ pub const fn verdict(from: Status, trigger: Trigger) -> Verdict {
         | (Closed, Transition(Open | Pending | OnHold | Resolved | Closed)) => Verdict::Illegal,
 
         (New, Assign) => moves_because(Open, Guard::NONE, AutomaticReason::Assigned),
+        (Resolved, AutoClose) => moves_because(Closed, Guard::NONE, AutomaticReason::AutoClose),
         (Pending | Resolved, ContactMessage) => moves_because(Open, Guard::NONE, AutomaticReason::CustomerReplied),
 
         (Open | Pending | OnHold | Resolved, Assign)
         | (New | Open | OnHold, ContactMessage)
         | (New | Open | Pending | OnHold | Resolved, Unassign | Message | Update)
+        | (New | Open | Pending | OnHold | Closed, AutoClose)
         | (New | Open | Pending | OnHold | Resolved | Closed, Note | Redact) => Verdict::Stays,
 
         (Closed, Assign | Unassign | ContactMessage | Message | Update) => Verdict::Closed,

@@ -167,6 +167,33 @@ CREATE INDEX tickets_source ON sk_tickets.tickets (tenant, environment, source, 
 CREATE INDEX tickets_waiting ON sk_tickets.tickets (tenant, environment, queue, priority DESC, queued_at, id)
     WHERE queued_at IS NOT NULL;
 
+-- Those at which something is due, across realms; those that a change of their policy concerns; and those in danger.
+CREATE INDEX tickets_due ON sk_tickets.tickets (wakes_at, id, tenant, environment) WHERE wakes_at IS NOT NULL;
+CREATE INDEX tickets_clocked ON sk_tickets.tickets (tenant, environment, priority, id) WHERE clocked;
+CREATE INDEX tickets_at_risk ON sk_tickets.tickets (tenant, environment, queue, at_risk_at)
+    WHERE at_risk_at IS NOT NULL;
+
+-- What is aimed at for the tickets of a priority.
+CREATE TABLE sk_tickets.sla_policies (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    priority smallint NOT NULL CHECK (priority BETWEEN 0 AND 3),
+    id uuid NOT NULL,
+    revision bigint NOT NULL CHECK (revision > 0),
+    first_response_seconds bigint,
+    resolution_seconds bigint,
+    warn_before_seconds bigint,
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL,
+    -- Whether there is work to do about its last change, and the last ticket that was seen to.
+    changed boolean NOT NULL DEFAULT true,
+    last_seen uuid,
+    CONSTRAINT sla_policies_key PRIMARY KEY (tenant, environment, priority),
+    CHECK (changed OR last_seen IS NULL)
+);
+
+CREATE INDEX sla_policies_changed ON sk_tickets.sla_policies (tenant, environment, priority) WHERE changed;
+
 -- The tags of tickets once more, to find tickets by: operators on arrays are not leakproof, so under row-level security
 -- none of them can use an index.
 CREATE TABLE sk_tickets.ticket_tags (

@@ -11,7 +11,7 @@ BEGIN
     FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'sk_tickets'::regnamespace AND relkind = 'r' LOOP
         EXECUTE format('ALTER TABLE sk_tickets.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
     END LOOP;
-    FOREACH name IN ARRAY ARRAY['realms', 'claims', 'contacts', 'queues', 'queue_topics', 'tickets', 'ticket_tags', 'ticket_terms',
+    FOREACH name IN ARRAY ARRAY['realms', 'claims', 'contacts', 'queues', 'queue_topics', 'sla_policies', 'tickets', 'ticket_tags', 'ticket_terms',
                                 'thread_entries', 'events',
                                 'feed_pending', 'feed', 'endpoints', 'deliveries', 'delivery_attempts',
                                 'replay_jobs', 'notifications'] LOOP
@@ -28,7 +28,7 @@ GRANT SELECT ON sk_tickets.schema_version TO sk_tickets_app;
 GRANT SELECT, INSERT ON sk_tickets.claims, sk_tickets.thread_entries, sk_tickets.events,
     sk_tickets.feed, sk_tickets.replay_jobs TO sk_tickets_app;
 GRANT UPDATE (secret) ON sk_tickets.claims TO sk_tickets_app;
-GRANT SELECT, INSERT, UPDATE ON sk_tickets.contacts, sk_tickets.queues, sk_tickets.tickets, sk_tickets.endpoints,
+GRANT SELECT, INSERT, UPDATE ON sk_tickets.contacts, sk_tickets.queues, sk_tickets.sla_policies, sk_tickets.tickets, sk_tickets.endpoints,
     sk_tickets.deliveries TO sk_tickets_app;
 GRANT SELECT, INSERT, DELETE ON sk_tickets.queue_topics, sk_tickets.ticket_tags, sk_tickets.feed_pending
     TO sk_tickets_app;
@@ -51,7 +51,7 @@ GRANT SELECT (tenant, environment, delivery_id, error, response), UPDATE (error,
 GRANT SELECT (tenant, environment, ticket_id, id, last_error), UPDATE (subject, text, last_error)
     ON sk_tickets.notifications TO sk_tickets_redactor;
 
--- Workers: the outbox of all realms, and no more columns than it takes.
+-- Workers: the outbox of all realms and what is due at which ticket, and no more columns than it takes.
 CREATE POLICY worker ON sk_tickets.tenants FOR SELECT TO sk_tickets_worker USING (true);
 CREATE POLICY worker ON sk_tickets.events FOR SELECT TO sk_tickets_worker USING (true);
 CREATE POLICY worker ON sk_tickets.endpoints FOR ALL TO sk_tickets_worker USING (true) WITH CHECK (true);
@@ -59,7 +59,11 @@ CREATE POLICY worker ON sk_tickets.deliveries FOR ALL TO sk_tickets_worker USING
 CREATE POLICY worker ON sk_tickets.delivery_attempts FOR INSERT TO sk_tickets_worker WITH CHECK (true);
 CREATE POLICY worker ON sk_tickets.replay_jobs FOR ALL TO sk_tickets_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON sk_tickets.notifications FOR ALL TO sk_tickets_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON sk_tickets.tickets FOR SELECT TO sk_tickets_worker USING (wakes_at IS NOT NULL);
+CREATE POLICY worker ON sk_tickets.sla_policies FOR SELECT TO sk_tickets_worker USING (changed);
 GRANT SELECT ON sk_tickets.tenants TO sk_tickets_worker;
+GRANT SELECT (tenant, environment, id, wakes_at) ON sk_tickets.tickets TO sk_tickets_worker;
+GRANT SELECT (tenant, environment, priority, changed) ON sk_tickets.sla_policies TO sk_tickets_worker;
 GRANT SELECT (tenant, environment, id, payload) ON sk_tickets.events TO sk_tickets_worker;
 GRANT SELECT (tenant, environment, id, url, status, failing_since, secret, old_secrets, old_secrets_until, deleted_at),
     UPDATE (status, disabled_reason, failing_since) ON sk_tickets.endpoints TO sk_tickets_worker;

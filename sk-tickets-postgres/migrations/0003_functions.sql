@@ -67,8 +67,8 @@ END $$;
 
 -- Commits ------------------------------------------------------------------------------------------------------------
 --
--- Locks are taken in one order, so that no two commits wait for each other: the key, the ticket, its contact, its
--- notification, the realm, endpoints, deliveries.
+-- Locks are taken in one order, so that no two commits wait for each other: the key, the SLA policy, the ticket, its
+-- contact, its notification, the realm, endpoints, deliveries.
 
 -- What a commit was decided on has changed: undoes it, the claim too.
 CREATE FUNCTION sk_tickets.stale() RETURNS void LANGUAGE plpgsql AS $$
@@ -204,7 +204,19 @@ RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     t sk_tickets.tickets := jsonb_populate_record(NULL::sk_tickets.tickets, p_change->'ticket');
     tags_before text[] := '{}';
+    v_revision bigint;
 BEGIN
+    IF p_change->>'policy' IS NOT NULL THEN
+        -- FOR KEY SHARE, which waits for who holds it FOR UPDATE to change it, and then reads the row anew. So none slips
+        -- through that was decided on the policy before: it is stored before the change, and the work about that finds it.
+        SELECT revision INTO v_revision FROM sk_tickets.sla_policies
+        WHERE tenant = p_tenant AND environment = p_environment
+          AND priority = (p_change #>> '{policy,priority}')::smallint FOR KEY SHARE;
+        IF coalesce(v_revision, 0) <> (p_change #>> '{policy,revision}')::bigint THEN
+            PERFORM sk_tickets.stale();
+        END IF;
+    END IF;
+
     IF p_change->>'expect' IS NULL THEN
         INSERT INTO sk_tickets.tickets SELECT t.* ON CONFLICT ON CONSTRAINT tickets_key DO NOTHING;
         IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
@@ -424,6 +436,39 @@ BEGIN
     END IF;
 END $$;
 
+CREATE FUNCTION sk_tickets.change_policy(p_tenant bigint, p_environment smallint, p_change jsonb)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    after sk_tickets.sla_policies;
+    v_revision bigint;
+BEGIN
+    IF p_change->>'action' = 'progress' THEN
+        UPDATE sk_tickets.sla_policies
+        SET changed = p_change->>'to' IS NOT NULL, last_seen = (p_change->>'to')::uuid
+        WHERE tenant = p_tenant AND environment = p_environment AND priority = (p_change->>'priority')::smallint
+          AND revision = (p_change->>'revision')::bigint AND changed
+          AND last_seen IS NOT DISTINCT FROM (p_change->>'from')::uuid;
+        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+        RETURN;
+    END IF;
+
+    after := jsonb_populate_record(NULL::sk_tickets.sla_policies, p_change->'policy' || '{"changed": true}');
+    -- FOR UPDATE, so that commits that were decided on it wait: see change_ticket.
+    SELECT revision INTO v_revision FROM sk_tickets.sla_policies
+    WHERE tenant = p_tenant AND environment = p_environment AND priority = after.priority FOR UPDATE;
+    IF coalesce(v_revision, 0) <> (p_change->>'expect')::bigint THEN PERFORM sk_tickets.stale(); END IF;
+    IF v_revision IS NULL THEN
+        INSERT INTO sk_tickets.sla_policies SELECT after.* ON CONFLICT ON CONSTRAINT sla_policies_key DO NOTHING;
+        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+        RETURN;
+    END IF;
+    UPDATE sk_tickets.sla_policies
+    SET id = after.id, revision = after.revision, first_response_seconds = after.first_response_seconds,
+        resolution_seconds = after.resolution_seconds, warn_before_seconds = after.warn_before_seconds,
+        created_at = after.created_at, updated_at = after.updated_at, changed = true, last_seen = NULL
+    WHERE tenant = p_tenant AND environment = p_environment AND priority = after.priority;
+END $$;
+
 CREATE FUNCTION sk_tickets.change_endpoint(
     p_tenant bigint, p_environment smallint, p_at bigint, p_change jsonb, p_payloads bytea[]
 ) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -584,6 +629,7 @@ BEGIN
                 due := true;
             WHEN 'contact' THEN PERFORM sk_tickets.change_contact(p_tenant, p_environment, p_effect);
             WHEN 'queue' THEN PERFORM sk_tickets.change_queue(p_tenant, p_environment, p_effect);
+            WHEN 'policy' THEN PERFORM sk_tickets.change_policy(p_tenant, p_environment, p_effect);
             WHEN 'endpoint' THEN due := sk_tickets.change_endpoint(p_tenant, p_environment, p_at, p_effect, p_payloads);
             WHEN 'delivery' THEN due := sk_tickets.change_delivery(p_tenant, p_environment, p_at, p_effect);
             WHEN 'notification' THEN

@@ -403,3 +403,42 @@ BEGIN
     ) AS waiting
     CROSS JOIN (SELECT count(*) FROM sk_tickets.notifications AS n WHERE n.outcome = 'dead') AS buried;
 END $$;
+
+-- What is due at tickets, across realms: run as the worker role ---------------------------------------------------------
+
+-- The tickets at which something is due, after the place that is named. The settings are those of claim_due, for the same
+-- reason.
+CREATE FUNCTION sk_tickets.tickets_due(
+    p_now bigint, p_at bigint, p_id uuid, p_tenant bigint, p_environment smallint, p_limit bigint
+) RETURNS TABLE (tenant bigint, tenant_name text, environment smallint, wakes_at bigint, id uuid)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_sort = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT t.tenant, n.name, t.environment, t.wakes_at, t.id
+    FROM sk_tickets.tickets AS t JOIN sk_tickets.tenants AS n ON n.id = t.tenant
+    WHERE t.wakes_at <= p_now
+      AND (t.wakes_at, t.id, t.tenant, t.environment) > (p_at, p_id, p_tenant, p_environment)
+    ORDER BY t.wakes_at, t.id, t.tenant, t.environment LIMIT p_limit;
+END $$;
+
+-- When the first ticket after now is due.
+CREATE FUNCTION sk_tickets.next_ticket_due(p_now bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_sort = off SET enable_bitmapscan = off SET jit = off AS $$
+BEGIN
+    RETURN (SELECT t.wakes_at FROM sk_tickets.tickets AS t WHERE t.wakes_at > p_now ORDER BY t.wakes_at LIMIT 1);
+END $$;
+
+-- The SLA policies about which there is work to do.
+CREATE FUNCTION sk_tickets.policies_changed() RETURNS TABLE (
+    tenant bigint, tenant_name text, environment smallint, priority smallint
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT p.tenant, n.name, p.environment, p.priority
+    FROM sk_tickets.sla_policies AS p JOIN sk_tickets.tenants AS n ON n.id = p.tenant WHERE p.changed;
+END $$;

@@ -145,7 +145,8 @@ impl<'row> Columns<'row> {
     }
 }
 
-fn of_rank(stored: i16) -> Result<Priority, String> {
+/// The priority in a place.
+pub(crate) fn of_rank(stored: i16) -> Result<Priority, String> {
     let priority = Priority::ALL.iter().copied().find(|priority| rank(*priority) == stored);
     priority.ok_or_else(|| format!("{stored} is no priority"))
 }

@@ -11,7 +11,7 @@ use sk_tickets_core::{
         event::Event,
         queue::Queue,
         search::TermChanges,
-        sla::{Targets, Timers},
+        sla::{PolicyRevision, Targets, Timers},
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
@@ -29,7 +29,7 @@ use sk_tickets_core::{
 use crate::{
     columns::{Columns, number_of, rank},
     error::{Fault, Result},
-    notification,
+    notification, policy,
     pool::Pool,
     realms::RealmNumber,
     redaction, replay,
@@ -135,6 +135,13 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, Vec<&[u8]>)> {
             place(realm, &mut change["after"]);
             (change, Vec::new())
         }
+        Effect::Policy(change) => {
+            let mut change = policy::change(change)?;
+            if change["policy"].is_object() {
+                place(realm, &mut change["policy"]);
+            }
+            (change, Vec::new())
+        }
         Effect::Endpoint(change) => match &**change {
             EndpointChange::Create(endpoint) => {
                 let mut created = self::endpoint(endpoint);
@@ -189,7 +196,7 @@ fn payloads(events: &[Event]) -> Vec<&[u8]> {
 }
 
 fn ticket_change(realm: RealmNumber, change: &TicketChange) -> Result<Value> {
-    let TicketChange { expect, ticket, timers, contact, notification, entries, events, terms } = change;
+    let TicketChange { expect, ticket, timers, policy, contact, notification, entries, events, terms } = change;
     let TermChanges { gained, lost } = terms;
     let expect = match expect {
         Expectation::Absent => None,
@@ -204,6 +211,7 @@ fn ticket_change(realm: RealmNumber, change: &TicketChange) -> Result<Value> {
     let mut change = json!({
         "kind": "ticket",
         "expect": expect,
+        "policy": policy.map(self::policy).transpose()?,
         "ticket": self::ticket(realm, ticket, timers)?,
         "contact": contact,
         "notification": notification.as_ref().map(notification::change).transpose()?,
@@ -213,6 +221,12 @@ fn ticket_change(realm: RealmNumber, change: &TicketChange) -> Result<Value> {
     });
     note_skew(&mut change, skews);
     Ok(change)
+}
+
+/// The policy that must be in force.
+fn policy(policy: PolicyRevision) -> Result<Value> {
+    let PolicyRevision { priority, revision } = policy;
+    Ok(json!({ "priority": rank(priority), "revision": i64::try_from(revision)? }))
 }
 
 /// How far the time in an id is ahead of when its row was made, in milliseconds.

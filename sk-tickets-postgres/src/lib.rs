@@ -43,6 +43,7 @@
 //! # Features
 //! - `testing`: a throw-away cluster.
 
+mod agenda;
 mod check;
 mod columns;
 mod commit;
@@ -60,6 +61,7 @@ mod notification;
 mod options;
 #[cfg(test)]
 mod plans;
+mod policy;
 mod pool;
 mod queue;
 mod reader;

@@ -8,6 +8,7 @@ use sk_tickets_core::{
 use crate::{
     deliveries,
     error::Result,
+    policy::policies_of_realm,
     reader::attempts_of_delivery,
     realms::RealmNumber,
     redaction,
@@ -82,6 +83,7 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
             ]);
             CONTACT.to_owned()
         }
+        Subject::Policies => POLICIES.to_owned(),
         Subject::NewEndpoint => NEW_ENDPOINT.to_owned(),
         Subject::Endpoint(endpoint) => {
             query.values.push(id(endpoint));
@@ -107,8 +109,17 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
                 loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
                 loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
                 loaded.queue = columns.maybe(QUEUE_WIDTH, row::queue)?;
+                loaded.policies = row::policies(columns)?;
             }
-            Subject::Ticket(_) | Subject::Redaction(_) => {
+            Subject::Policies => loaded.policies = row::policies(columns)?,
+            Subject::Ticket(_) => {
+                loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
+                loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
+                loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
+                loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
+                loaded.policies = row::policies(columns)?;
+            }
+            Subject::Redaction(_) => {
                 loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
                 loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
                 loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
@@ -119,6 +130,7 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
                 loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
                 loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
                 loaded.queue = columns.maybe(QUEUE_WIDTH, row::queue)?;
+                loaded.policies = row::policies(columns)?;
             }
             Subject::Notification(_) => {
                 loaded.notification = columns.maybe(NOTIFICATION_WIDTH, row::notification)?;
@@ -190,29 +202,32 @@ macro_rules! new_tickets_queue {
 }
 
 const NEW_TICKET_BY_EMAIL: &str = in_realm!(
-    "SELECT recorded.*, contact.*, ticket.*, queue.* FROM realm",
+    "SELECT recorded.*, contact.*, ticket.*, queue.*, policies.kept FROM realm",
     recorded!(),
     joined!("contact", contact_columns!(), "contacts", "email = $4"),
     joined!("ticket", ticket_columns!(), "tickets", "id = $5"),
-    new_tickets_queue!()
+    new_tickets_queue!(),
+    policies_of_realm!()
 );
 
 /// Of the contacts with this number the one without an address first.
 const NEW_TICKET_BY_PHONE: &str = in_realm!(
-    "SELECT recorded.*, contact.*, ticket.*, queue.* FROM realm",
+    "SELECT recorded.*, contact.*, ticket.*, queue.*, policies.kept FROM realm",
     recorded!(),
     joined!("contact", contact_columns!(), "contacts", "phone = $4 ORDER BY email IS NOT NULL, id"),
     joined!("ticket", ticket_columns!(), "tickets", "id = $5"),
-    new_tickets_queue!()
+    new_tickets_queue!(),
+    policies_of_realm!()
 );
 
 /// A thread has as many entries as the last one's number, since there are no gaps.
 const TICKET: &str = in_realm!(
-    "SELECT recorded.*, ticket.*, last.sequence, contact.* FROM realm",
+    "SELECT recorded.*, ticket.*, last.sequence, contact.*, policies.kept FROM realm",
     recorded!(),
     joined!("ticket", concat!(ticket_columns!(), ", ", timer_columns!()), "tickets", "id = $4"),
     joined!("last", "sequence", "thread_entries", "ticket_id = $4 ORDER BY sequence DESC"),
-    joined!("contact", contact_columns!(), "contacts", "id = ticket.contact_id")
+    joined!("contact", contact_columns!(), "contacts", "id = ticket.contact_id"),
+    policies_of_realm!()
 );
 
 const NOTIFICATION: &str = in_realm!(
@@ -226,11 +241,12 @@ const NOTIFICATION: &str = in_realm!(
 );
 
 const TICKET_AND_QUEUE: &str = in_realm!(
-    "SELECT recorded.*, ticket.*, last.sequence, queue.* FROM realm",
+    "SELECT recorded.*, ticket.*, last.sequence, queue.*, policies.kept FROM realm",
     recorded!(),
     joined!("ticket", concat!(ticket_columns!(), ", ", timer_columns!()), "tickets", "id = $4"),
     joined!("last", "sequence", "thread_entries", "ticket_id = $4 ORDER BY sequence DESC"),
-    joined!("queue", queue_columns!(), "queues", "key = $5")
+    joined!("queue", queue_columns!(), "queues", "key = $5"),
+    policies_of_realm!()
 );
 
 const QUEUES: &str = in_realm!(
@@ -241,6 +257,8 @@ const QUEUES: &str = in_realm!(
     " FROM sk_tickets.queues WHERE tenant = realm.tenant AND environment = realm.environment OFFSET 0) AS queue ON true
      ORDER BY queue.id"
 );
+
+const POLICIES: &str = in_realm!("SELECT recorded.*, policies.kept FROM realm", recorded!(), policies_of_realm!());
 
 /// Who has the number is asked of the number that is named or, where none is, of the contact's own.
 const CONTACT: &str = in_realm!(

@@ -12,8 +12,9 @@ use sk_tickets_core::{
         page::Order,
         queue::Queue,
         replay_job::ReplayJob,
+        sla::{KeptPolicy, PolicyWork},
         thread::ThreadEntry,
-        ticket::{Ticket, TicketFilter, TicketView},
+        ticket::{Priority, Ticket, TicketFilter, TicketView},
     },
     platform::{
         id::{DeliveryId, EndpointId, EventId, JobId},
@@ -31,7 +32,7 @@ use crate::{
     error::Result,
     feed, list,
     load::load,
-    notification,
+    notification, policy,
     realms::RealmNumber,
     replay,
     row::{
@@ -228,6 +229,20 @@ impl RealmReader for PostgresStore {
             self.all(query, row::queue).await
         })
         .await
+    }
+
+    async fn policies(&self, realm: &Realm) -> store::Result<Vec<KeptPolicy>> {
+        self.read("list SLA policies", realm, async |realm| {
+            let mut query = Query::on(realm);
+            query.sql = policy::ALL.to_owned();
+            Ok(self.one(query, row::policies).await?.unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn policy_work(&self, realm: &Realm, priority: Priority, limit: usize) -> store::Result<Option<PolicyWork>> {
+        let context = "find what to do about a policy";
+        self.read(context, realm, async |realm| policy::work(self, realm, priority, limit).await).await
     }
 
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> store::Result<Option<Endpoint>> {

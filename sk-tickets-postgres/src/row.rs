@@ -11,11 +11,12 @@ use sk_tickets_core::{
         event::Event,
         notification::Notification,
         queue::Queue,
-        sla::Timers,
+        sla::{KeptPolicy, SlaPolicy, Timers},
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
     platform::{
+        id::Id,
         idempotency::{Fingerprint, Recorded, SecretSlot, StoredResponse},
         realm::{Environment, Realm, Tenant},
         seal::Sealed,
@@ -23,8 +24,9 @@ use sk_tickets_core::{
     },
 };
 use sqlx::Error;
+use uuid::Uuid;
 
-use crate::columns::{Columns, Read};
+use crate::columns::{Columns, Read, of_rank};
 
 /// The columns of a ticket.
 macro_rules! ticket_columns {
@@ -67,6 +69,27 @@ pub(crate) fn ticket(columns: &mut Columns<'_>, environment: Environment) -> Rea
         resolved_at: columns.maybe_time()?,
         closed_at: columns.maybe_time()?,
     })
+}
+
+/// The SLA policies of a realm, which are read as one value.
+pub(crate) fn policies(columns: &mut Columns<'_>) -> Read<Vec<KeptPolicy>> {
+    type Row = (u64, String, i16, Option<u64>, Option<u64>, Option<u64>, i64, i64);
+    let policy = |row: Row| {
+        let (revision, id, priority, first_response_seconds, resolution_seconds, warn_before_seconds, created, updated) =
+            row;
+        let priority = of_rank(priority).map_err(|error| Error::Decode(error.into()))?;
+        let policy = SlaPolicy {
+            id: Id::from_bytes(id.parse::<Uuid>().map_err(decode)?.into_bytes()),
+            priority,
+            first_response_seconds,
+            resolution_seconds,
+            warn_before_seconds,
+            created_at: Timestamp::from_millis(created),
+            updated_at: Timestamp::from_millis(updated),
+        };
+        Ok(KeptPolicy { policy, revision })
+    };
+    columns.maybe_json::<Vec<Row>>()?.unwrap_or_default().into_iter().map(policy).collect()
 }
 
 /// The columns of a ticket's times.

@@ -13,7 +13,7 @@ use crate::{
     options::PostgresOptions,
     pool::Pool,
     realms::Realms,
-    wakeup::{MAIL, WORK, Wakeup},
+    wakeup::{DUE, MAIL, WORK, Wakeup},
 };
 
 /// A store in a PostgreSQL database.
@@ -31,6 +31,8 @@ pub(crate) struct Inner {
     pub(crate) wakeup: Wakeup,
     /// Wakes those that tell customers.
     pub(crate) mail: Wakeup,
+    /// Wakes those that wait for tickets that are due.
+    pub(crate) due: Wakeup,
 }
 
 impl PostgresStore {
@@ -63,8 +65,9 @@ impl PostgresStore {
         let pool = Arc::new(Pool::new(&url, connections, owner)?);
         let listen_url = listen_url.unwrap_or(url);
         let wakeup = Wakeup::start(Arc::clone(&pool), WORK, listen_url.clone());
-        let mail = Wakeup::start(Arc::clone(&pool), MAIL, listen_url);
-        Ok(Self { inner: Arc::new(Inner { pool, realms: Realms::default(), wakeup, mail }) })
+        let mail = Wakeup::start(Arc::clone(&pool), MAIL, listen_url.clone());
+        let due = Wakeup::start(Arc::clone(&pool), DUE, listen_url);
+        Ok(Self { inner: Arc::new(Inner { pool, realms: Realms::default(), wakeup, mail, due }) })
     }
 }
 
@@ -81,6 +84,9 @@ impl RealmWriter for PostgresStore {
         }
         if commit.makes_mail() && applied.outcome == CommitOutcome::Applied {
             self.inner.mail.ring();
+        }
+        if commit.effect().may_be_due() && applied.outcome == CommitOutcome::Applied {
+            self.inner.due.ring();
         }
         Ok(applied.outcome)
     }

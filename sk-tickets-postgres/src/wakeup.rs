@@ -22,6 +22,8 @@ use crate::pool::Pool;
 pub(crate) const WORK: &str = "sk_tickets_work";
 /// Where it is told that there may be notifications to send.
 pub(crate) const MAIL: &str = "sk_tickets_mail";
+/// Where nodes tell each other that a ticket may be due earlier.
+pub(crate) const DUE: &str = "sk_tickets_due";
 /// How long news is gathered before other nodes are told of it.
 const GATHER: Duration = Duration::from_millis(5);
 /// How long to wait before a connection that was lost is made anew. Work is found without it, by looking for it.

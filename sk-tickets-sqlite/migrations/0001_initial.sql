@@ -174,6 +174,34 @@ CREATE INDEX tickets_source ON tickets (realm, source, id);
 -- Those that wait, in the order in which they are to be taken.
 CREATE INDEX tickets_waiting ON tickets (realm, queue, priority DESC, queued_at, id) WHERE queued_at IS NOT NULL;
 
+-- Those at which something is due, across realms; those that a change of their policy concerns; and those in danger.
+CREATE INDEX tickets_due ON tickets (wakes_at, id, realm) WHERE wakes_at IS NOT NULL;
+CREATE INDEX tickets_clocked ON tickets (realm, priority, id) WHERE clocked;
+CREATE INDEX tickets_at_risk ON tickets (realm, queue, at_risk_at) WHERE at_risk_at IS NOT NULL;
+
+-- What is aimed at for the tickets of a priority.
+CREATE TABLE sla_policies (
+    realm INTEGER NOT NULL REFERENCES realms (id),
+    priority INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    revision INTEGER NOT NULL CHECK (revision > 0),
+    first_response_seconds INTEGER,
+    resolution_seconds INTEGER,
+    warn_before_seconds INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    -- Whether there is work to do about its last change, and the last ticket that was seen to.
+    changed INTEGER NOT NULL,
+    cursor BLOB,
+    PRIMARY KEY (realm, priority),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance'),
+    -- After the guard, so that a foreign row is refused in one way, whatever it says.
+    CHECK (priority BETWEEN 0 AND 3),
+    CHECK (changed OR cursor IS NULL)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX sla_policies_changed ON sla_policies (realm, priority) WHERE changed;
+
 -- The tags of tickets once more, to find tickets by.
 CREATE TABLE ticket_tags (
     realm INTEGER NOT NULL,
@@ -472,6 +500,14 @@ CREATE TRIGGER tickets_guard_delete BEFORE DELETE ON tickets
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
+CREATE TRIGGER sla_policies_guard_change BEFORE UPDATE ON sla_policies
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER sla_policies_guard_delete BEFORE DELETE ON sla_policies
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
 CREATE TRIGGER ticket_tags_guard_change BEFORE UPDATE ON ticket_tags
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
@@ -570,6 +606,7 @@ CREATE VIEW my_contacts AS SELECT * FROM contacts WHERE realm = current_realm();
 CREATE VIEW my_queues AS SELECT * FROM queues WHERE realm = current_realm();
 CREATE VIEW my_queue_topics AS SELECT * FROM queue_topics WHERE realm = current_realm();
 CREATE VIEW my_tickets AS SELECT * FROM tickets WHERE realm = current_realm();
+CREATE VIEW my_sla_policies AS SELECT * FROM sla_policies WHERE realm = current_realm();
 CREATE VIEW my_ticket_tags AS SELECT * FROM ticket_tags WHERE realm = current_realm();
 CREATE VIEW my_search_blocks AS SELECT * FROM search_blocks WHERE realm = current_realm();
 CREATE VIEW my_ticket_terms AS SELECT * FROM ticket_terms WHERE realm = current_realm();
@@ -589,6 +626,8 @@ CREATE VIEW my_tickets_by_contact AS SELECT * FROM tickets INDEXED BY tickets_co
 CREATE VIEW my_tickets_by_topic AS SELECT * FROM tickets INDEXED BY tickets_topic WHERE realm = current_realm();
 CREATE VIEW my_tickets_by_priority AS SELECT * FROM tickets INDEXED BY tickets_priority WHERE realm = current_realm();
 CREATE VIEW my_tickets_by_source AS SELECT * FROM tickets INDEXED BY tickets_source WHERE realm = current_realm();
+CREATE VIEW my_clocked_tickets AS SELECT realm, priority, id FROM tickets INDEXED BY tickets_clocked
+    WHERE clocked AND realm = current_realm();
 CREATE VIEW my_deliveries_by_status AS SELECT * FROM deliveries INDEXED BY deliveries_status WHERE realm = current_realm();
 CREATE VIEW my_deliveries_by_endpoint AS SELECT * FROM deliveries INDEXED BY deliveries_endpoint WHERE realm = current_realm();
 CREATE VIEW my_dead_letters AS SELECT * FROM deliveries INDEXED BY deliveries_dead_letters
@@ -603,7 +642,8 @@ CREATE VIEW my_recorded_secrets AS SELECT realm, key, secret FROM claims INDEXED
     WHERE realm = current_realm() AND secret IS NOT NULL;
 
 -- What workers see across realms: which deliveries wait, for which endpoint, until when, and whether it is failing; how
--- old dead letters are; which jobs are to be done; and which notifications wait, until when. Nothing of what is in them.
+-- old dead letters are; which jobs are to be done; which notifications wait, until when; at which tickets something is
+-- due, and which policies were changed. Nothing of what is in them.
 CREATE VIEW worker_deliveries AS SELECT realm, id, endpoint_id, retrying, claimable_at, next_attempt_at
     FROM deliveries INDEXED BY deliveries_claimable
     WHERE status = 'pending' AND current_scope() IS 'worker';
@@ -621,6 +661,10 @@ CREATE VIEW worker_notifications AS SELECT realm, id, claimable_at, created_at, 
     WHERE outcome = 'pending' AND current_scope() IS 'worker';
 CREATE VIEW worker_dead_notifications AS SELECT realm, id FROM notifications INDEXED BY notifications_dead
     WHERE outcome = 'dead' AND current_scope() IS 'worker';
+CREATE VIEW worker_due_tickets AS SELECT wakes_at, id, realm FROM tickets INDEXED BY tickets_due
+    WHERE wakes_at IS NOT NULL AND current_scope() IS 'worker';
+CREATE VIEW worker_sla_policies AS SELECT realm, priority FROM sla_policies INDEXED BY sla_policies_changed
+    WHERE changed AND current_scope() IS 'worker';
 
 -- What is known before a realm is.
 CREATE VIEW directory_realms AS SELECT id, tenant, environment FROM realms WHERE current_scope() IS 'directory';

@@ -14,7 +14,7 @@ use crate::{
     contact, endpoint,
     error::{Fault, Result},
     guard::{Guarded, Scope},
-    notification, outbox, queues,
+    notification, outbox, policy, queues,
     realms::{RealmNumber, Realms},
     redaction, replay,
     row::{self, recorded_columns},
@@ -68,6 +68,7 @@ fn apply_within(connection: &Connection, realm: RealmNumber, commit: &Commit) ->
         Effect::Redact(redaction) => ticket::change(connection, realm, &redaction.change)?,
         Effect::Contact(change) => Change::unless_stale(contact::change(connection, realm, change)?),
         Effect::Queue(change) => Change::unless_stale(queues::change(connection, realm, change)?),
+        Effect::Policy(change) => Change::unless_stale(policy::change(connection, realm, change)?),
         Effect::Endpoint(change) => endpoint::change(connection, realm, change, commit.at())?,
         Effect::Delivery(change) => change_delivery(connection, realm, change, commit.at())?,
         Effect::Notification(change) => {

@@ -39,9 +39,8 @@ pub(crate) enum Scope {
     Realm(RealmNumber),
     /// The same, and the words in them can be replaced that else stay as they are.
     Redaction(RealmNumber),
-    /// Which deliveries wait, in whatever realm, for which endpoint and until when, which notifications do, and whether there
-    /// is a job to go on with.
-    /// What is in them is seen in their realm.
+    /// Which deliveries wait, in whatever realm, for which endpoint and until when, which notifications do, whether there
+    /// is a job to go on with, and what is due at which ticket when. What is in them is seen in their realm.
     Worker,
     /// Realms, API keys and settings.
     Directory,
@@ -50,11 +49,12 @@ pub(crate) enum Scope {
 }
 
 /// The views. Nothing but these and [`SCHEMA_VERSION`] can be read.
-pub(crate) const VIEWS: [&str; 40] = [
+pub(crate) const VIEWS: [&str; 44] = [
     "directory_api_keys",
     "directory_realms",
     "directory_settings",
     "my_claims",
+    "my_clocked_tickets",
     "my_contacts",
     "my_dead_letters",
     "my_dead_letters_by_type",
@@ -73,6 +73,7 @@ pub(crate) const VIEWS: [&str; 40] = [
     "my_recorded_secrets",
     "my_replay_jobs",
     "my_search_blocks",
+    "my_sla_policies",
     "my_thread_entries",
     "my_ticket_tags",
     "my_ticket_terms",
@@ -87,10 +88,12 @@ pub(crate) const VIEWS: [&str; 40] = [
     "worker_dead_letters",
     "worker_dead_notifications",
     "worker_deliveries",
+    "worker_due_tickets",
     "worker_endpoints",
     "worker_leases",
     "worker_notifications",
     "worker_replay_jobs",
+    "worker_sla_policies",
 ];
 /// How the triggers that look at the row before them are named.
 const TRIGGERS: [&str; 2] = ["_guard_change", "_guard_delete"];
@@ -100,7 +103,7 @@ const SCHEMA_VERSION: &str = "schema_version";
 const KEY_COLUMNS: [&str; 2] = ["realm", "id"];
 
 /// What can be written, and how. The schema says on which rows.
-const INSERTED: [&str; 18] = [
+const INSERTED: [&str; 19] = [
     "api_keys",
     "claims",
     "contacts",
@@ -115,12 +118,13 @@ const INSERTED: [&str; 18] = [
     "replay_jobs",
     "search_blocks",
     "settings",
+    "sla_policies",
     "thread_entries",
     "ticket_tags",
     "ticket_terms",
     "tickets",
 ];
-const UPDATED: [&str; 12] = [
+const UPDATED: [&str; 13] = [
     "api_keys",
     "claims",
     "contacts",
@@ -131,6 +135,7 @@ const UPDATED: [&str; 12] = [
     "realms",
     "replay_jobs",
     "search_blocks",
+    "sla_policies",
     "ticket_terms",
     "tickets",
 ];

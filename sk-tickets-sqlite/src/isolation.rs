@@ -188,6 +188,8 @@ async fn each_door_shows_what_it_is_for() {
         ("worker_replay_jobs", Scope::Worker),
         ("worker_notifications", Scope::Worker),
         ("worker_dead_notifications", Scope::Worker),
+        ("worker_due_tickets", Scope::Worker),
+        ("worker_sla_policies", Scope::Worker),
         ("directory_realms", Scope::Directory),
         ("my_realm", Scope::Realm(stage.mine)),
     ] {
@@ -249,8 +251,10 @@ async fn workers_see_no_more_than_they_need() {
         "id",
         "lease_owner",
         "next_attempt_at",
+        "priority",
         "realm",
         "retrying",
+        "wakes_at",
     ]);
     assert_eq!(seen.unwrap().iter().map(String::as_str).collect::<BTreeSet<_>>(), lawful);
 }

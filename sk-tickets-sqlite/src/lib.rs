@@ -36,6 +36,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod agenda;
 mod backup;
 mod check;
 mod claim;
@@ -58,6 +59,7 @@ mod migrate;
 mod notification;
 mod options;
 mod outbox;
+mod policy;
 mod pool;
 mod queue;
 mod queues;

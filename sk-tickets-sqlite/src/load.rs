@@ -21,7 +21,7 @@ use crate::{
     columns::Columns,
     commit, contact, deliveries, endpoint,
     error::Result,
-    notification, queues,
+    notification, policy, queues,
     reader::{find_delivery, find_ticket, one},
     realms::RealmNumber,
     redaction,
@@ -41,6 +41,7 @@ pub(crate) enum Wanted {
     TicketAndQueue(TicketId, String),
     Queues,
     Notification(NotificationId),
+    Policies,
     Contact {
         id: Option<ContactId>,
         email: Option<String>,
@@ -66,6 +67,7 @@ impl From<Subject<'_>> for Wanted {
             Subject::Queues => Self::Queues,
             Subject::Notification(id) => Self::Notification(id),
             Subject::Redaction(id) => Self::Redaction(id),
+            Subject::Policies => Self::Policies,
             Subject::Contact { id, email, phone } => {
                 Self::Contact { id, email: email.map(str::to_owned), phone: phone.map(str::to_owned) }
             }
@@ -102,6 +104,7 @@ pub(crate) fn load(
                 Some(key) => queues::find(connection, realm, &key)?,
                 None => queues::find_by_topic(connection, realm, topic.as_deref())?,
             };
+            loaded.policies = policy::all(connection, realm)?;
             if let Some(handle) = contact {
                 loaded.contact = contact::find_by_handle(connection, realm, &handle)?;
             }
@@ -111,6 +114,7 @@ pub(crate) fn load(
         }
         Wanted::Ticket(id) => {
             loaded.ticket = find_ticket(connection, realm, environment, id)?;
+            loaded.policies = policy::all(connection, realm)?;
             loaded.timers = timers(connection, realm, id)?;
             loaded.thread_length = thread_length(connection, realm, id)?;
             if let Some(id) = loaded.ticket.as_ref().and_then(|ticket| ticket.contact_id) {
@@ -132,6 +136,7 @@ pub(crate) fn load(
             loaded.timers = timers(connection, realm, id)?;
             loaded.thread_length = thread_length(connection, realm, id)?;
             loaded.queue = queues::find(connection, realm, &queue)?;
+            loaded.policies = policy::all(connection, realm)?;
         }
         Wanted::Queues => loaded.queues = queues::all(connection, realm)?,
         Wanted::Redaction(id) => {
@@ -155,6 +160,7 @@ pub(crate) fn load(
                 loaded.phone_holder = contact::phone_holder(connection, realm, phone)?;
             }
         }
+        Wanted::Policies => loaded.policies = policy::all(connection, realm)?,
         Wanted::NewEndpoint => loaded.endpoint_count = endpoint::count(connection, realm)?,
         Wanted::Endpoint(id) => loaded.endpoint = endpoint::find(connection, realm, id)?,
         Wanted::Delivery(id) => {

@@ -15,8 +15,9 @@ use sk_tickets_core::{
         page::Order,
         queue::Queue,
         replay_job::ReplayJob,
+        sla::{KeptPolicy, PolicyWork},
         thread::ThreadEntry,
-        ticket::{Ticket, TicketFilter, TicketView},
+        ticket::{Priority, Ticket, TicketFilter, TicketView},
     },
     platform::{
         id::{DeliveryId, EndpointId, EventId, JobId},
@@ -34,7 +35,7 @@ use crate::{
     guard::{Guarded, Scope},
     list::{self, Query},
     load::{Wanted, load},
-    notification,
+    notification, policy,
     pool::snapshot,
     queues,
     realms::{RealmNumber, Skew},
@@ -192,6 +193,17 @@ impl RealmReader for SqliteStore {
 
     async fn queues(&self, realm: &Realm) -> store::Result<Vec<Queue>> {
         self.read("list queues", realm, queues::all).await
+    }
+
+    async fn policies(&self, realm: &Realm) -> store::Result<Vec<KeptPolicy>> {
+        self.read("list SLA policies", realm, policy::all).await
+    }
+
+    async fn policy_work(&self, realm: &Realm, priority: Priority, limit: usize) -> store::Result<Option<PolicyWork>> {
+        self.read("find what to do about a policy", realm, move |connection, realm| {
+            snapshot(connection, || policy::work(connection, realm, priority, row_limit(limit)))
+        })
+        .await
     }
 
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> store::Result<Option<Endpoint>> {
@@ -352,7 +364,7 @@ fn after_number(after: Option<u64>, order: Order) -> i64 {
     }
 }
 
-fn row_limit(limit: usize) -> i64 {
+pub(crate) fn row_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 

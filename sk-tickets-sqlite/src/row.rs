@@ -15,7 +15,7 @@ use sk_tickets_core::{
         notification::Notification,
         queue::Queue,
         replay_job::ReplayJob,
-        sla::{Targets, Timers},
+        sla::{KeptPolicy, SlaPolicy, Targets, Timers},
         thread::ThreadEntry,
         ticket::{Ticket, Version},
     },
@@ -75,6 +75,31 @@ pub(crate) fn ticket(row: &Row<'_>, environment: Environment) -> Read<Ticket> {
         first_resolved_at: columns.maybe_time()?,
         resolved_at: columns.maybe_time()?,
         closed_at: columns.maybe_time()?,
+    })
+}
+
+/// The columns of an SLA policy.
+macro_rules! policy_columns {
+    () => {
+        "revision, id, priority, first_response_seconds, resolution_seconds, warn_before_seconds, created_at, updated_at"
+    };
+}
+pub(crate) use policy_columns;
+
+/// An SLA policy out of [`policy_columns`].
+pub(crate) fn policy(row: &Row<'_>) -> Read<KeptPolicy> {
+    let mut columns = Columns::of(row);
+    Ok(KeptPolicy {
+        revision: columns.number()?,
+        policy: SlaPolicy {
+            id: columns.id()?,
+            priority: columns.priority()?,
+            first_response_seconds: columns.maybe_number()?,
+            resolution_seconds: columns.maybe_number()?,
+            warn_before_seconds: columns.maybe_number()?,
+            created_at: columns.time()?,
+            updated_at: columns.time()?,
+        },
     })
 }
 

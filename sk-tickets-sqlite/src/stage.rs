@@ -4,8 +4,12 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, params_from_iter, types::Value};
 use sk_tickets_core::{
-    CreateQueue, CreateTicket, Environment, IdempotencyKey, OwnerId, Realm, Status, Tickets, TransitionTicket, UserId,
-    model::{contact::InlineContact, delivery::Attempt, endpoint::CreateEndpoint, replay_job::ReplayDeadLetters},
+    CreateQueue, CreateTicket, Environment, IdempotencyKey, OwnerId, Priority, Realm, SetSlaPolicy, Status, Tickets,
+    TransitionTicket, UserId,
+    model::{
+        contact::InlineContact, delivery::Attempt, endpoint::CreateEndpoint, replay_job::ReplayDeadLetters,
+        sla::SlaSeconds,
+    },
     platform::{text::List, time::Timestamp, webhook::TargetPolicy},
     store::{DeliveryQueue, LeasedDelivery, NextStep, Settled, Slots, WorkerId},
 };
@@ -19,12 +23,13 @@ use crate::{
 };
 
 /// Every table with rows of realms, a column to change with a value for it, and the key of a row after the realm.
-pub(crate) const TABLES: [(&str, &str, &str, &[&str]); 15] = [
+pub(crate) const TABLES: [(&str, &str, &str, &[&str]); 16] = [
     ("claims", "status", "299", &["key"]),
     ("contacts", "name", "'Eve'", &["id"]),
     ("queues", "name", "'stolen'", &["id"]),
     ("queue_topics", "queue_id", "zeroblob(16)", &["topic"]),
     ("tickets", "subject", "'stolen'", &["id"]),
+    ("sla_policies", "revision", "99", &["priority"]),
     ("ticket_tags", "tag", "'stolen'", &["tag", "ticket_id"]),
     ("search_blocks", "tickets", "99", &["first_id"]),
     ("ticket_terms", "texts", "99", &["block", "term", "ticket_id"]),
@@ -61,6 +66,12 @@ pub(crate) async fn stage() -> Stage {
         let topics = List::new(vec!["delivery".parse().unwrap()]).unwrap();
         let queue = CreateQueue { topics, ..CreateQueue::new("second".parse().unwrap()) };
         desk.create_queue(&key("queue"), queue).await.unwrap();
+        let policy = SetSlaPolicy {
+            first_response_seconds: Some(SlaSeconds::new(60).unwrap()),
+            resolution_seconds: None,
+            warn_before_seconds: None,
+        };
+        desk.set_sla_policy(&key("s"), Priority::Normal, policy).await.unwrap();
         let email = Some(format!("ann@{tenant}.example").parse().unwrap());
         let create = CreateTicket {
             contact: Some(InlineContact { name: None, email, phone: None }),

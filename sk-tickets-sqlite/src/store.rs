@@ -37,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) wakeup: Arc<Wakeup>,
     /// Wakes those that tell customers.
     pub(crate) mail: Wakeup,
+    /// For who waits for tickets that are due.
+    pub(crate) due: Wakeup,
     writer: Writer,
 }
 
@@ -55,8 +57,15 @@ impl SqliteStore {
             let wakeup = Arc::new(Wakeup::new());
             let writer = Writer::start(writer, options.writer_queue, Arc::clone(&wakeup))?;
             let realms = Arc::new(Realms::default());
-            let readers = Readers::new(readers);
-            let inner = Inner { path: options.path, readers, realms, wakeup, mail: Wakeup::new(), writer };
+            let inner = Inner {
+                path: options.path,
+                readers: Readers::new(readers),
+                realms,
+                wakeup,
+                mail: Wakeup::new(),
+                due: Wakeup::new(),
+                writer,
+            };
             Ok(Self { inner: Arc::new(inner) })
         });
         opening.await.map_err(|error| StoreError::internal("open the database").caused_by(error))?
@@ -85,9 +94,13 @@ impl RealmWriter for SqliteStore {
     async fn commit(&self, commit: Commit) -> store::Result<CommitOutcome> {
         let realms = Arc::clone(&self.inner.realms);
         let mail = commit.makes_mail();
+        let may_be_due = commit.effect().may_be_due();
         let outcome = self.write("commit", move |guarded| commit::apply(guarded, &realms, &commit)).await?;
         if mail && outcome == CommitOutcome::Applied {
             self.inner.mail.ring();
+        }
+        if may_be_due && outcome == CommitOutcome::Applied {
+            self.inner.due.ring();
         }
         Ok(outcome)
     }

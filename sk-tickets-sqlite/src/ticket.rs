@@ -17,7 +17,7 @@ use crate::{
     commit::Change,
     contact, endpoint,
     error::{Fault, Result},
-    feed, notification, outbox,
+    feed, notification, outbox, policy,
     realms::{RealmNumber, Skew},
     row::{self, ticket_columns, timer_columns},
     search,
@@ -25,7 +25,12 @@ use crate::{
 
 /// Changes a ticket, and adds what comes with it.
 pub(crate) fn change(connection: &Connection, realm: RealmNumber, change: &TicketChange) -> Result<Change> {
-    let TicketChange { expect, ticket, timers, contact, notification, entries, events, terms } = change;
+    let TicketChange { expect, ticket, timers, policy, contact, notification, entries, events, terms } = change;
+    if let Some(policy) = policy
+        && !policy::is_in_force(connection, realm, *policy)?
+    {
+        return Ok(Change::Stale);
+    }
     let fresh = match expect {
         Expectation::Absent => insert_ticket(connection, realm, ticket, timers)?,
         Expectation::Version(version) => update_ticket(connection, realm, ticket, timers, *version)?,

@@ -9,8 +9,9 @@ use crate::{
         queue::{CreateQueue, QueueSlug, UpdateQueue},
         redaction::RedactEntry,
         replay_job::ReplayDeadLetters,
+        sla::SetSlaPolicy,
         thread::PostEntry,
-        ticket::{AssignTicket, CreateTicket, TransitionTicket, UpdateTicket},
+        ticket::{AssignTicket, CreateTicket, Priority, TransitionTicket, UpdateTicket},
     },
     platform::{
         id::{DeliveryId, EndpointId},
@@ -33,6 +34,8 @@ pub enum Command {
     Contact(ContactCommand),
     /// About a queue.
     Queue(QueueCommand),
+    /// What is aimed at for the tickets of a priority.
+    SetSlaPolicy(Priority, SetSlaPolicy),
     /// About a webhook endpoint.
     Endpoint(EndpointCommand),
     /// About a dead letter.
@@ -139,6 +142,7 @@ impl Command {
                 QueueCommand::Create(_) => "queue_create",
                 QueueCommand::Update(..) => "queue_update",
             },
+            Self::SetSlaPolicy(..) => "sla_policy_set",
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => "endpoint_create",
                 EndpointCommand::Update(..) => "endpoint_update",
@@ -177,6 +181,7 @@ impl Command {
                 QueueCommand::Create(_) => Vec::new(),
                 QueueCommand::Update(key, _) => vec![key.to_string()],
             },
+            Self::SetSlaPolicy(priority, _) => vec![priority.to_string()],
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => Vec::new(),
                 EndpointCommand::Update(id, _)
@@ -217,6 +222,7 @@ impl Command {
                 QueueCommand::Create(body) => json(body),
                 QueueCommand::Update(_, body) => json(body),
             },
+            Self::SetSlaPolicy(_, body) => json(body),
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(body) => json(body),
                 EndpointCommand::Update(_, body) => json(body),
@@ -256,6 +262,7 @@ impl Command {
                 QueueCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
                 QueueCommand::Update(_, body) => body.check(Pointer::ROOT, &mut faults),
             },
+            Self::SetSlaPolicy(_, body) => body.check(Pointer::ROOT, &mut faults),
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
                 EndpointCommand::Update(_, body) => body.check(Pointer::ROOT, &mut faults),
@@ -286,6 +293,7 @@ impl Command {
             | Self::Ticket(_)
             | Self::Contact(_)
             | Self::Queue(_)
+            | Self::SetSlaPolicy(..)
             | Self::DeadLetter(_)
             | Self::ReplayDeadLetters(_)
             | Self::Notification(_)
@@ -305,6 +313,7 @@ impl Command {
             Self::Ticket(_)
             | Self::Contact(_)
             | Self::Queue(_)
+            | Self::SetSlaPolicy(..)
             | Self::Endpoint(_)
             | Self::DeadLetter(_)
             | Self::ReplayDeadLetters(_)
@@ -342,6 +351,7 @@ impl Command {
                 phone: phone.value().map(Phone::as_str),
             },
             Self::Queue(QueueCommand::Create(_) | QueueCommand::Update(..)) => Subject::Queues,
+            Self::SetSlaPolicy(..) => Subject::Policies,
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => Subject::NewEndpoint,
                 // To offer a replay of what came while it was disabled.

@@ -97,7 +97,7 @@ pub(super) fn decide(known: &Loaded, command: &CreateTicket, cx: &Context<'_>) -
         evidence.push(call);
     }
 
-    let mut draft = Draft::new(ticket, *actor_id, cx);
+    let mut draft = Draft::new(ticket, &known.policies, *actor_id, cx);
     draft.contact = new_contact;
     let detail = if body.is_some() { EntryDetail::Message } else { EntryDetail::Evidence };
     let entry = draft.write(Visibility::Public, body.as_ref().map(Text::to_string), evidence.clone(), detail);

@@ -3,8 +3,8 @@ use serde_json::value::to_raw_value;
 use super::{
     Context, Decision, Existing,
     event_detail::{
-        EventDetail, FrozenTicket, TicketAssigned, TicketReopened, TicketResolved, TicketStatusChanged,
-        TicketUnassigned, freeze,
+        EventDetail, FrozenTicket, TicketAssigned, TicketReopened, TicketResolved, TicketSlaBreached, TicketSlaWarning,
+        TicketStatusChanged, TicketUnassigned, freeze,
     },
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         evidence::Evidence,
         id::{ActorId, OwnerId},
         search::{TermChanges, entry_terms, subject_terms},
-        sla::Timers,
+        sla::{Alarm, AlarmKind, Clocks, KeptPolicy, PolicyRevision, Reach, SlaPolicy, Timers},
         thread::{AssignmentCause, EntryDetail, ThreadEntry, Visibility},
         ticket::{Status, Ticket, Version},
     },
@@ -29,41 +29,64 @@ pub(super) struct Draft<'a> {
     expect: Expectation,
     pub(super) ticket: Ticket,
     timers: Timers,
+    policies: &'a [KeptPolicy],
+    /// The policy that was looked at.
+    policy: Option<PolicyRevision>,
     pub(super) contact: Option<Contact>,
     pub(super) notification: Option<NotificationChange>,
     sequence: u64,
     entries: Vec<ThreadEntry>,
+    /// What was due before: told first, and only if there is something else.
+    alarms: Vec<EventDetail>,
     events: Vec<EventDetail>,
 }
 
 impl<'a> Draft<'a> {
     /// Of a ticket that is to be made.
-    pub(super) fn new(ticket: Ticket, actor: Option<ActorId>, cx: &'a Context<'a>) -> Self {
+    pub(super) fn new(ticket: Ticket, policies: &'a [KeptPolicy], actor: Option<ActorId>, cx: &'a Context<'a>) -> Self {
         let timers = Timers::start(ticket.created_at);
-        Self::with(ticket, timers, Expectation::Absent, 0, actor, cx)
+        let mut draft = Self::with(ticket, timers, policies, Expectation::Absent, 0, actor, cx);
+        draft.apply_policy(Reach::Missing);
+        draft
     }
 
-    /// Of a ticket that is there.
-    pub(super) fn of(known: Existing<'_>, actor: Option<ActorId>, cx: &'a Context<'a>) -> Self {
-        let Existing { ticket: before, timers, thread_length, contact: _ } = known;
-        let mut ticket = before.clone();
-        ticket.version = before.version.next();
+    /// Of a ticket that is there. What has become due since anybody looked comes before whatever is done to it: a reply
+    /// that is late is late, though nobody was there to say so in time.
+    pub(super) fn of(known: Existing<'a>, actor: Option<ActorId>, cx: &'a Context<'a>) -> Self {
+        let Existing { ticket: before, timers, thread_length, contact: _, policies } = known;
+        let expect = Expectation::Version(before.version);
+        let mut draft = Self::with(before.clone(), *timers, policies, expect, thread_length, actor, cx);
+        draft.ticket.version = before.version.next();
         // The clock of another node may be behind; a ticket's own times never run backwards.
-        ticket.updated_at = cx.now.max(before.updated_at);
-        Self::with(ticket, *timers, Expectation::Version(before.version), thread_length, actor, cx)
+        draft.ticket.updated_at = cx.now.max(before.updated_at);
+        draft.alarms = draft.ring();
+        draft
     }
 
     fn with(
         ticket: Ticket,
         timers: Timers,
+        policies: &'a [KeptPolicy],
         expect: Expectation,
         sequence: u64,
         actor: Option<ActorId>,
         cx: &'a Context<'a>,
     ) -> Self {
-        let actor = actor.map_or(cx.actor, Actor::from);
-        let (entries, events) = (Vec::new(), Vec::new());
-        Self { cx, actor, expect, ticket, timers, contact: None, notification: None, sequence, entries, events }
+        Self {
+            cx,
+            actor: actor.map_or(cx.actor, Actor::from),
+            expect,
+            ticket,
+            timers,
+            policies,
+            policy: None,
+            contact: None,
+            notification: None,
+            sequence,
+            entries: Vec::new(),
+            alarms: Vec::new(),
+            events: Vec::new(),
+        }
     }
 
     pub(super) const fn actor(&self) -> Actor {
@@ -118,7 +141,10 @@ impl<'a> Draft<'a> {
     /// Notes that somebody wrote to the customer: a reply, unless it is by a contact or the system.
     pub(super) fn reply(&mut self) {
         match self.actor {
-            Actor::User(_) | Actor::Agent(_) | Actor::ApiKey(_) => self.timers.reply(self.ticket.updated_at),
+            Actor::User(_) | Actor::Agent(_) | Actor::ApiKey(_) => {
+                let at = self.ticket.updated_at;
+                self.clocks().reply(at);
+            }
             Actor::Contact(_) | Actor::System => {}
         }
     }
@@ -145,7 +171,12 @@ impl<'a> Draft<'a> {
         let at = self.ticket.updated_at;
         let actor = self.actor;
         self.ticket.status = to;
-        self.timers.track(to, at);
+        let policy = if from == Status::Resolved && to == Status::Open { self.policy_in_force() } else { None };
+        self.clocks().moved(from, policy, at);
+        self.timers.auto_close_at = match to {
+            Status::Resolved => self.cx.auto_close_after.map(|after| at + after),
+            Status::New | Status::Open | Status::Pending | Status::OnHold | Status::Closed => None,
+        };
         let detail =
             EntryDetail::Transition { from, to, reason: reason.clone(), resolution_note: resolution_note.clone() };
         self.write(Visibility::Internal, None, Vec::new(), detail);
@@ -169,22 +200,73 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// What the steps so far come to.
-    pub(super) fn finish(mut self, before: Option<&Ticket>) -> Decision {
-        if let Some(before) = before
-            && self.entries.is_empty()
-            && self.events.is_empty()
-        {
-            return Decision::Unchanged(Box::new(before.clone()));
+    /// Brings the clocks under the policy of the ticket's priority; true if that changes something. Nothing is changed of
+    /// a ticket that is done.
+    pub(super) fn apply_policy(&mut self, reach: Reach) -> bool {
+        if matches!(self.ticket.status, Status::Resolved | Status::Closed) {
+            return false;
         }
+        let (policy, at) = (self.policy_in_force(), self.ticket.updated_at);
+        let before = (self.ticket.sla, self.timers.targets);
+        self.clocks().apply(policy, reach, at);
+        before != (self.ticket.sla, self.timers.targets)
+    }
+
+    /// Whether it was resolved for as long as it is to be.
+    pub(super) fn is_to_be_closed(&self) -> bool {
+        self.timers.auto_close_at.is_some_and(|at| at <= self.ticket.updated_at)
+    }
+
+    const fn clocks(&mut self) -> Clocks<'_> {
+        Clocks { ticket: &mut self.ticket, timers: &mut self.timers }
+    }
+
+    /// The policy of the ticket's priority. What is decided depends on it from now on.
+    fn policy_in_force(&mut self) -> Option<&'a SlaPolicy> {
+        let priority = self.ticket.priority;
+        let kept = self.policies.iter().find(|kept| kept.policy.priority == priority);
+        self.policy = Some(PolicyRevision { priority, revision: kept.map_or(0, |kept| kept.revision) });
+        kept.map(|kept| &kept.policy)
+    }
+
+    /// What the clocks have come to, as events.
+    fn ring(&mut self) -> Vec<EventDetail> {
+        let breached_at = self.ticket.updated_at;
+        let alarms = self.clocks().ring(breached_at);
+        let actor = Actor::System;
+        let told = alarms.into_iter().map(|Alarm { kind, metric, threshold_seconds, due_at }| match kind {
+            AlarmKind::Warning => TicketSlaWarning { metric, threshold_seconds, due_at, actor }.into(),
+            AlarmKind::Breach => TicketSlaBreached { metric, threshold_seconds, due_at, breached_at, actor }.into(),
+        });
+        told.collect()
+    }
+
+    /// What the steps so far come to.
+    pub(super) fn finish(self, before: Option<&Ticket>) -> Decision {
+        match before {
+            Some(before) if self.entries.is_empty() && self.events.is_empty() => {
+                Decision::Unchanged(Box::new(before.clone()))
+            }
+            Some(_) | None => self.change(before),
+        }
+    }
+
+    /// What the steps so far come to, where to tell what was due is a step as good as any.
+    pub(super) fn finish_alarmed(self, before: &Ticket) -> Decision {
+        if self.alarms.is_empty() { self.finish(Some(before)) } else { self.change(Some(before)) }
+    }
+
+    fn change(mut self, before: Option<&Ticket>) -> Decision {
+        let due = self.ring();
+        self.clocks().settle();
+        let told: Vec<_> = self.alarms.drain(..).chain(self.events.drain(..)).chain(due).collect();
         self.ticket.queued_at =
             if self.ticket.waits() { self.ticket.queued_at.or(Some(self.ticket.updated_at)) } else { None };
         let terms = self.terms(before);
         let events = match to_raw_value(&self.ticket) {
             Ok(json) => {
                 let frozen = FrozenTicket { id: self.ticket.id, version: self.ticket.version, json: &json };
-                self.events
-                    .iter()
+                told.iter()
                     .map(|detail| {
                         let id = self.cx.ids.generate(self.cx.now);
                         freeze(id, self.cx.realm.environment(), self.ticket.updated_at, Some(frozen), detail)
@@ -200,6 +282,7 @@ impl<'a> Draft<'a> {
             expect: self.expect,
             ticket: self.ticket,
             timers: self.timers,
+            policy: self.policy,
             contact: self.contact,
             notification: self.notification,
             entries: self.entries,

@@ -9,6 +9,7 @@ use crate::{
         event::{Event, EventType},
         evidence::Evidence,
         id::{OwnerId, TicketId},
+        sla::SlaMetric,
         thread::{AssignmentCause, ThreadEntry},
         ticket::{Status, Version},
     },
@@ -59,6 +60,8 @@ details! {
     TicketReopened,
     TicketMessageAdded,
     TicketUpdated,
+    TicketSlaWarning,
+    TicketSlaBreached,
     Ping,
 }
 
@@ -166,6 +169,36 @@ pub(super) struct TicketUpdated {
     /// The names of the fields that changed.
     pub(super) changed: Vec<&'static str>,
     /// Who did this.
+    pub(super) actor: Actor,
+}
+
+/// A clock is about to run out. Told once, since the ticket was made or last opened again.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct TicketSlaWarning {
+    /// What it measures.
+    pub(super) metric: SlaMetric,
+    /// How much time there is, in seconds.
+    pub(super) threshold_seconds: u64,
+    /// When it will have run out.
+    pub(super) due_at: Timestamp,
+    /// The system.
+    pub(super) actor: Actor,
+}
+
+/// A clock ran out. Told once for each of a ticket's.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct TicketSlaBreached {
+    /// What it measures.
+    pub(super) metric: SlaMetric,
+    /// How much time there was, in seconds.
+    pub(super) threshold_seconds: u64,
+    /// When it ran out.
+    pub(super) due_at: Timestamp,
+    /// When that was noted; later than that if a policy was changed or nobody was there to note it.
+    pub(super) breached_at: Timestamp,
+    /// The system.
     pub(super) actor: Actor,
 }
 

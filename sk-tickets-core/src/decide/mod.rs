@@ -1,6 +1,7 @@
 //! What a command does, as data: pure and total, without a store, a clock or chance of its own.
 
 mod assign;
+mod chore;
 mod command;
 mod contact;
 mod create;
@@ -16,9 +17,11 @@ mod queue;
 mod redact;
 mod rejection;
 mod replay_job;
+mod sla_policy;
 mod transition;
 mod update;
 
+pub(crate) use chore::{Chore, decide_chore};
 pub use command::{
     Command, ContactCommand, DeadLetterCommand, EndpointCommand, NotificationCommand, QueueCommand, TicketCommand,
 };
@@ -36,9 +39,18 @@ pub use rejection::{
     Rejection, TICKET_CLOSED, TICKET_PROBLEMS, TOPIC_TAKEN,
 };
 pub use replay_job::decide_replay;
+pub use sla_policy::decide_sla_policy;
+
+use std::time::Duration;
 
 use crate::{
-    model::{actor::Actor, contact::Contact, queue::DEFAULT_QUEUE, sla::Timers, ticket::Ticket},
+    model::{
+        actor::Actor,
+        contact::Contact,
+        queue::DEFAULT_QUEUE,
+        sla::{KeptPolicy, Timers},
+        ticket::Ticket,
+    },
     notify::MailTemplate,
     platform::{
         id::IdGenerator,
@@ -72,6 +84,8 @@ pub struct Context<'a> {
     pub targets: TargetPolicy,
     /// How a mail reads that tells a customer.
     pub mail: &'a MailTemplate,
+    /// After how long a resolved ticket is closed; none for never.
+    pub auto_close_after: Option<Duration>,
 }
 
 /// What a command does to a ticket.
@@ -119,13 +133,14 @@ struct Existing<'a> {
     timers: &'a Timers,
     thread_length: u64,
     contact: Option<&'a Contact>,
+    policies: &'a [KeptPolicy],
 }
 
 impl<'a> Existing<'a> {
     fn of(known: &'a Loaded) -> Option<Self> {
         let ticket = known.ticket.as_ref()?;
-        let contact = known.contact.as_ref();
-        Some(Self { ticket, timers: &known.timers, thread_length: known.thread_length, contact })
+        let Loaded { timers, thread_length, contact, policies, .. } = known;
+        Some(Self { ticket, timers, thread_length: *thread_length, contact: contact.as_ref(), policies })
     }
 }
 

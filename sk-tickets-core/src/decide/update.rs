@@ -5,7 +5,7 @@ use super::{
     event_detail::TicketUpdated,
 };
 use crate::{
-    model::ticket::UpdateTicket,
+    model::{sla::Reach, ticket::UpdateTicket},
     platform::{
         input::{Faults, Patch, Pointer},
         text::Text,
@@ -64,6 +64,8 @@ pub(super) fn decide(
     }
     accept(faults)?;
 
+    let repriced = ticket.priority != before.priority && draft.apply_policy(Reach::Missing);
+    let ticket = &draft.ticket;
     let changed: Vec<_> = [
         ("subject", ticket.subject != before.subject),
         ("priority", ticket.priority != before.priority),
@@ -71,6 +73,7 @@ pub(super) fn decide(
         ("metadata", ticket.metadata != before.metadata),
         ("topic", ticket.topic != before.topic),
         ("queue", ticket.queue != before.queue),
+        ("sla", repriced),
     ]
     .into_iter()
     .filter_map(|(name, changed)| changed.then_some(name))

@@ -12,6 +12,7 @@ use crate::{
         notification::Notification,
         queue::Queue,
         replay_job::ReplayJob,
+        sla::SlaPolicy,
         thread::ThreadEntry,
         ticket::Ticket,
     },
@@ -77,6 +78,10 @@ pub(super) fn queue(command: &QueueCommand, queue: &Queue) -> StoredResponse {
         }
         QueueCommand::Update(..) => answer(200, queue),
     }
+}
+
+pub(super) fn sla_policy(policy: &SlaPolicy) -> StoredResponse {
+    answer(200, policy)
 }
 
 pub(super) fn endpoint(command: &EndpointCommand, endpoint: Endpoint, dead_letters: u64) -> StoredResponse {

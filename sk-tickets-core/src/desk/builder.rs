@@ -1,9 +1,10 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::OnceCell;
 
 use super::{Inner, Tickets};
 use crate::{
+    limits::AUTO_CLOSE_DEFAULT_SECS,
     notify::MailTemplate,
     platform::{
         id::IdGenerator,
@@ -28,6 +29,7 @@ pub struct TicketsBuilder {
     error_docs: String,
     targets: TargetPolicy,
     schedule: Schedule,
+    auto_close_after: Option<Duration>,
     keyring: Keyring,
     mail: MailTemplate,
 }
@@ -41,6 +43,7 @@ impl TicketsBuilder {
             error_docs: ERROR_DOCS.to_owned(),
             targets: TargetPolicy::default(),
             schedule: Schedule::default(),
+            auto_close_after: Some(Duration::from_secs(AUTO_CLOSE_DEFAULT_SECS)),
             keyring: Keyring::default(),
             mail: MailTemplate::default(),
         }
@@ -76,6 +79,13 @@ impl TicketsBuilder {
         self
     }
 
+    /// After how long a ticket that was resolved is closed if nobody opens it again; none for never. A week unless told
+    /// otherwise. Counts for what is resolved from then on.
+    pub const fn auto_close_after(mut self, after: Option<Duration>) -> Self {
+        self.auto_close_after = after;
+        self
+    }
+
     /// The master keys that webhook secrets are sealed with in the store. By default there is none, and they are plain.
     pub fn keyring(mut self, keyring: Keyring) -> Self {
         self.keyring = keyring;
@@ -91,11 +101,23 @@ impl TicketsBuilder {
     /// The engine.
     #[must_use]
     pub fn build(self) -> Tickets {
-        let Self { store, clock, entropy, error_docs, targets, schedule, keyring, mail } = self;
+        let Self { store, clock, entropy, error_docs, targets, schedule, auto_close_after, keyring, mail } = self;
         let ids = IdGenerator::new(Arc::clone(&entropy));
         let keyring = Arc::new(keyring);
         let cursor_key = OnceCell::new();
-        let inner = Inner { store, clock, entropy, ids, error_docs, targets, schedule, keyring, mail, cursor_key };
+        let inner = Inner {
+            store,
+            clock,
+            entropy,
+            ids,
+            error_docs,
+            targets,
+            schedule,
+            auto_close_after,
+            keyring,
+            mail,
+            cursor_key,
+        };
         Tickets { inner: Arc::new(inner) }
     }
 }

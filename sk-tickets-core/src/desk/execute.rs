@@ -2,7 +2,7 @@ use super::{Desk, Error, answer};
 use crate::{
     decide::{
         Command, Context, Decision, Redaction, Rejection, TicketCommand, decide, decide_contact, decide_dead_letter,
-        decide_endpoint, decide_notification, decide_queue, decide_redaction, decide_replay,
+        decide_endpoint, decide_notification, decide_queue, decide_redaction, decide_replay, decide_sla_policy,
     },
     limits::CONTENTION_RETRIES_MAX,
     model::{id::TicketId, thread::ThreadEntry, ticket::Version},
@@ -106,16 +106,7 @@ impl Desk {
     }
 
     pub(super) fn context(&self, now: Timestamp) -> Context<'_> {
-        Context {
-            realm: &self.realm,
-            now,
-            actor: self.actor,
-            ids: &self.inner.ids,
-            entropy: &*self.inner.entropy,
-            keyring: &self.inner.keyring,
-            targets: self.inner.targets,
-            mail: &self.inner.mail,
-        }
+        self.inner.context(&self.realm, now, self.actor)
     }
 
     fn decide(&self, known: &Loaded, command: &Command, now: Timestamp) -> Decided {
@@ -127,6 +118,10 @@ impl Desk {
             }),
             Command::Queue(command) => decide_queue(known, command, &cx)
                 .map(|(effect, queue)| Decided::new(effect, answer::queue(command, &queue))),
+            Command::SetSlaPolicy(priority, command) => {
+                let (effect, policy) = decide_sla_policy(known, *priority, command, &cx);
+                Ok(Decided::new(effect, answer::sla_policy(&policy)))
+            }
             Command::Endpoint(command) => decide_endpoint(known, command, &cx).map(|(effect, endpoint)| {
                 Decided::new(effect, answer::endpoint(command, endpoint, known.dead_letters))
             }),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod builder;
+mod chore;
 mod error;
 mod execute;
 mod notifications;
@@ -11,7 +12,7 @@ mod receipt;
 mod secrets;
 mod write;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::OnceCell;
 
@@ -39,6 +40,7 @@ use crate::{
         webhook::{Schedule, TargetPolicy},
     },
     store::{Store, StoreError},
+    sweep::Sweeper,
 };
 
 /// The path that all of the API is under; part of every `Location`.
@@ -73,6 +75,7 @@ struct Inner {
     error_docs: String,
     targets: TargetPolicy,
     schedule: Schedule,
+    auto_close_after: Option<Duration>,
     keyring: Arc<Keyring>,
     mail: MailTemplate,
     cursor_key: OnceCell<CursorKey>,
@@ -109,6 +112,12 @@ impl Tickets {
     #[must_use]
     pub fn mailer(&self, notifier: Arc<dyn Notifier>) -> Mailer {
         Mailer::new(self.clone(), notifier, &*self.inner.entropy)
+    }
+
+    /// A worker that does what is due at tickets. Any number may run, on any number of nodes.
+    #[must_use]
+    pub fn sweeper(&self) -> Sweeper {
+        Sweeper::new(self.clone())
     }
 
     /// Makes an API key, and its tenant if there is none of that name. The secret is in the answer and nowhere else.

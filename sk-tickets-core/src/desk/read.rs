@@ -13,6 +13,7 @@ use crate::{
         queue::{DEFAULT_QUEUE, QUEUE_ORDER, Queue, QueueSlug},
         replay_job::ReplayJob,
         search::SearchQuery,
+        sla::{SLA_POLICY_ORDER, SlaPolicy},
         thread::{THREAD_ORDER, ThreadEntry},
         ticket::{TICKET_ORDER, Ticket, TicketFilter, TicketView},
     },
@@ -174,6 +175,37 @@ impl Desk {
             });
             queues.truncate(limit);
             Ok(queues)
+        })
+        .await
+    }
+
+    /// The SLA policies that were set, newest first unless asked otherwise.
+    ///
+    /// # Errors
+    /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
+    pub async fn sla_policies(&self, page: &PageRequest) -> Result<Page<SlaPolicy>, Error> {
+        let list = List {
+            name: "sla_policies".to_owned(),
+            filter: &(),
+            order: SLA_POLICY_ORDER,
+            key: |policy: &SlaPolicy| policy.id,
+        };
+        self.page(list, page, |PageSpec { after, order, limit }| async move {
+            let kept = self.inner.store.policies(&self.realm).await?;
+            let beyond = |id| match order {
+                Order::Asc => after.is_none_or(|after| id > after),
+                Order::Desc => after.is_none_or(|after| id < after),
+            };
+            // As many as there are priorities.
+            let mut policies: Vec<_> = kept.into_iter().map(|kept| kept.policy).collect();
+            policies.retain(|policy| beyond(policy.id));
+            policies.sort_by_key(|policy| policy.id);
+            match order {
+                Order::Asc => {}
+                Order::Desc => policies.reverse(),
+            }
+            policies.truncate(limit);
+            Ok(policies)
         })
         .await
     }

@@ -16,8 +16,9 @@ use crate::{
         queue::{CreateQueue, Queue, QueueSlug, UpdateQueue},
         redaction::RedactEntry,
         replay_job::{ReplayDeadLetters, ReplayJob},
+        sla::{SetSlaPolicy, SlaPolicy},
         thread::{PostEntry, ThreadEntry},
-        ticket::{AssignTicket, CreateTicket, Ticket, TransitionTicket, UpdateTicket},
+        ticket::{AssignTicket, CreateTicket, Priority, Ticket, TransitionTicket, UpdateTicket},
     },
     platform::{
         id::{DeliveryId, EndpointId},
@@ -151,6 +152,20 @@ impl Desk {
         change: UpdateQueue,
     ) -> Result<Receipt<Queue>, Error> {
         self.typed(key, Command::Queue(QueueCommand::Update(queue, change))).await
+    }
+
+    /// Says what is aimed at for the tickets of a priority. Tickets whose clocks run or are paused are brought under it by
+    /// the [sweeper](crate::sweep), bit by bit; others are not touched.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`].
+    pub async fn set_sla_policy(
+        &self,
+        key: &IdempotencyKey,
+        priority: Priority,
+        policy: SetSlaPolicy,
+    ) -> Result<Receipt<SlaPolicy>, Error> {
+        self.typed(key, Command::SetSlaPolicy(priority, policy)).await
     }
 
     /// Makes a webhook endpoint. The answer, and every replay of it, has the secret.

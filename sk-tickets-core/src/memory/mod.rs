@@ -1,6 +1,7 @@
 //! The reference store: plain collections behind a lock. It is the executable specification that real stores are
 //! compared with, and handy in tests. Nothing survives the process.
 
+mod agenda;
 mod notifications;
 mod queue;
 mod reader;
@@ -26,9 +27,9 @@ use crate::{
         notification::Notification,
         queue::Queue,
         replay_job::ReplayJob,
-        sla::Timers,
+        sla::{KeptPolicy, Timers},
         thread::ThreadEntry,
-        ticket::Ticket,
+        ticket::{Priority, Ticket},
     },
     platform::{
         api_key::ApiKeyHash,
@@ -47,6 +48,7 @@ pub struct MemoryStore {
     world: Mutex<World>,
     work: Notify,
     mail: Notify,
+    due: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +63,7 @@ struct RealmData {
     tickets: BTreeMap<TicketId, Ticket>,
     timers: BTreeMap<TicketId, Timers>,
     threads: BTreeMap<TicketId, Vec<ThreadEntry>>,
+    policies: BTreeMap<Priority, PolicyRow>,
     contacts: BTreeMap<ContactId, Contact>,
     /// By key.
     queues: BTreeMap<String, Queue>,
@@ -80,6 +83,13 @@ struct ClaimRow {
     recorded: Recorded,
     /// The ticket whose words the answer shows.
     shows: Option<TicketId>,
+}
+
+#[derive(Debug)]
+struct PolicyRow {
+    kept: KeptPolicy,
+    /// The work to do about its last change: the last ticket that was seen to. None if there is none.
+    work: Option<Option<TicketId>>,
 }
 
 #[derive(Debug)]

@@ -14,8 +14,9 @@ use crate::{
         page::Order,
         queue::{DEFAULT_QUEUE, Queue},
         replay_job::ReplayJob,
+        sla::{KeptPolicy, PolicyRevision, PolicyWork},
         thread::ThreadEntry,
-        ticket::{Ticket, TicketFilter, TicketView},
+        ticket::{Priority, Ticket, TicketFilter, TicketView},
     },
     platform::{
         id::{DeliveryId, EndpointId, EventId, JobId},
@@ -85,6 +86,23 @@ impl RealmReader for MemoryStore {
 
     async fn queues(&self, realm: &Realm) -> Result<Vec<Queue>> {
         Ok(self.in_realm(realm, RealmData::queues_by_id))
+    }
+
+    async fn policies(&self, realm: &Realm) -> Result<Vec<KeptPolicy>> {
+        Ok(self.in_realm(realm, RealmData::policies))
+    }
+
+    async fn policy_work(&self, realm: &Realm, priority: Priority, limit: usize) -> Result<Option<PolicyWork>> {
+        Ok(self.in_realm(realm, |data| {
+            let row = data.policies.get(&priority)?;
+            let after = row.work?;
+            let beyond = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+            let tickets = data.tickets.range(beyond).filter(|(id, ticket)| {
+                ticket.priority == priority && data.timers.get(*id).is_some_and(|timers| timers.clocked)
+            });
+            let policy = PolicyRevision { priority, revision: row.kept.revision };
+            Some(PolicyWork { policy, after, tickets: tickets.map(|(id, _)| *id).take(limit).collect() })
+        }))
     }
 
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>> {
@@ -160,11 +178,13 @@ impl RealmReader for MemoryStore {
                         None => by_topic().or_else(|| data.queues.get(DEFAULT_QUEUE)),
                     }
                     .cloned();
+                    loaded.policies = data.policies();
                     loaded.contact = contact.and_then(|handle| data.contact(handle)).cloned();
                     loaded.ticket = follow_up_of.and_then(|id| data.tickets.get(&id)).cloned();
                 }
                 Subject::Ticket(id) => {
                     loaded.ticket = data.tickets.get(&id).cloned();
+                    loaded.policies = data.policies();
                     loaded.timers = data.timers.get(&id).copied().unwrap_or_default();
                     loaded.thread_length = data.thread_length(id);
                     let contact_id = loaded.ticket.as_ref().and_then(|ticket| ticket.contact_id);
@@ -175,6 +195,7 @@ impl RealmReader for MemoryStore {
                     loaded.timers = data.timers.get(&id).copied().unwrap_or_default();
                     loaded.thread_length = data.thread_length(id);
                     loaded.queue = data.queues.get(queue).cloned();
+                    loaded.policies = data.policies();
                 }
                 Subject::Notification(id) => {
                     if let Some(row) = data.notifications.get(&id) {
@@ -208,6 +229,7 @@ impl RealmReader for MemoryStore {
                         holder(&|contact| contact.email.is_none() && contact.phone.as_deref() == Some(phone))
                     });
                 }
+                Subject::Policies => loaded.policies = data.policies(),
                 Subject::NewEndpoint => loaded.endpoint_count = data.endpoint_count(),
                 Subject::Endpoint(id) => loaded.endpoint = data.endpoint(id).cloned(),
                 Subject::Delivery(id) => {
@@ -239,6 +261,10 @@ impl RealmData {
     /// An endpoint that was not deleted.
     pub(super) fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
         self.endpoints.get(&id).filter(|row| !row.deleted).map(|row| &row.endpoint)
+    }
+
+    fn policies(&self) -> Vec<KeptPolicy> {
+        self.policies.values().map(|row| row.kept.clone()).collect()
     }
 
     pub(super) fn endpoint_count(&self) -> usize {

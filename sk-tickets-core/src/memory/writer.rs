@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{ClaimRow, DeliveryRow, EndpointRow, JobRow, MemoryStore, NotificationRow, RealmData};
+use super::{ClaimRow, DeliveryRow, EndpointRow, JobRow, MemoryStore, NotificationRow, PolicyRow, RealmData};
 use crate::{
     limits::ENDPOINTS_MAX,
     model::{
@@ -11,12 +11,13 @@ use crate::{
         id::TicketId,
         redaction::REDACTED,
         replay_job::ReplayJob,
-        ticket::Version,
+        sla::PolicyRevision,
+        ticket::{Priority, Version},
     },
     platform::{id::EndpointId, idempotency::Recorded, seal::Sealed, time::Timestamp},
     store::{
-        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, QueueChange,
-        RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
+        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, PolicyChange,
+        QueueChange, RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
     },
 };
 
@@ -41,6 +42,7 @@ impl RealmWriter for MemoryStore {
             Effect::Redact(change) => data.redact(change),
             Effect::Contact(change) => data.change_contact(change),
             Effect::Queue(change) => data.change_queue(change),
+            Effect::Policy(change) => data.change_policy(change),
             Effect::Endpoint(change) => data.change_endpoint(change),
             Effect::Delivery(change) => data.change_delivery(change, commit.at()),
             Effect::Notification(change) => data.revive_notification(change, commit.at()),
@@ -57,6 +59,9 @@ impl RealmWriter for MemoryStore {
         drop(world);
         self.work.notify_one();
         self.mail.notify_one();
+        if commit.effect().may_be_due() {
+            self.due.notify_one();
+        }
         Ok(CommitOutcome::Applied)
     }
 }
@@ -65,14 +70,17 @@ impl RealmWriter for MemoryStore {
 impl RealmData {
     fn change_ticket(&mut self, change: &TicketChange) -> bool {
         // Searched is what is there: see `TicketSearch`.
-        let TicketChange { expect, ticket, timers, contact, notification, entries, events, terms: _ } = change;
+        let TicketChange { expect, ticket, timers, policy, contact, notification, entries, events, terms: _ } = change;
         let current = self.version(ticket.id);
         let as_expected = match expect {
             Expectation::Absent => current.is_none(),
             Expectation::Version(version) => current == Some(*version),
         };
-        if !as_expected
-            || contact.as_ref().is_some_and(|contact| self.handle_is_taken(contact))
+        let in_force = |policy: &PolicyRevision| self.revision(policy.priority) == policy.revision;
+        if !as_expected || !policy.as_ref().is_none_or(in_force) {
+            return false;
+        }
+        if contact.as_ref().is_some_and(|contact| self.handle_is_taken(contact))
             || !notification.as_ref().is_none_or(|change| self.may_change_notification(change))
         {
             return false;
@@ -177,6 +185,31 @@ impl RealmData {
             return false;
         }
         self.queues.insert(after.key.clone(), after.clone());
+        true
+    }
+
+    /// The revision of the policy of a priority; 0 if there is none.
+    fn revision(&self, priority: Priority) -> u64 {
+        self.policies.get(&priority).map_or(0, |row| row.kept.revision)
+    }
+
+    fn change_policy(&mut self, change: &PolicyChange) -> bool {
+        let priority = change.priority();
+        match change {
+            PolicyChange::Set { expect, after } => {
+                if self.revision(priority) != *expect {
+                    return false;
+                }
+                self.policies.insert(priority, PolicyRow { kept: after.clone(), work: Some(None) });
+            }
+            PolicyChange::Progress { policy, from, to } => {
+                let Some(row) = self.policies.get_mut(&priority) else { return false };
+                if row.kept.revision != policy.revision || row.work != Some(*from) {
+                    return false;
+                }
+                row.work = to.map(Some);
+            }
+        }
         true
     }
 

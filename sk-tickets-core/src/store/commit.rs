@@ -8,9 +8,9 @@ use crate::{
         queue::Queue,
         replay_job::ReplayJob,
         search::TermChanges,
-        sla::Timers,
+        sla::{KeptPolicy, PolicyRevision, Timers},
         thread::ThreadEntry,
-        ticket::{Ticket, Version},
+        ticket::{Priority, Ticket, Version},
     },
     platform::{
         id::{DeliveryId, EndpointId, EventId},
@@ -81,6 +81,7 @@ impl Commit {
             | Effect::Endpoint(_)
             | Effect::Delivery(_)
             | Effect::Queue(_)
+            | Effect::Policy(_)
             | Effect::Replay(_)
             | Effect::Secret(_) => false,
         }
@@ -117,6 +118,8 @@ pub enum Effect {
     Contact(Box<ContactChange>),
     /// A queue.
     Queue(Box<QueueChange>),
+    /// An SLA policy.
+    Policy(Box<PolicyChange>),
     /// A webhook endpoint.
     Endpoint(Box<EndpointChange>),
     /// A delivery.
@@ -127,6 +130,28 @@ pub enum Effect {
     Replay(Box<ReplayJob>),
     /// The secret in a recorded answer.
     Secret(Box<SecretChange>),
+}
+
+impl Effect {
+    /// Whether something may be due earlier afterwards, so that who waits in
+    /// [`Agenda::wait_for_due`](super::Agenda::wait_for_due) is to be woken.
+    #[must_use]
+    pub fn may_be_due(&self) -> bool {
+        match self {
+            Self::Ticket(change) => change.timers.wakes_at.is_some(),
+            Self::Redact(redaction) => redaction.change.timers.wakes_at.is_some(),
+            Self::Policy(_) => true,
+            Self::None
+            | Self::Unchanged(..)
+            | Self::Contact(_)
+            | Self::Queue(_)
+            | Self::Endpoint(_)
+            | Self::Delivery(_)
+            | Self::Replay(_)
+            | Self::Notification(_)
+            | Self::Secret(_) => false,
+        }
+    }
 }
 
 /// Replaces the secret in the recorded answer of a key; if it is not `before`, stale. But for that, and for words that are
@@ -152,6 +177,9 @@ pub struct TicketChange {
     pub ticket: Ticket,
     /// Its times, kept with it.
     pub timers: Timers,
+    /// The SLA policy that it was decided on, if it was; if that is no longer so, stale. It stays so until this is
+    /// stored.
+    pub policy: Option<PolicyRevision>,
     /// The contact to add along with it.
     pub contact: Option<Contact>,
     /// What happens along with it to a notification about it.
@@ -275,6 +303,40 @@ pub enum QueueChange {
         /// What is to be.
         after: Queue,
     },
+}
+
+/// A change to an SLA policy.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "a store must heed every case")]
+pub enum PolicyChange {
+    /// Sets the policy of a priority. If the one that is there has not the expected revision, stale. From then on there
+    /// is [work](super::RealmReader::policy_work) to do about it, from the first ticket on.
+    Set {
+        /// The revision that the decision was made on; 0 if there was no policy.
+        expect: u64,
+        /// What is to be.
+        after: KeptPolicy,
+    },
+    /// Work was done. If the policy has not this revision, or the work had not come as far as said, stale.
+    Progress {
+        /// About which policy.
+        policy: PolicyRevision,
+        /// How far it had come: the last ticket that was seen to.
+        from: Option<TicketId>,
+        /// How far it has come; none if there is no more to do.
+        to: Option<TicketId>,
+    },
+}
+
+impl PolicyChange {
+    /// The priority whose policy it is.
+    #[must_use]
+    pub const fn priority(&self) -> Priority {
+        match self {
+            Self::Set { expect: _, after } => after.policy.priority,
+            Self::Progress { policy, from: _, to: _ } => policy.priority,
+        }
+    }
 }
 
 /// A change to a webhook endpoint.

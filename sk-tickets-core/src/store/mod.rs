@@ -5,10 +5,11 @@
 //! has a case for each line.
 //!
 //! The traits are split by who needs them: [`RealmReader`] and [`RealmWriter`] serve one realm at a time and every
-//! method names it, as does [`TicketSearch`]; [`DeliveryQueue`] and [`NotificationQueue`] serve workers across realms; [`Directory`] knows tenants
-//! and their keys.
+//! method names it, as does [`TicketSearch`]; [`DeliveryQueue`], [`NotificationQueue`] and [`Agenda`] serve workers across
+//! realms; [`Directory`] knows tenants and their keys.
 //! [`Store`] is all of them.
 
+mod agenda;
 mod commit;
 mod directory;
 mod error;
@@ -21,9 +22,10 @@ mod writer;
 
 use std::fmt::Debug;
 
+pub use agenda::Agenda;
 pub use commit::{
     Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, NotificationChange,
-    QueueChange, RedactionChange, RevivedNotification, SecretChange, SettledNotification, TicketChange,
+    PolicyChange, QueueChange, RedactionChange, RevivedNotification, SecretChange, SettledNotification, TicketChange,
 };
 pub use directory::Directory;
 pub use error::{Result, StoreError};
@@ -38,7 +40,17 @@ pub use writer::RealmWriter;
 
 /// Everything the engine needs of a backend.
 pub trait Store:
-    RealmReader + RealmWriter + TicketSearch + DeliveryQueue + NotificationQueue + Directory + Debug + Send + Sync + 'static
+    RealmReader
+    + RealmWriter
+    + TicketSearch
+    + DeliveryQueue
+    + NotificationQueue
+    + Agenda
+    + Directory
+    + Debug
+    + Send
+    + Sync
+    + 'static
 {
 }
 
@@ -48,6 +60,7 @@ impl<T> Store for T where
         + TicketSearch
         + DeliveryQueue
         + NotificationQueue
+        + Agenda
         + Directory
         + Debug
         + Send

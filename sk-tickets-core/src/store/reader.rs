@@ -14,9 +14,9 @@ use crate::{
         page::Order,
         queue::Queue,
         replay_job::ReplayJob,
-        sla::Timers,
+        sla::{KeptPolicy, PolicyWork, Timers},
         thread::ThreadEntry,
-        ticket::{Ticket, TicketFilter, TicketView},
+        ticket::{Priority, Ticket, TicketFilter, TicketView},
     },
     platform::{
         id::{DeliveryId, EndpointId, EventId, JobId},
@@ -83,6 +83,8 @@ pub enum Subject<'a> {
         /// The phone number that it is to have; the one that it has, if none is named.
         phone: Option<&'a str>,
     },
+    /// The SLA policies.
+    Policies,
     /// An endpoint that is to be made.
     NewEndpoint,
     /// An endpoint.
@@ -120,6 +122,9 @@ pub struct Loaded {
     pub queue: Option<Queue>,
     /// Every queue that the realm keeps, by id; asked for with [`Subject::Queues`].
     pub queues: Vec<Queue>,
+    /// The SLA policies of the realm, by priority; asked for with [`Subject::NewTicket`], [`Subject::Ticket`],
+    /// [`Subject::TicketAndQueue`] and [`Subject::Policies`].
+    pub policies: Vec<KeptPolicy>,
     /// The contact: with the handle, with the id, that the ticket names, or that the notification is for.
     pub contact: Option<Contact>,
     /// Who has the e-mail address; asked for with [`Subject::Contact`].
@@ -223,6 +228,16 @@ pub trait RealmReader: Debug + Send + Sync + 'static {
     ///
     /// There are never more than [`QUEUES_MAX`](crate::limits::QUEUES_MAX) beside it.
     async fn queues(&self, realm: &Realm) -> Result<Vec<Queue>>;
+
+    /// The SLA policies that were set, by priority.
+    async fn policies(&self, realm: &Realm) -> Result<Vec<KeptPolicy>>;
+
+    /// What is to be done yet about a change of the policy of a priority; none if nothing is.
+    ///
+    /// ### To ensure correctness
+    /// - the tickets are those of the priority that are [`clocked`](Timers::clocked) and come after the last one that was
+    ///   seen to, at most so many
+    async fn policy_work(&self, realm: &Realm, priority: Priority, limit: usize) -> Result<Option<PolicyWork>>;
 
     /// A webhook endpoint that was not deleted.
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>>;

@@ -18,6 +18,8 @@ pub trait RealmWriter: RealmReader {
     ///   written, the claim neither, and the answer is [`CommitOutcome::Stale`]
     /// - a contact whose handle another one has meanwhile, or one endpoint too many, is [`CommitOutcome::Stale`]
     /// - a queue whose key or topic another one has meanwhile, or one more than were known, is [`CommitOutcome::Stale`]
+    /// - the policy that a ticket's change was decided on is the one in force when it is stored, or the answer is
+    ///   [`CommitOutcome::Stale`]; so is that of one to set, and the place that work about it had come to
     /// - thread entries and events are only ever added; nothing changes one, but for a redaction
     /// - what a redaction replaces is neither read nor sent any more, be it in answers that are recorded meanwhile or by an
     ///   attempt that is under way
@@ -27,6 +29,8 @@ pub trait RealmWriter: RealmReader {
     ///   transaction: pending and due at once if the endpoint is enabled, dead for
     ///   [`EndpointDisabled`](crate::model::delivery::DeadReason::EndpointDisabled) if it is not; none for a deleted one
     /// - a notification changes in the transaction of its ticket, and is settled only by the lease that holds it
+    /// - who waits in [`Agenda::wait_for_due`](super::Agenda::wait_for_due) is woken after it if
+    ///   [`Effect::may_be_due`](super::Effect::may_be_due)
     /// - workers waiting in [`DeliveryQueue::wait_for_work`](super::DeliveryQueue::wait_for_work) are woken after it
     async fn commit(&self, commit: Commit) -> Result<CommitOutcome>;
 }

@@ -36,6 +36,7 @@ fn at<T>(millis: i64, then: impl FnOnce(&Context<'_>) -> T) -> T {
         keyring: &Keyring::default(),
         targets: TargetPolicy::Public,
         mail: &MailTemplate::default(),
+        auto_close_after: None,
     })
 }
 

@@ -1,10 +1,11 @@
 //! Every pair of a status and a trigger: what the table says, written down, and a desk that does just that.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use sk_tickets_core::{
     AssignTicket, EntryId, Error, IdempotencyKey, PageRequest, PostEntry, RedactEntry, Status, Ticket,
     TransitionTicket, UpdateTicket,
+    limits::AUTO_CLOSE_DEFAULT_SECS,
     model::thread::EntryDetail,
     platform::input::Change,
     transition::{self, Guard, Trigger, Verdict, verdict},
@@ -93,6 +94,8 @@ enum Act {
     Update(UpdateTicket),
     /// Of the first entry.
     Redact(RedactEntry),
+    /// Long enough is waited.
+    Wait,
 }
 
 impl Act {
@@ -117,6 +120,7 @@ impl Act {
             Trigger::Redact => {
                 Self::Redact(RedactEntry { reason: "privacy".parse().expect("a lawful reason"), actor_id: None })
             }
+            Trigger::AutoClose => Self::Wait,
         }
     }
 
@@ -132,6 +136,11 @@ impl Act {
                 let thread = desk.thread(id, &PageRequest::first()).await.expect("read");
                 let first = thread.map_or(EntryId::from_bytes([1; 16]), |thread| thread.data[0].id);
                 desk.redact_entry(key, id, first, redact).await.map(drop)
+            }
+            Self::Wait => {
+                stage.clock.advance(Duration::from_secs(AUTO_CLOSE_DEFAULT_SECS));
+                stage.tickets.sweeper().sweep().await.expect("swept");
+                Ok(())
             }
         }
     }
@@ -178,15 +187,15 @@ async fn accepted(stage: &Stage, before: &Seen, trigger: Trigger, act: Act) {
     let gets = match &act {
         Act::Transition(transition) => transition.owner_id.or(had),
         Act::Assign(assignment) => assignment.owner_id.0,
-        Act::Post(_) | Act::Update(_) | Act::Redact(_) => had,
+        Act::Post(_) | Act::Update(_) | Act::Redact(_) | Act::Wait => had,
     };
     let said = match &act {
         Act::Transition(transition) => transition.reason.as_ref().map(ToString::to_string),
-        Act::Assign(_) | Act::Post(_) | Act::Update(_) | Act::Redact(_) => None,
+        Act::Assign(_) | Act::Post(_) | Act::Update(_) | Act::Redact(_) | Act::Wait => None,
     };
     let noted = match &act {
         Act::Transition(transition) => transition.resolution_note.as_ref().map(ToString::to_string),
-        Act::Assign(_) | Act::Post(_) | Act::Update(_) | Act::Redact(_) => None,
+        Act::Assign(_) | Act::Post(_) | Act::Update(_) | Act::Redact(_) | Act::Wait => None,
     };
     act.play(stage, &stage.key(), &before.ticket).await.expect("lawful");
     let after = stage.see(before.ticket.id).await;
@@ -208,7 +217,7 @@ async fn accepted(stage: &Stage, before: &Seen, trigger: Trigger, act: Act) {
             entries.push("redaction".to_owned());
             events.push("ticket.message_added");
         }
-        Trigger::Transition(_) | Trigger::Assign | Trigger::Unassign => {}
+        Trigger::Transition(_) | Trigger::Assign | Trigger::Unassign | Trigger::AutoClose => {}
     }
     if gets != had {
         entries.push(format!("assignment {had:?} -> {gets:?}"));
@@ -333,7 +342,7 @@ from_each_status! {
 async fn a_ticket_that_is_not_there_is_not_found_whatever_happens_to_it() {
     let stage = Stage::new();
     let elsewhere = Stage::new().ticket_in(Status::Open, Some(user(1))).await.ticket;
-    for trigger in Trigger::ALL {
+    for trigger in Trigger::ALL.into_iter().filter(|trigger| *trigger != Trigger::AutoClose) {
         let act = Act::of(trigger, Guard::default());
         let error = act.play(&stage, &stage.key(), &elsewhere).await.expect_err("not found");
         assert_eq!((error.problem().status(), error.code()), (404, "not_found"), "{trigger}");

@@ -183,7 +183,7 @@ async fn without_its_policies_a_table_is_seen_to_leak() {
             .fetch_all(&mut raw(&stage.url).await)
             .await
             .unwrap();
-    assert_eq!(guarded.len(), 17);
+    assert_eq!(guarded.len(), 18);
     for table in &guarded {
         run(&stage.url, &format!("ALTER TABLE sk_tickets.{table} DISABLE ROW LEVEL SECURITY")).await;
         run(&stage.url, &format!("DROP POLICY realm ON sk_tickets.{table}")).await;
@@ -303,8 +303,12 @@ async fn workers_and_the_directory_see_no_more_than_they_need() {
     let worker = visible("sk_tickets_worker").await;
     assert_eq!(
         tables(&worker),
-        ["deliveries", "endpoints", "events", "notifications", "replay_jobs", "tenants"].map(str::to_owned).into()
+        ["deliveries", "endpoints", "events", "notifications", "replay_jobs", "sla_policies", "tenants", "tickets"]
+            .map(str::to_owned)
+            .into()
     );
+    assert_eq!(of(&worker, "tickets"), ["tenant", "environment", "id", "wakes_at"]);
+    assert_eq!(of(&worker, "sla_policies"), ["tenant", "environment", "priority", "changed"]);
     assert_eq!(of(&worker, "events"), ["tenant", "environment", "id", "payload"]);
     let endpoints = "tenant environment id url status failing_since secret old_secrets old_secrets_until deleted_at";
     assert_eq!(of(&worker, "endpoints"), endpoints.split(' ').collect::<Vec<_>>());
@@ -323,6 +327,8 @@ async fn workers_and_the_directory_see_no_more_than_they_need() {
         "UPDATE sk_tickets.notifications SET recipient = recipient, text = text",
         "INSERT INTO sk_tickets.replay_jobs SELECT * FROM sk_tickets.replay_jobs",
         "SELECT secret FROM sk_tickets.claims",
+        "UPDATE sk_tickets.tickets SET wakes_at = NULL",
+        "UPDATE sk_tickets.sla_policies SET changed = false",
     ] {
         let refused = sqlx::query(sql).execute(&mut connection).await.unwrap_err();
         assert_eq!(refused.into_database_error().unwrap().code().unwrap(), "42501", "{sql}");

@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use sk_tickets_core::{
     ContactId, CreateEndpoint, CreateQueue, CreateTicket, Desk, Environment, IdempotencyKey, InlineContact, Order,
-    PageRequest, Realm, ReplayDeadLetters, Status, TargetPolicy, Tickets, TransitionTicket, UserId,
-    model::delivery::Attempt,
+    PageRequest, Priority, Realm, ReplayDeadLetters, SetSlaPolicy, Status, TargetPolicy, Tickets, TransitionTicket,
+    UserId,
+    model::{delivery::Attempt, sla::SlaSeconds},
     platform::text::List,
     store::{DeliveryQueue, NextStep, Settled, Slots, WorkerId},
 };
@@ -86,6 +87,12 @@ async fn fill(store: &PostgresStore, tickets: &Tickets, desk: &Desk) {
     let topics = List::new(vec!["delivery".parse().unwrap()]).unwrap();
     let queue = CreateQueue { topics, ..CreateQueue::new("second".parse().unwrap()) };
     desk.create_queue(&key("queue"), queue).await.unwrap();
+    let policy = SetSlaPolicy {
+        first_response_seconds: Some(SlaSeconds::new(60).unwrap()),
+        resolution_seconds: None,
+        warn_before_seconds: None,
+    };
+    desk.set_sla_policy(&key("policy"), Priority::Normal, policy).await.unwrap();
     let resolved = desk.create_ticket(&key("ticket"), ticket("one")).await.unwrap().value.id;
     let note = Some("Replaced".parse().unwrap());
     let resolve = TransitionTicket { resolution_note: note, ..TransitionTicket::to(Status::Resolved) };

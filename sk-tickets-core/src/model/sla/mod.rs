@@ -1,14 +1,31 @@
 //! Service levels: by when a ticket is to be answered and resolved.
 
 mod calendar;
+mod clocks;
+mod policy;
 mod timers;
 mod track;
 
+pub(crate) use clocks::{Alarm, AlarmKind, Clocks, Reach};
+pub use policy::{
+    DueTicket, KeptPolicy, PolicyRevision, PolicyWork, SLA_POLICY_ORDER, SetSlaPolicy, SlaPolicy, SlaSeconds,
+    WarnBeforeSeconds,
+};
 pub use timers::{Target, Targets, Timers};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{platform::time::Timestamp, words};
+
+words! {
+    /// What one of a ticket's clocks measures.
+    pub enum SlaMetric {
+        /// From create to the first public reply.
+        FirstResponse = "first_response",
+        /// From create to resolved, without the time spent waiting on the customer.
+        Resolution = "resolution",
+    }
+}
 
 words! {
     /// How one of a ticket's clocks stands.

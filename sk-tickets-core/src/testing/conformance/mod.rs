@@ -93,6 +93,16 @@ macro_rules! conformance {
             notifications::a_notification_committed_between_two_waits_is_not_missed,
             notifications::mail_keeps_to_the_schedule,
             notifications::what_is_refused_for_good_is_dead_at_once,
+            sla::a_policy_is_set_and_changed,
+            sla::a_ticket_is_changed_under_the_policy_in_force,
+            sla::a_changed_policy_reaches_what_is_ticking,
+            sla::due_tickets_are_listed_when_they_are_due,
+            sla::who_waits_for_due_tickets_is_woken,
+            sla::each_alarm_is_told_once_however_many_nodes_sweep,
+            sla::what_was_late_is_late_though_nobody_swept,
+            sla::a_change_of_priority_takes_the_used_time_along,
+            sla::a_resolved_ticket_is_closed_in_time,
+            month::in_a_month_every_clock_rings_when_it_should,
             fairness::no_endpoint_has_more_leased_than_it_may,
             fairness::concurrent_claims_keep_to_what_an_endpoint_may_have,
             fairness::the_endpoint_with_the_fewest_leased_comes_first,
@@ -157,6 +167,7 @@ pub mod cases {
     pub mod delivery;
     pub mod directory;
     pub mod fairness;
+    pub mod month;
     pub mod notifications;
     pub mod queues;
     pub mod reader;
@@ -164,6 +175,7 @@ pub mod cases {
     pub mod replay;
     pub mod search;
     pub mod secrets;
+    pub mod sla;
     pub mod timers;
     pub mod writer;
 }

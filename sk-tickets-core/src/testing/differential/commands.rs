@@ -21,12 +21,14 @@ use crate::{
         queue::{CreateQueue, UpdateQueue},
         redaction::RedactEntry,
         replay_job::ReplayDeadLetters,
+        sla::SetSlaPolicy,
         thread::PostEntry,
         ticket::{AssignTicket, CreateTicket, Priority, Source, Status, TransitionTicket, UpdateTicket},
     },
     platform::{
         id::DeliveryId,
         input::{Change, Patch},
+        number::Whole,
         text::{List, Text},
     },
 };
@@ -57,6 +59,7 @@ impl Script {
             0 if self.dice.once_in(2) => Command::Queue(self.queue_command()),
             0..4 => Command::Ticket(self.ticket_command(known)),
             4 if self.dice.once_in(2) && !known.entries.is_empty() => self.redaction(known),
+            4 if self.dice.once_in(2) => self.policy_command(),
             4 => Command::Contact(self.contact_command(known)),
             5 if self.dice.once_in(3) && !known.notifications.is_empty() => {
                 let id = self.dice.pick(&known.notifications).map(|one| one.id);
@@ -188,6 +191,19 @@ impl Script {
     fn evidence<const MAX: usize>(&self) -> List<Evidence, MAX> {
         let seen = Evidence::new(EvidenceKind::File, "https://example.com/a.png");
         List::new(self.dice.maybe(&[seen]).into_iter().collect()).expect("few enough")
+    }
+
+    fn policy_command(&self) -> Command {
+        fn whole<const MIN: u64, const MAX: u64>(number: u64) -> Whole<MIN, MAX> {
+            Whole::new(number).expect("lawful")
+        }
+        let policy = SetSlaPolicy {
+            first_response_seconds: self.dice.maybe(&[20, 60]).map(whole),
+            resolution_seconds: self.dice.maybe(&[40, 120]).map(whole),
+            // Now and then too long before: refused before the store is asked.
+            warn_before_seconds: self.dice.maybe(&[5, 15, 30]).map(whole),
+        };
+        Command::SetSlaPolicy(self.dice.pick(Priority::ALL).unwrap_or(Priority::Normal), policy)
     }
 
     fn contact_command(&self, known: &Known) -> ContactCommand {

@@ -39,14 +39,43 @@ pub(super) async fn everything(side: &Side, script: &Script) -> Seen {
         eye.contacts().await;
         eye.queues().await;
         eye.notifications().await;
+        eye.policies().await;
         eye.claims(script).await;
         eye.jobs(script).await;
     }
+    agenda(side, &mut seen).await;
     seen.push(("what waits".to_owned(), text(&side.store.backlog().await)));
     seen.push(("which notifications wait".to_owned(), text(&side.store.notification_backlog().await)));
     let keys = side.store.api_keys().await.expect("read");
     seen.push(("API keys".to_owned(), keys.iter().map(api_key).collect()));
     seen
+}
+
+/// What is due at tickets, now and at the end of all time, in an order that is the same for all stores.
+async fn agenda(side: &Side, seen: &mut Seen) {
+    for now in [side.nodes[0].now(), Timestamp::MAX] {
+        let mut due = side.store.tickets_due(now, None, usize::MAX >> 1).await.expect("read");
+        let ordered: Vec<_> = due.iter().map(|due| (due.wakes_at, due.ticket_id)).collect();
+        assert!(ordered.is_sorted(), "the earliest come first");
+        due.sort_by(|one, other| one.realm.cmp(&other.realm));
+        seen.push((format!("due at {now}"), text(&due)));
+        seen.push((format!("due after {now}"), text(&side.store.next_due(now).await)));
+        // Page by page the same.
+        let (mut pages, mut after) = (Vec::new(), None);
+        while let Some(last) = {
+            let page = side.store.tickets_due(now, after.as_ref(), 2).await.expect("read");
+            let last = page.last().cloned();
+            pages.extend(page);
+            last
+        } {
+            after = Some(last);
+        }
+        pages.sort_by(|one, other| one.realm.cmp(&other.realm));
+        seen.push((format!("due at {now}, by pages"), text(&pages)));
+    }
+    let mut changed = side.store.policies_changed().await.expect("read");
+    changed.sort();
+    seen.push(("changed policies".to_owned(), text(&changed)));
 }
 
 /// What is searched for: words of the texts that commands have, often, rarely and never.
@@ -257,6 +286,16 @@ impl Eye<'_> {
             let id = notification.id;
             self.note(id, text(&self.desk.notification(id).await.expect("read")));
             self.load(Subject::Notification(id)).await;
+        }
+    }
+
+    async fn policies(&mut self) {
+        self.list("policies", async |desk, page| desk.sla_policies(&page).await.ok()).await;
+        self.load(Subject::Policies).await;
+        self.note("kept policies", text(&self.side.store.policies(self.realm).await));
+        for priority in Priority::ALL {
+            let work = self.side.store.policy_work(self.realm, *priority, 3).await;
+            self.note(("work", priority), text(&work));
         }
     }
 

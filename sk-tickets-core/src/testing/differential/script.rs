@@ -23,7 +23,7 @@ use crate::{
         queue::Queue,
         replay_job::{JobStatus, ReplayJob},
         search::TermChanges,
-        sla::{Target, Targets, Timers},
+        sla::{KeptPolicy, PolicyRevision, Target, Targets, Timers},
         ticket::{Ticket, TicketFilter, Version},
     },
     platform::{
@@ -38,7 +38,7 @@ use crate::{
     },
     store::{
         Commit, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, Lease, NextStep,
-        NotificationChange, NotificationLease, PageSpec, QueueChange, RevivedNotification, SecretChange,
+        NotificationChange, NotificationLease, PageSpec, PolicyChange, QueueChange, RevivedNotification, SecretChange,
         SettledNotification, Slots, TicketChange, WorkerId,
     },
 };
@@ -59,6 +59,7 @@ pub(super) struct Known {
     pub(super) tickets: Vec<Ticket>,
     pub(super) contacts: Vec<Contact>,
     pub(super) queues: Vec<Queue>,
+    pub(super) policies: Vec<KeptPolicy>,
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) deliveries: Vec<Delivery>,
     pub(super) notifications: Vec<Notification>,
@@ -118,6 +119,7 @@ impl Script {
             17 => self.release(now),
             18 if self.dice.once_in(2) => self.mail(now),
             18 if self.dice.once_in(2) => self.directory(reference, &realm, now).await,
+            19 if self.dice.once_in(2) => Step::Sweep(self.dice.below(2)),
             18 if self.dice.once_in(4) => Step::TurnBack(self.dice.below(5_000) as u64),
             _ => Step::Wait(self.dice.below(30_000) as u64),
         }
@@ -144,6 +146,7 @@ impl Script {
             contacts: store.contact_page(realm, &ContactFilter::default(), all()).await.expect("read"),
             queues: store.queues(realm).await.expect("read"),
             notifications: store.notification_page(realm, &NotificationFilter::default(), all()).await.expect("read"),
+            policies: store.policies(realm).await.expect("read"),
             endpoints,
         }
     }
@@ -234,12 +237,14 @@ impl Script {
                 ticket.tags = self.tags::<20>().into_vec().into_iter().map(Text::into_string).collect();
                 ticket.tags.dedup();
                 let (timers, contact) = (self.timers(), None);
+                let policy = self.policy(known).filter(|_| dice.once_in(2));
                 let notification = if dice.once_in(2) { self.notification_change(&ticket, known) } else { None };
                 let (entries, events) = (Vec::new(), Vec::new());
                 let change = TicketChange {
                     expect,
                     ticket,
                     timers,
+                    policy,
                     contact,
                     notification,
                     entries,
@@ -280,6 +285,7 @@ impl Script {
                 let version = if dice.once_in(4) { version.next() } else { version };
                 Effect::Notification(Box::new(RevivedNotification { id, to, ticket: (ticket_id, version) }))
             }
+            10 => Effect::Policy(Box::new(self.policy_change(known)?)),
             7 => {
                 let before = dice.pick(&known.contacts)?;
                 let email = dice.pick(&known.contacts)?.email;
@@ -319,6 +325,30 @@ impl Script {
                     DeliveryChange::Discard(id, dice.pick(&TEXTS)?.to_owned())
                 })
             }
+        })
+    }
+
+    /// A policy as it is or as it was.
+    fn policy(&self, known: &Known) -> Option<PolicyRevision> {
+        let kept = self.dice.pick(&known.policies)?;
+        let revision = kept.revision - u64::from(self.dice.once_in(4));
+        Some(PolicyRevision { priority: kept.policy.priority, revision })
+    }
+
+    fn policy_change(&self, known: &Known) -> Option<PolicyChange> {
+        let dice = &self.dice;
+        if dice.once_in(3) {
+            let mut after = dice.pick(&known.policies)?;
+            let expect = after.revision - u64::from(dice.once_in(3));
+            after.policy.resolution_seconds = dice.maybe(&[1, 60, 3_600]);
+            after.revision += 1;
+            return Some(PolicyChange::Set { expect, after });
+        }
+        let tickets: Vec<_> = known.tickets.iter().map(|ticket| ticket.id).collect();
+        Some(PolicyChange::Progress {
+            policy: self.policy(known)?,
+            from: dice.maybe(&tickets),
+            to: dice.maybe(&tickets),
         })
     }
 

@@ -40,6 +40,8 @@ pub(super) enum Step {
     RevokeKey(ApiKeyId, Timestamp),
     UseKey(ApiKeyId, Timestamp),
     FindKey(ApiKeyHash),
+    /// A node does what is due at tickets.
+    Sweep(usize),
     /// The clock goes on by so many milliseconds.
     Wait(u64),
     /// The clock is set back by so many milliseconds.
@@ -93,6 +95,7 @@ impl Step {
             Self::Replay(now, limit) => {
                 format!("{:?}", side.store.replay_some(*now, *limit).await.expect("answered"))
             }
+            Self::Sweep(node) => format!("{:?}", side.nodes[*node].sweeper().sweep().await.expect("answered")),
             Self::Release(worker) => format!("{:?}", side.store.release(*worker).await.expect("answered")),
             Self::RenewMail(lease, until) => {
                 format!("{:?}", side.store.notification_renew(lease, *until).await.expect("answered"))

@@ -1,14 +1,14 @@
 //! What is written has the schema of its type, with no member that the schema does not know.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sk_tickets_core::{
     Actor, AgentRef, AssignTicket, Clock, Contact, CreateEndpoint, CreateTicket, Delivery, DeliveryFilter,
     DiscardDeadLetter, EndpointView, Event, EventType, Evidence, EvidenceKind, InlineContact, Page, PageRequest,
-    Priority, RedactEntry, ReplayDeadLetters, ReplayJob, Status, ThreadEntry, Ticket, TicketFilter, TicketView,
-    TransitionTicket, UpdateTicket, WebhookSender, event_schemas,
+    Priority, RedactEntry, ReplayDeadLetters, ReplayJob, SetSlaPolicy, SlaPolicy, Status, ThreadEntry, Ticket,
+    TicketFilter, TicketView, TransitionTicket, UpdateTicket, WebhookSender, event_schemas,
     model::{
         delivery::Attempt,
         sla::{SlaClock, SlaState, TicketSla},
@@ -76,6 +76,12 @@ fn check_page<T: Serialize + JsonSchema + Clone>(page: Page<T>) {
 
 /// A ticket with everything, one with next to nothing, and all that can happen to one.
 async fn play(stage: &Stage) -> Vec<ThreadEntry> {
+    let policy = SetSlaPolicy::from_json(&body(&json!({ "first_response_seconds": 60, "warn_before_seconds": 10 })));
+    let policy = stage.desk.set_sla_policy(&stage.key(), Priority::Low, policy.expect("lawful")).await.expect("set");
+    check::<SlaPolicy>([policy.value.clone(), SlaPolicy { resolution_seconds: Some(600), ..policy.value }]);
+    stage.create(CreateTicket { priority: Some(Priority::Low), ..create("Nobody cares") }).await;
+    stage.clock.advance(Duration::from_secs(60));
+    stage.tickets.sweeper().sweep().await.expect("swept");
     let bare = stage.create(create("Part delayed")).await.ticket.id;
     let full = CreateTicket {
         contact: Some(InlineContact {

@@ -336,6 +336,7 @@ pub async fn a_stale_settlement_writes_nothing(fixture: &Fixture) {
             expect: Expectation::Version(version),
             ticket: Ticket { version: version.next(), ..ticket.clone() },
             timers: Timers::default(),
+            policy: None,
             contact: None,
             notification: Some(NotificationChange::Settle(settled)),
             entries: Vec::new(),

@@ -424,6 +424,7 @@ pub async fn an_answer_that_was_not_seen_is_stale(fixture: &Fixture) {
             expect,
             ticket,
             timers,
+            policy: None,
             contact: None,
             notification: None,
             entries: vec![noted],

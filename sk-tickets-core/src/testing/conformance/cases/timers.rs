@@ -49,6 +49,7 @@ pub async fn the_times_of_a_ticket_are_kept_with_it(fixture: &Fixture) {
             expect: Expectation::Version(version),
             ticket,
             timers,
+            policy: None,
             contact: None,
             notification: None,
             entries: Vec::new(),

@@ -148,6 +148,7 @@ pub async fn a_stale_commit_writes_nothing(fixture: &Fixture) {
             expect,
             ticket: changed,
             timers: Timers::default(),
+            policy: None,
             contact: None,
             notification: None,
             entries: vec![],
