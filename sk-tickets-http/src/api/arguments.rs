@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use sk_tickets_core::{
-    Error, Order, PageRequest, QueueSlug, Version,
+    Error, Order, PageRequest, Priority, QueueSlug, Version,
     limits::{PAGE_DEFAULT, PAGE_MAX},
     platform::{
         id::{Id, IdKind},
@@ -16,7 +16,10 @@ use sk_tickets_core::{
     },
 };
 
-use super::operation::{Argument, Parameter, Place, RequestBody, Spec};
+use super::{
+    call::not_found,
+    operation::{Argument, Parameter, Place, RequestBody, Spec},
+};
 use crate::platform::{
     etag::{self, Condition},
     query::Query,
@@ -75,6 +78,19 @@ impl Argument for QueueSlug {
 
     fn describe(name: &'static str, spec: &mut Spec) {
         spec.parameter(Place::Path, name, "The key, as an answer gave it.", SchemaGenerator::subschema_for::<Self>);
+        spec.may_refuse(&[problem::NOT_FOUND]);
+    }
+}
+
+/// The priority in the path with the argument's name: one of a few resources that are there.
+impl Argument for Priority {
+    fn take(name: &str, asked: &mut Asked) -> Result<Self, Error> {
+        let text = asked.path.get(name).map(String::as_str).unwrap_or_default();
+        text.parse().map_err(|_| not_found())
+    }
+
+    fn describe(name: &'static str, spec: &mut Spec) {
+        spec.parameter(Place::Path, name, "The priority.", SchemaGenerator::subschema_for::<Self>);
         spec.may_refuse(&[problem::NOT_FOUND]);
     }
 }

@@ -11,6 +11,7 @@ mod events;
 mod notifications;
 mod operation;
 mod queues;
+mod sla_policies;
 mod table;
 mod threads;
 mod tickets;

@@ -5,9 +5,9 @@ use http::Method;
 use sk_tickets_core::{
     AssignTicket, Contact, ContactFilter, ContactId, CreateContact, CreateEndpoint, CreateQueue, CreateTicket,
     Delivery, DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId, EndpointView, EntryId, Event, EventId, JobId,
-    Notification, NotificationFilter, NotificationId, Page, PostEntry, Queue, QueueSlug, RedactEntry,
-    ReplayDeadLetters, ReplayJob, RotateSecret, Scope, ThreadEntry, Ticket, TicketId, TicketView, TransitionTicket,
-    UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
+    Notification, NotificationFilter, NotificationId, Page, PostEntry, Priority, Queue, QueueSlug, RedactEntry,
+    ReplayDeadLetters, ReplayJob, RotateSecret, Scope, SetSlaPolicy, SlaPolicy, ThreadEntry, Ticket, TicketId,
+    TicketView, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
     decide::{
         CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, NOT_REDACTABLE,
         NOTIFICATION_NOT_DEAD, OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED,
@@ -23,11 +23,11 @@ use super::{
     dead_letters::{self, Letters},
     deliveries, events, notifications,
     operation::{Answer, Argument, Operation},
-    queues, threads, tickets, webhook_endpoints,
+    queues, sla_policies, threads, tickets, webhook_endpoints,
 };
 
 /// The nouns: the module of handlers, its title, and what it is about.
-pub(crate) const NOUNS: [(&str, &str, &str); 9] = [
+pub(crate) const NOUNS: [(&str, &str, &str); 10] = [
     (
         "tickets",
         "Tickets",
@@ -43,6 +43,11 @@ pub(crate) const NOUNS: [(&str, &str, &str); 9] = [
         "Queues",
         "Where tickets wait until somebody takes them. The topic of a new ticket leads it to a queue, which may have an \
          owner and a priority for it.",
+    ),
+    (
+        "sla_policies",
+        "SLA policies",
+        "By when the tickets of a priority are to be answered and resolved; events tell of what is late or about to be.",
     ),
     ("contacts", "Contacts", "Whom tickets are about: found by e-mail address, else by phone number."),
     (
@@ -188,6 +193,19 @@ pub(crate) const TABLE: &[Operation] = operations! {
     PATCH "/queues/{key}" update_queue: Admin =>
         queues::update(key: QueueSlug, body: Body<UpdateQueue>) -> Changed<Queue>,
         refuses TOPIC_TAKEN;
+
+    /// List SLA policies
+    ///
+    /// Those that were set, the newest first unless asked otherwise.
+    GET "/sla_policies" list_sla_policies: TicketsRead =>
+        sla_policies::list(list: Paged<()>) -> Found<Page<SlaPolicy>>;
+
+    /// Set the SLA policy of a priority
+    ///
+    /// Instead of what was; what is null, or not named, is not aimed at. Tickets whose clocks run or are paused are brought
+    /// under it bit by bit, with the time that they have used; others are not touched.
+    PUT "/sla_policies/{priority}" set_sla_policy: Admin =>
+        sla_policies::set(priority: Priority, body: Body<SetSlaPolicy>) -> Changed<SlaPolicy>;
 
     /// Make a contact
     ///

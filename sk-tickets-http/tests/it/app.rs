@@ -214,6 +214,10 @@ impl Client {
         self.send(Ask::patch(path).fresh_key().json(&body)).await
     }
 
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(Ask::put(path).fresh_key().json(&body)).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.send(Ask::delete(path).fresh_key()).await
     }
@@ -326,6 +330,10 @@ impl Ask {
 
     pub(crate) fn patch(path: &str) -> Self {
         Self::new(Method::PATCH, path)
+    }
+
+    pub(crate) fn put(path: &str) -> Self {
+        Self::new(Method::PUT, path)
     }
 
     pub(crate) fn delete(path: &str) -> Self {

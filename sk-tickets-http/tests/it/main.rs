@@ -26,6 +26,7 @@ mod redaction;
 mod replay_jobs;
 mod rotation;
 mod search;
+mod sla;
 mod targets;
 mod traversal;
 mod unruly;
