@@ -1,6 +1,6 @@
 //! The command line. Every flag has an environment variable too; `--help` says both.
 
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource};
 use sk_tickets_core::{
@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Listen(Listen),
     /// Show the three moves in one process: a key, a call, a verified webhook
     Quickstart,
-    /// Deliver webhooks, tell customers, and nothing else
+    /// Deliver webhooks, tell customers, do what is due at tickets, and nothing else
     Worker(Worker),
     /// List, replay and discard dead letters
     DeadLetters(DeadLetters),
@@ -95,6 +95,9 @@ pub(crate) struct Serve {
     #[arg(long, env = "SK_TICKETS_MAIL_TEMPLATE", value_name = "FILE")]
     pub(crate) mail_template: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub(crate) desk: DeskOptions,
+
     /// How many requests a second each API key may make, with a burst of twice as many; 0 for any number
     #[arg(long, env = "SK_TICKETS_RATE_LIMIT", default_value_t = 100, value_name = "N")]
     pub(crate) rate_limit: u32,
@@ -115,6 +118,16 @@ pub(crate) struct Worker {
 
     #[command(flatten)]
     pub(crate) mail: Mail,
+
+    #[command(flatten)]
+    pub(crate) desk: DeskOptions,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DeskOptions {
+    /// After how long a resolved ticket is closed if nobody opens it again, such as 7d or 12h; off for never
+    #[arg(long, env = "SK_TICKETS_AUTO_CLOSE_AFTER", default_value = "7d", value_name = "TIME")]
+    pub(crate) auto_close_after: AutoClose,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -154,6 +167,31 @@ impl From<&str> for Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
+    }
+}
+
+/// After how long a resolved ticket is closed; none for never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AutoClose(pub(crate) Option<Duration>);
+
+impl FromStr for AutoClose {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let wrong = || format!("{text:?} is no time such as 7d, 12h, 30m or 90s, and not off");
+        let unit = text.chars().next_back().ok_or_else(wrong)?;
+        let number: u64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 24 * 3_600,
+            _ => return Err(wrong()),
+        };
+        Ok(Self(Some(Duration::from_secs(number.checked_mul(seconds).ok_or_else(wrong)?))))
     }
 }
 

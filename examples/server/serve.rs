@@ -1,4 +1,4 @@
-//! `serve`: the API, and the workers that deliver webhooks and tell customers.
+//! `serve`: the API, and the workers that deliver webhooks, tell customers and do what is due at tickets.
 
 use std::{
     env,
@@ -31,7 +31,7 @@ const DEMO_TENANT: &str = "demo";
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failure> {
-    let Serve { listen, webhooks, mail, mail_template, rate_limit, public_url } = options;
+    let Serve { listen, webhooks, desk, mail, mail_template, rate_limit, public_url } = options;
     let template = mail::template(mail_template.as_deref())?;
     let keyring = secrets::keyring(location)?;
     let opened = Database::parse(location)?.open().await?;
@@ -46,6 +46,7 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
     let tickets = Tickets::builder(opened.into_store())
         .targets(webhooks.targets())
         .schedule(webhooks.webhook_schedule.clone())
+        .auto_close_after(desk.auto_close_after.0)
         .error_docs(format!("{}{BASE_PATH}/docs/errors/", public_url.trim_end_matches('/')))
         .keyring(keyring)
         .mail_template(template)
@@ -61,6 +62,8 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
     let stopped = stop.clone().wait();
     let worker = tokio::spawn(async move { dispatcher.run(stopped).await });
     let mailing = mail::start(mailer, &stop);
+    let (sweeper, stopped) = (tickets.sweeper(), stop.clone().wait());
+    let sweeper = tokio::spawn(async move { sweeper.run(stopped).await });
     let rate_limit = NonZeroU32::new(rate_limit).map(RateLimit::per_second);
     let router = RouterOptions::new(tickets).rate_limit(rate_limit).metrics(metrics).build();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().wait());
@@ -72,6 +75,7 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
         served = serving.into_future() => served?,
         () = out_of_patience => tracing::warn!("some requests did not finish in time"),
     }
+    sweeper.await?;
     worker.await?;
     mailing.await?;
     tracing::info!("stopped");

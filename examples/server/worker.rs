@@ -1,4 +1,4 @@
-//! `worker`: delivers webhooks, tells customers, and does nothing else.
+//! `worker`: delivers webhooks, tells customers, does what is due at tickets, and nothing else.
 
 use std::{
     io::{Write, stdout},
@@ -18,11 +18,12 @@ use crate::{
 };
 
 pub(crate) async fn run(location: &Location, options: Worker) -> Result<(), Failure> {
-    let Worker { listen, webhooks, mail } = options;
+    let Worker { listen, webhooks, desk, mail } = options;
     let keyring = secrets::keyring(location)?;
     let tickets = Tickets::builder(store::open(location).await?)
         .targets(webhooks.targets())
         .schedule(webhooks.webhook_schedule.clone())
+        .auto_close_after(desk.auto_close_after.0)
         .keyring(keyring)
         .build();
     let mailer = mail::mailer(&tickets, &mail)?;
@@ -30,6 +31,8 @@ pub(crate) async fn run(location: &Location, options: Worker) -> Result<(), Fail
     let metrics = Metrics::new();
     let dispatcher = tickets.dispatcher(metrics.watch(Arc::new(WebhookClient::new(webhooks.targets())?)));
     let stop = Stop::on_signal()?;
+    let (sweeper, stopped) = (tickets.sweeper(), stop.clone().wait());
+    let sweeper = tokio::spawn(async move { sweeper.run(stopped).await });
     if let Some(address) = listen {
         let listener = bind(address).await?;
         writeln!(stdout(), "the worker is listening on http://{}", listener.local_addr()?)?;
@@ -41,6 +44,7 @@ pub(crate) async fn run(location: &Location, options: Worker) -> Result<(), Fail
     let mailing = mail::start(mailer, &stop);
     dispatcher.run(stop.wait()).await;
     mailing.await?;
+    sweeper.await?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -26,6 +26,7 @@ mod retrying;
 #[cfg(feature = "cross-language")]
 mod schemathesis;
 mod secrets;
+mod sla;
 mod start;
 mod stop;
 #[cfg(feature = "cross-language")]
