@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sk_tickets_core::{
     Contact, ContactFilter, ContactId, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId,
     IdempotencyKey, JobId, Notification, NotificationFilter, NotificationId, Order, Priority, Queue, Realm, ReplayJob,
-    SearchQuery, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView,
+    SearchQuery, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView, Timestamp,
     model::{
         contact::ContactHandle,
         endpoint::Endpoint,
@@ -237,7 +237,7 @@ impl RealmReader for JournalStore {
         let (ticket, handle, endpoint_id, delivery, count) = match lookup.subject {
             Subject::NewTicket { contact, follow_up_of, .. } => (follow_up_of, contact.cloned(), None, None, false),
             Subject::Ticket(id) | Subject::TicketAndQueue(id, _) | Subject::Redaction(id) => of_ticket(id),
-            Subject::Queues => (None, None, None, None, false),
+            Subject::Queue(_) | Subject::Queues => (None, None, None, None, false),
             Subject::NewEndpoint => (None, None, None, None, true),
             Subject::Policies => (None, None, None, None, false),
             Subject::Endpoint(id) => (None, None, Some(id), None, false),
@@ -265,7 +265,7 @@ impl RealmReader for JournalStore {
         let wants_queues = matches!(lookup.subject, Subject::Queues);
         let place = match lookup.subject {
             Subject::NewTicket { queue, topic, .. } => Some((queue.map(str::to_owned), topic.map(str::to_owned))),
-            Subject::TicketAndQueue(_, queue) => Some((Some(queue.to_owned()), None)),
+            Subject::TicketAndQueue(_, queue) | Subject::Queue(queue) => Some((Some(queue.to_owned()), None)),
             _ => None,
         };
         let notification = match lookup.subject {
@@ -294,11 +294,10 @@ impl RealmReader for JournalStore {
                 loaded.notification = Some(row.notification);
             }
             if let Some(id) = ticket.or(loaded.notification.as_ref().map(|notification| notification.ticket_id)) {
-                loaded.ticket = journal.get(&key(&realm, "ticket", id))?;
                 if is_change {
-                    loaded.timers = journal.get(&key(&realm, "timers", id))?.unwrap_or_default();
-                    let thread = key(&realm, "thread", format!("{id}/"));
-                    loaded.thread_length = journal.scan::<ThreadEntry>(&thread).count() as u64;
+                    load_ticket(journal, &realm, id, &mut loaded)?;
+                } else {
+                    loaded.ticket = journal.get(&key(&realm, "ticket", id))?;
                 }
                 if names_contact {
                     contact_id = loaded.ticket.as_ref().and_then(|ticket| ticket.contact_id);
@@ -464,8 +463,37 @@ fn contact(journal: &Journal, realm: &Realm, handle: &ContactHandle) -> io::Resu
     })
 }
 
+/// What a ticket comes by while it waits in its queue.
+fn rank(ticket: &Ticket) -> Option<(Reverse<Priority>, Timestamp, TicketId)> {
+    Some((Reverse(ticket.priority), ticket.queued_at?, ticket.id))
+}
+
+/// What is known of a ticket that is to be changed.
+fn load_ticket(journal: &Journal, realm: &Realm, id: TicketId, loaded: &mut Loaded) -> io::Result<()> {
+    loaded.ticket = journal.get(&key(realm, "ticket", id))?;
+    loaded.timers = journal.get(&key(realm, "timers", id))?.unwrap_or_default();
+    loaded.thread_length = journal.scan::<ThreadEntry>(&key(realm, "thread", format!("{id}/"))).count() as u64;
+    Ok(())
+}
+
+/// What is known of the ticket that waits in a queue and comes before all others.
+pub(crate) fn head(journal: &Journal, realm: &Realm, queue: &str) -> io::Result<Loaded> {
+    let mut first: Option<Ticket> = None;
+    for ticket in journal.scan::<Ticket>(&key(realm, "ticket", "")) {
+        let ticket = ticket?;
+        let comes_first = first.as_ref().is_none_or(|first| rank(&ticket) < rank(first));
+        if ticket.queue == queue && ticket.queued_at.is_some() && comes_first {
+            first = Some(ticket);
+        }
+    }
+    let mut loaded = Loaded::default();
+    if let Some(ticket) = first {
+        load_ticket(journal, realm, ticket.id, &mut loaded)?;
+    }
+    Ok(loaded)
+}
+
 fn queue_position(journal: &Journal, realm: &Realm, ticket: &Ticket) -> io::Result<Option<u64>> {
-    let rank = |ticket: &Ticket| Some((Reverse(ticket.priority), ticket.queued_at?, ticket.id));
     let Some(own) = rank(ticket) else { return Ok(None) };
     let mut position = 1;
     for other in journal.scan::<Ticket>(&key(realm, "ticket", "")) {

@@ -20,7 +20,7 @@ use sk_tickets_core::{
 use crate::{
     journal::{Batch, Journal},
     notifications,
-    reader::{answers_showing, endpoint, endpoints, feed_key, last_position, queues},
+    reader::{answers_showing, endpoint, endpoints, feed_key, head, last_position, queues},
     rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, NotificationRow, PolicyRow, key, number},
     store::JournalStore,
 };
@@ -40,6 +40,16 @@ impl RealmWriter for JournalStore {
 }
 
 fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
+    let Effect::QueueClaim(claim) = commit.effect() else { return store(journal, commit) };
+    // Nobody else has the journal, so nobody else is about to take the head.
+    let (commit, answer) = claim.settle(commit, &head(journal, commit.realm(), claim.queue())?);
+    Ok(match store(journal, &commit)? {
+        CommitOutcome::Applied => CommitOutcome::Claimed(answer),
+        other => other,
+    })
+}
+
+fn store(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
     let realm = commit.realm();
     let mut batch = Batch::default();
     if let Some((claim, response)) = commit.claim() {
@@ -60,6 +70,7 @@ fn apply(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
         Effect::Contact(change) => change_contact(journal, &mut batch, realm, change)?,
         Effect::Queue(change) => change_queue(journal, &mut batch, realm, change)?,
         Effect::Policy(change) => change_policy(journal, &mut batch, realm, change)?,
+        Effect::QueueClaim(_) => return Err(io::Error::other("a claim was not settled")),
         Effect::Endpoint(change) => change_endpoint(journal, &mut batch, realm, change)?,
         Effect::Delivery(change) => change_delivery(journal, &mut batch, realm, change, commit.at())?,
         Effect::Notification(change) => notifications::revive(journal, &mut batch, realm, change, commit.at())?,

@@ -68,7 +68,8 @@ END $$;
 -- Commits ------------------------------------------------------------------------------------------------------------
 --
 -- Locks are taken in one order, so that no two commits wait for each other: the key, the SLA policy, the ticket, its
--- contact, its notification, the realm, endpoints, deliveries.
+-- contact, its notification, the realm, endpoints, deliveries. Who claims the head of a queue
+-- holds it before the key.
 
 -- What a commit was decided on has changed: undoes it, the claim too.
 CREATE FUNCTION sk_tickets.stale() RETURNS void LANGUAGE plpgsql AS $$
@@ -469,6 +470,47 @@ BEGIN
     WHERE tenant = p_tenant AND environment = p_environment AND priority = after.priority;
 END $$;
 
+-- Picks the head of a queue for who is to get it, and locks it until their transaction ends. Heads that others
+-- are about to take are passed over. If there is nothing else, it is waited what becomes of them: that none waits is said
+-- only if it is so. Where the key is recorded, nothing is picked.
+CREATE FUNCTION sk_tickets.queue_head(p_tenant bigint, p_environment smallint, p_key text, p_queue text)
+RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    head uuid;
+BEGIN
+    PERFORM sk_tickets.enter(p_tenant, p_environment);
+    IF EXISTS (SELECT FROM sk_tickets.claims AS c
+               WHERE c.tenant = p_tenant AND c.environment = p_environment AND c.key = p_key) THEN
+        RETURN NULL;
+    END IF;
+    LOOP
+        BEGIN
+            SELECT t.id INTO head FROM sk_tickets.tickets AS t
+            WHERE t.tenant = p_tenant AND t.environment = p_environment AND t.queue = p_queue
+              AND t.queued_at IS NOT NULL
+            ORDER BY t.priority DESC, t.queued_at, t.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+            EXIT WHEN FOUND;
+            -- With a snapshot of its own: others may have come meanwhile.
+            SELECT t.id INTO head FROM sk_tickets.tickets AS t
+            WHERE t.tenant = p_tenant AND t.environment = p_environment AND t.queue = p_queue
+              AND t.queued_at IS NOT NULL
+            ORDER BY t.priority DESC, t.queued_at, t.id LIMIT 1;
+            IF NOT FOUND THEN RETURN NULL; END IF;
+            -- Lets go of what was locked and turned out to be somebody's: who waits must hold nothing, or two of them could
+            -- wait for each other.
+            PERFORM sk_tickets.stale();
+        EXCEPTION WHEN SQLSTATE 'SKT01' THEN NULL;
+        END;
+        BEGIN
+            PERFORM FROM sk_tickets.tickets AS t
+            WHERE t.tenant = p_tenant AND t.environment = p_environment AND t.id = head FOR NO KEY UPDATE;
+            PERFORM sk_tickets.stale();
+        EXCEPTION WHEN SQLSTATE 'SKT01' THEN NULL;
+        END;
+    END LOOP;
+    RETURN head;
+END $$;
+
 CREATE FUNCTION sk_tickets.change_endpoint(
     p_tenant bigint, p_environment smallint, p_at bigint, p_change jsonb, p_payloads bytea[]
 ) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -641,7 +683,8 @@ BEGIN
         IF right(p_effect #>> '{events,0,id}', 2) = '00' THEN
             PERFORM sk_tickets.number_events(p_tenant, p_environment, false);
         END IF;
-    EXCEPTION WHEN SQLSTATE 'SKT01' THEN
+    EXCEPTION WHEN SQLSTATE 'SKT01' OR deadlock_detected THEN
+        -- Who claims has a ticket before the key, so it may be in the way of another request with the same key.
         outcome := 'stale';
         RETURN NEXT;
         RETURN;

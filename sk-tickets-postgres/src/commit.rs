@@ -22,14 +22,19 @@ use sk_tickets_core::{
     },
     store::{
         Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, QueueChange,
-        RedactionChange, SecretChange, TicketChange,
+        QueueClaim, RedactionChange, SecretChange, TicketChange,
     },
+};
+use sqlx::{
+    Postgres,
+    postgres::{PgArguments, PgRow},
+    query::Query as Bound,
 };
 
 use crate::{
     columns::{Columns, number_of, rank},
     error::{Fault, Result},
-    notification, policy,
+    load, notification, policy,
     pool::Pool,
     realms::RealmNumber,
     redaction, replay,
@@ -43,8 +48,32 @@ pub(crate) struct Applied {
     pub(crate) due: bool,
 }
 
-/// Stores a commit, in one round trip.
+/// Stores a commit, in one round trip; if the head of a queue is claimed, in five.
 pub(crate) async fn apply(pool: &Pool, realm: RealmNumber, commit: &Commit) -> Result<Applied> {
+    let Effect::QueueClaim(claim) = commit.effect() else {
+        return store(realm, commit, async |query| pool.rows(query).await).await;
+    };
+    apply_claim(pool, realm, commit, claim).await
+}
+
+/// Picks the head of a queue, and stores what is decided of it while it is locked. A twin that waited for the first one
+/// finds the record instead; the other head, which it had picked meanwhile, is free again with the end of its transaction.
+async fn apply_claim(pool: &Pool, realm: RealmNumber, commit: &Commit, claim: &QueueClaim) -> Result<Applied> {
+    let mut transaction = pool.begin().await?;
+    let key = commit.claim().map(|(claim, _)| &claim.key);
+    let head = load::head(&mut transaction, realm, key, claim.queue()).await?;
+    let (commit, answer) = claim.settle(commit, &head);
+    let Applied { outcome, due } = store(realm, &commit, async |query| transaction.rows(query).await).await?;
+    transaction.commit().await?;
+    let outcome = if outcome == CommitOutcome::Applied { CommitOutcome::Claimed(answer) } else { outcome };
+    Ok(Applied { outcome, due })
+}
+
+async fn store(
+    realm: RealmNumber,
+    commit: &Commit,
+    run: impl AsyncFnOnce(Bound<'_, Postgres, PgArguments>) -> sqlx::Result<Vec<PgRow>>,
+) -> Result<Applied> {
     let (claim, response) = match commit.claim() {
         Some((claim, response)) => (Some(claim), Some(response)),
         None => (None, None),
@@ -71,7 +100,7 @@ pub(crate) async fn apply(pool: &Pool, realm: RealmNumber, commit: &Commit) -> R
     .bind(slot.map(|slot| slot.secret.as_bytes()))
     .bind(serde_json::to_string(&effect)?)
     .bind(payloads);
-    let row = pool.rows(query).await?.into_iter().next();
+    let row = run(query).await?.into_iter().next();
     let row = row.ok_or(Fault::Broken("a key is recorded and cannot be found"))?;
 
     let mut columns = Columns::of(&row);
@@ -142,6 +171,7 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, Vec<&[u8]>)> {
             }
             (change, Vec::new())
         }
+        Effect::QueueClaim(_) => return Err(Fault::Broken("a claim was not settled")),
         Effect::Endpoint(change) => match &**change {
             EndpointChange::Create(endpoint) => {
                 let mut created = self::endpoint(endpoint);

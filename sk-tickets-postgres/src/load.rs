@@ -1,14 +1,17 @@
 //! What a mutation needs to know, in one read.
 
 use sk_tickets_core::{
-    model::{contact::ContactHandle, delivery::DeliveryFilter, queue::DEFAULT_QUEUE},
+    model::{contact::ContactHandle, delivery::DeliveryFilter, id::TicketKind, queue::DEFAULT_QUEUE},
+    platform::{idempotency::IdempotencyKey, realm::Environment},
     store::{Loaded, Lookup, Subject},
 };
 
 use crate::{
+    columns::{Columns, Read},
     deliveries,
     error::Result,
     policy::policies_of_realm,
+    pool::Transaction,
     reader::attempts_of_delivery,
     realms::RealmNumber,
     redaction,
@@ -66,6 +69,10 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
             query.values.extend([id(ticket), text(queue)]);
             TICKET_AND_QUEUE.to_owned()
         }
+        Subject::Queue(key) => {
+            query.values.push(text(key));
+            QUEUE.to_owned()
+        }
         Subject::Queues => {
             query.sql = QUEUES.to_owned();
             return queues(store, query).await;
@@ -113,18 +120,11 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
             }
             Subject::Policies => loaded.policies = row::policies(columns)?,
             Subject::Ticket(_) => {
-                loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
-                loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
-                loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
-                loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
+                read_ticket(&mut loaded, columns, environment)?;
                 loaded.policies = row::policies(columns)?;
             }
-            Subject::Redaction(_) => {
-                loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
-                loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
-                loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
-                loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
-            }
+            Subject::Redaction(_) => read_ticket(&mut loaded, columns, environment)?,
+            Subject::Queue(_) => loaded.queue = columns.maybe(QUEUE_WIDTH, row::queue)?,
             Subject::TicketAndQueue(..) => {
                 loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
                 loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
@@ -165,6 +165,46 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
     }
     Ok(loaded)
 }
+
+/// What is known of a ticket that is to be changed, out of [`TICKET`].
+fn read_ticket(loaded: &mut Loaded, columns: &mut Columns<'_>, environment: Environment) -> Read<()> {
+    loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
+    loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
+    loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
+    loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
+    Ok(())
+}
+
+/// What is known of the head of a queue, which is locked by this; nothing if none waits, or if the key is recorded.
+pub(crate) async fn head(
+    transaction: &mut Transaction<'_>,
+    realm: RealmNumber,
+    key: Option<&IdempotencyKey>,
+    queue: &str,
+) -> Result<Loaded> {
+    // A key is never empty, so this one is nobody's.
+    let key = text(key.map_or("", |key| key.as_str()));
+    let mut query = Query::on(realm);
+    query.values.extend([key.clone(), text(queue)]);
+    query.sql = HEAD.to_owned();
+    let rows = transaction.rows(query.bound()).await?;
+    let head = rows.first().map(|row| Columns::of(row).maybe_id::<TicketKind>()).transpose()?.flatten();
+    let mut loaded = Loaded::default();
+    let Some(head) = head else { return Ok(loaded) };
+    // With a snapshot of its own: as it is now that it is locked.
+    let mut query = Query::on(realm);
+    query.values.extend([key, id(head)]);
+    query.sql = TICKET.to_owned();
+    if let Some(row) = transaction.rows(query.bound()).await?.first() {
+        let mut columns = Columns::of(row);
+        columns.maybe(RECORDED_WIDTH, row::recorded)?;
+        read_ticket(&mut loaded, &mut columns, realm.environment)?;
+        loaded.policies = row::policies(&mut columns)?;
+    }
+    Ok(loaded)
+}
+
+const HEAD: &str = "SELECT sk_tickets.queue_head($1, $2, $3, $4)";
 
 /// One row for each queue, or one for none.
 async fn queues(store: &PostgresStore, query: Query) -> Result<Loaded> {
@@ -247,6 +287,12 @@ const TICKET_AND_QUEUE: &str = in_realm!(
     joined!("last", "sequence", "thread_entries", "ticket_id = $4 ORDER BY sequence DESC"),
     joined!("queue", queue_columns!(), "queues", "key = $5"),
     policies_of_realm!()
+);
+
+const QUEUE: &str = in_realm!(
+    "SELECT recorded.*, queue.* FROM realm",
+    recorded!(),
+    joined!("queue", queue_columns!(), "queues", "key = $4")
 );
 
 const QUEUES: &str = in_realm!(

@@ -1,7 +1,8 @@
 //! The connections that serve, lent one statement at a time.
 //!
-//! A pool of our own, since sqlx's asks the server once more each time a connection comes back. Every statement of a store
-//! is a transaction of its own, so here nothing is to be asked: a connection that has answered is as it was before.
+//! A pool of our own, since sqlx's asks the server once more each time a connection comes back. All but a few statements
+//! of a store are transactions of their own, so here nothing is to be asked: a connection that has answered is as it was
+//! before.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -13,7 +14,10 @@ use sqlx::{
     postgres::{PgArguments, PgConnectOptions, PgRow},
     query::Query,
 };
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 use crate::{connect, error::Result};
 
@@ -42,14 +46,26 @@ impl Pool {
     /// A connection is lent again only after it has answered in full. After an error, or if this is dropped in between, it
     /// is closed: what the server still does on it concerns nobody else.
     pub(crate) async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> sqlx::Result<Vec<PgRow>> {
+        let (_permit, mut connection) = self.lend().await?;
+        let rows = query.fetch_all(&mut connection).await?;
+        self.idle().push((connection, Instant::now()));
+        Ok(rows)
+    }
+
+    /// Begins a transaction of several statements. If it is dropped before it is committed, its connection is closed,
+    /// and the server undoes it.
+    pub(crate) async fn begin(&self) -> sqlx::Result<Transaction<'_>> {
+        let (permit, mut connection) = self.lend().await?;
+        sqlx::query("BEGIN").execute(&mut connection).await?;
+        Ok(Transaction { pool: self, _permit: permit, connection })
+    }
+
+    async fn lend(&self) -> sqlx::Result<(SemaphorePermit<'_>, PgConnection)> {
         let lend = async {
             let permit = self.permits.acquire().await.map_err(|_| Error::PoolClosed)?;
             Ok::<_, Error>((permit, self.connection().await?))
         };
-        let (_permit, mut connection) = timeout(ACQUIRE, lend).await.map_err(|_| Error::PoolTimedOut)??;
-        let rows = query.fetch_all(&mut connection).await?;
-        self.idle().push((connection, Instant::now()));
-        Ok(rows)
+        timeout(ACQUIRE, lend).await.map_err(|_| Error::PoolTimedOut)?
     }
 
     /// The one row that a statement answers.
@@ -76,5 +92,25 @@ impl Pool {
     fn idle(&self) -> MutexGuard<'_, Vec<(PgConnection, Instant)>> {
         // Nothing can fail while it is held, so it is whole even if a thread died.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A transaction of several statements, on a connection that is lent for as long.
+pub(crate) struct Transaction<'a> {
+    pool: &'a Pool,
+    _permit: SemaphorePermit<'a>,
+    connection: PgConnection,
+}
+
+impl Transaction<'_> {
+    /// What a statement answers.
+    pub(crate) async fn rows(&mut self, query: Query<'_, Postgres, PgArguments>) -> sqlx::Result<Vec<PgRow>> {
+        query.fetch_all(&mut self.connection).await
+    }
+
+    pub(crate) async fn commit(mut self) -> sqlx::Result<()> {
+        sqlx::query("COMMIT").execute(&mut self.connection).await?;
+        self.pool.idle().push((self.connection, Instant::now()));
+        Ok(())
     }
 }

@@ -628,6 +628,8 @@ CREATE VIEW my_tickets_by_priority AS SELECT * FROM tickets INDEXED BY tickets_p
 CREATE VIEW my_tickets_by_source AS SELECT * FROM tickets INDEXED BY tickets_source WHERE realm = current_realm();
 CREATE VIEW my_clocked_tickets AS SELECT realm, priority, id FROM tickets INDEXED BY tickets_clocked
     WHERE clocked AND realm = current_realm();
+CREATE VIEW my_tickets_waiting AS SELECT * FROM tickets INDEXED BY tickets_waiting
+    WHERE realm = current_realm() AND queued_at IS NOT NULL;
 CREATE VIEW my_deliveries_by_status AS SELECT * FROM deliveries INDEXED BY deliveries_status WHERE realm = current_realm();
 CREATE VIEW my_deliveries_by_endpoint AS SELECT * FROM deliveries INDEXED BY deliveries_endpoint WHERE realm = current_realm();
 CREATE VIEW my_dead_letters AS SELECT * FROM deliveries INDEXED BY deliveries_dead_letters

@@ -7,13 +7,14 @@ use sk_tickets_core::{
         idempotency::{Claim, Recorded, StoredResponse},
         time::Timestamp,
     },
-    store::{Commit, CommitOutcome, DeliveryChange, Effect, SecretChange},
+    store::{Commit, CommitOutcome, DeliveryChange, Effect, Loaded, SecretChange},
 };
 
 use crate::{
     contact, endpoint,
     error::{Fault, Result},
     guard::{Guarded, Scope},
+    load::{Wanted, load},
     notification, outbox, policy, queues,
     realms::{RealmNumber, Realms},
     redaction, replay,
@@ -53,6 +54,31 @@ pub(crate) fn apply(guarded: &Guarded, realms: &Realms, commit: &Commit) -> Resu
 }
 
 fn apply_within(connection: &Connection, realm: RealmNumber, commit: &Commit) -> Result<Verdict<CommitOutcome>> {
+    let Effect::QueueClaim(claim) = commit.effect() else { return store(connection, realm, commit) };
+    // There is one writer, so nobody else is about to take the head.
+    let is_recorded = match commit.claim() {
+        Some((claim, _)) => find_recorded(connection, realm, claim.key.as_str())?.is_some(),
+        None => false,
+    };
+    let head = if is_recorded { None } else { queues::head(connection, claim.queue())? };
+    let head = match head {
+        Some(id) => load(connection, realm, commit.realm().environment(), None, Wanted::Ticket(id))?,
+        None => Loaded::default(),
+    };
+    let (commit, answer) = claim.settle(commit, &head);
+    let claimed = |outcome| match outcome {
+        CommitOutcome::Applied => CommitOutcome::Claimed(answer),
+        other => other,
+    };
+    Ok(match store(connection, realm, &commit)? {
+        Verdict::Keep(outcome) => Verdict::Keep(claimed(outcome)),
+        Verdict::KeepAndWake(outcome) => Verdict::KeepAndWake(claimed(outcome)),
+        Verdict::KeepAndErase(outcome) => Verdict::KeepAndErase(claimed(outcome)),
+        Verdict::Undo(outcome) => Verdict::Undo(claimed(outcome)),
+    })
+}
+
+fn store(connection: &Connection, realm: RealmNumber, commit: &Commit) -> Result<Verdict<CommitOutcome>> {
     if let Some((claim, response)) = commit.claim()
         && let Some(outcome) = repeated(connection, realm, claim, response, commit)?
     {
@@ -69,6 +95,7 @@ fn apply_within(connection: &Connection, realm: RealmNumber, commit: &Commit) ->
         Effect::Contact(change) => Change::unless_stale(contact::change(connection, realm, change)?),
         Effect::Queue(change) => Change::unless_stale(queues::change(connection, realm, change)?),
         Effect::Policy(change) => Change::unless_stale(policy::change(connection, realm, change)?),
+        Effect::QueueClaim(_) => return Err(Fault::Broken("a claim was not settled")),
         Effect::Endpoint(change) => endpoint::change(connection, realm, change, commit.at())?,
         Effect::Delivery(change) => change_delivery(connection, realm, change, commit.at())?,
         Effect::Notification(change) => {

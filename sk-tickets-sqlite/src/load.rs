@@ -39,6 +39,7 @@ pub(crate) enum Wanted {
     Ticket(TicketId),
     Redaction(TicketId),
     TicketAndQueue(TicketId, String),
+    Queue(String),
     Queues,
     Notification(NotificationId),
     Policies,
@@ -64,6 +65,7 @@ impl From<Subject<'_>> for Wanted {
             },
             Subject::Ticket(id) => Self::Ticket(id),
             Subject::TicketAndQueue(id, queue) => Self::TicketAndQueue(id, queue.to_owned()),
+            Subject::Queue(key) => Self::Queue(key.to_owned()),
             Subject::Queues => Self::Queues,
             Subject::Notification(id) => Self::Notification(id),
             Subject::Redaction(id) => Self::Redaction(id),
@@ -138,6 +140,7 @@ pub(crate) fn load(
             loaded.queue = queues::find(connection, realm, &queue)?;
             loaded.policies = policy::all(connection, realm)?;
         }
+        Wanted::Queue(key) => loaded.queue = queues::find(connection, realm, &key)?,
         Wanted::Queues => loaded.queues = queues::all(connection, realm)?,
         Wanted::Redaction(id) => {
             loaded.ticket = find_ticket(connection, realm, environment, id)?;

@@ -1,9 +1,9 @@
 //! Queues: as writes change them, and as they are found.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use sk_tickets_core::{
     model::{
-        id::QueueId,
+        id::{QueueId, TicketId},
         queue::{DEFAULT_QUEUE, Queue},
     },
     platform::time::Timestamp,
@@ -11,7 +11,7 @@ use sk_tickets_core::{
 };
 
 use crate::{
-    columns::rank,
+    columns::{Columns, rank},
     error::Result,
     reader::{one, rows},
     realms::RealmNumber,
@@ -124,8 +124,33 @@ pub(crate) fn find_by_topic(connection: &Connection, realm: RealmNumber, topic: 
     if by_topic.is_some() { Ok(by_topic) } else { find(connection, realm, DEFAULT_QUEUE) }
 }
 
+const HEAD: &str = "SELECT id FROM my_tickets_waiting WHERE queue = ?1 ORDER BY priority DESC, queued_at, id LIMIT 1";
+
+/// The ticket that waits in a queue and comes before all others. Of the current realm, as the view has it.
+pub(crate) fn head(connection: &Connection, queue: &str) -> Result<Option<TicketId>> {
+    let head = connection.prepare_cached(HEAD)?.query_row(params![queue], |row| Columns::of(row).id()).optional()?;
+    Ok(head)
+}
+
 /// Every queue, by id.
 pub(crate) fn all(connection: &Connection, realm: RealmNumber) -> Result<Vec<Queue>> {
     let sql = concat!("SELECT ", queue_columns!(), " FROM my_queues WHERE realm = ?1 ORDER BY id");
     rows(connection, sql, params![realm], row::queue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::list::{
+        Query,
+        tests::{assert_walks, database, plan},
+    };
+
+    #[test]
+    fn the_head_is_the_first_of_an_index() {
+        let (_folder, connection) = database();
+        let plan = plan(&connection, &Query { sql: HEAD.to_owned(), values: vec![row::text("default")] });
+        assert_walks(&plan);
+        assert!(plan.contains("tickets_waiting (realm=? AND queue=?"), "{plan}");
+    }
 }

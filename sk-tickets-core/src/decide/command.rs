@@ -6,7 +6,7 @@ use crate::{
         delivery::DiscardDeadLetter,
         endpoint::{CreateEndpoint, RotateSecret, UpdateEndpoint},
         id::{ContactId, EntryId, NotificationId, TicketId},
-        queue::{CreateQueue, QueueSlug, UpdateQueue},
+        queue::{ClaimTicket, CreateQueue, QueueSlug, UpdateQueue},
         redaction::RedactEntry,
         replay_job::ReplayDeadLetters,
         sla::SetSlaPolicy,
@@ -34,6 +34,8 @@ pub enum Command {
     Contact(ContactCommand),
     /// About a queue.
     Queue(QueueCommand),
+    /// Give the head of the queue with this key to somebody.
+    Claim(QueueSlug, ClaimTicket),
     /// What is aimed at for the tickets of a priority.
     SetSlaPolicy(Priority, SetSlaPolicy),
     /// About a webhook endpoint.
@@ -142,6 +144,7 @@ impl Command {
                 QueueCommand::Create(_) => "queue_create",
                 QueueCommand::Update(..) => "queue_update",
             },
+            Self::Claim(..) => "queue_claim",
             Self::SetSlaPolicy(..) => "sla_policy_set",
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => "endpoint_create",
@@ -181,6 +184,7 @@ impl Command {
                 QueueCommand::Create(_) => Vec::new(),
                 QueueCommand::Update(key, _) => vec![key.to_string()],
             },
+            Self::Claim(key, _) => vec![key.to_string()],
             Self::SetSlaPolicy(priority, _) => vec![priority.to_string()],
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => Vec::new(),
@@ -222,6 +226,7 @@ impl Command {
                 QueueCommand::Create(body) => json(body),
                 QueueCommand::Update(_, body) => json(body),
             },
+            Self::Claim(_, body) => json(body),
             Self::SetSlaPolicy(_, body) => json(body),
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(body) => json(body),
@@ -262,6 +267,7 @@ impl Command {
                 QueueCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
                 QueueCommand::Update(_, body) => body.check(Pointer::ROOT, &mut faults),
             },
+            Self::Claim(_, body) => body.check(Pointer::ROOT, &mut faults),
             Self::SetSlaPolicy(_, body) => body.check(Pointer::ROOT, &mut faults),
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
@@ -293,6 +299,7 @@ impl Command {
             | Self::Ticket(_)
             | Self::Contact(_)
             | Self::Queue(_)
+            | Self::Claim(..)
             | Self::SetSlaPolicy(..)
             | Self::DeadLetter(_)
             | Self::ReplayDeadLetters(_)
@@ -313,6 +320,7 @@ impl Command {
             Self::Ticket(_)
             | Self::Contact(_)
             | Self::Queue(_)
+            | Self::Claim(..)
             | Self::SetSlaPolicy(..)
             | Self::Endpoint(_)
             | Self::DeadLetter(_)
@@ -350,6 +358,7 @@ impl Command {
                 email: email.value().map(Email::as_str),
                 phone: phone.value().map(Phone::as_str),
             },
+            Self::Claim(key, _) => Subject::Queue(key.as_str()),
             Self::Queue(QueueCommand::Create(_) | QueueCommand::Update(..)) => Subject::Queues,
             Self::SetSlaPolicy(..) => Subject::Policies,
             Self::Endpoint(command) => match command {

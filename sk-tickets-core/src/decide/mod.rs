@@ -2,6 +2,7 @@
 
 mod assign;
 mod chore;
+mod claim;
 mod command;
 mod contact;
 mod create;
@@ -22,6 +23,7 @@ mod transition;
 mod update;
 
 pub(crate) use chore::{Chore, decide_chore};
+pub use claim::decide_claim;
 pub use command::{
     Command, ContactCommand, DeadLetterCommand, EndpointCommand, NotificationCommand, QueueCommand, TicketCommand,
 };

@@ -84,6 +84,16 @@ pub(super) fn sla_policy(policy: &SlaPolicy) -> StoredResponse {
     answer(200, policy)
 }
 
+/// The head of a queue, given to who asked.
+pub(super) fn claimed(ticket: &Ticket) -> StoredResponse {
+    StoredResponse { etag: Some(ticket.version.etag()), ..answer(200, ticket) }
+}
+
+/// There is nothing to tell of.
+pub(super) const fn nothing() -> StoredResponse {
+    StoredResponse { status: 204, location: None, etag: None, content_type: None, body: Vec::new(), secret: None }
+}
+
 pub(super) fn endpoint(command: &EndpointCommand, endpoint: Endpoint, dead_letters: u64) -> StoredResponse {
     match command {
         EndpointCommand::Create(_) => {
@@ -91,14 +101,7 @@ pub(super) fn endpoint(command: &EndpointCommand, endpoint: Endpoint, dead_lette
             StoredResponse { location, ..with_secret(201, endpoint) }
         }
         EndpointCommand::RotateSecret(..) => with_secret(200, endpoint),
-        EndpointCommand::Delete(_) => StoredResponse {
-            status: 204,
-            location: None,
-            etag: None,
-            content_type: None,
-            body: Vec::new(),
-            secret: None,
-        },
+        EndpointCommand::Delete(_) => nothing(),
         EndpointCommand::Enable(_) => {
             let replay = (dead_letters > 0).then(|| offer(&endpoint, dead_letters));
             answer(200, &EndpointView { replay, ..EndpointView::public(endpoint) })

@@ -24,7 +24,10 @@ impl Tickets {
             match inner.store.commit(commit).await? {
                 CommitOutcome::Applied => return Ok(true),
                 // Without a key there is nothing to replay.
-                CommitOutcome::Stale | CommitOutcome::Replayed(_) | CommitOutcome::KeyReused => {
+                CommitOutcome::Stale
+                | CommitOutcome::Replayed(_)
+                | CommitOutcome::KeyReused
+                | CommitOutcome::Claimed(_) => {
                     tokio::task::yield_now().await;
                 }
             }

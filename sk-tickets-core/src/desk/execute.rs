@@ -1,18 +1,24 @@
 use super::{Desk, Error, answer};
 use crate::{
     decide::{
-        Command, Context, Decision, Redaction, Rejection, TicketCommand, decide, decide_contact, decide_dead_letter,
-        decide_endpoint, decide_notification, decide_queue, decide_redaction, decide_replay, decide_sla_policy,
+        Command, Context, Decision, Redaction, Rejection, TicketCommand, decide, decide_claim, decide_contact,
+        decide_dead_letter, decide_endpoint, decide_notification, decide_queue, decide_redaction, decide_replay,
+        decide_sla_policy,
     },
     limits::CONTENTION_RETRIES_MAX,
-    model::{id::TicketId, thread::ThreadEntry, ticket::Version},
+    model::{
+        id::TicketId,
+        queue::{ClaimTicket, DEFAULT_QUEUE, QueueSlug},
+        thread::ThreadEntry,
+        ticket::Version,
+    },
     platform::{
         idempotency::{Claim, Fingerprint, IdempotencyKey, Recorded, SecretSlot, StoredResponse},
         json::Json,
         problem::{self, Problem},
         time::Timestamp,
     },
-    store::{Commit, CommitOutcome, Effect, Loaded, Lookup, Subject},
+    store::{Commit, CommitOutcome, Effect, Loaded, Lookup, QueueClaim, Subject},
 };
 
 /// A command with its key, on its way to [`Desk::execute`].
@@ -97,6 +103,7 @@ impl Desk {
             let commit = Commit::new(self.realm.clone(), now, recorded, effect).showing(shows);
             match self.inner.store.commit(commit).await? {
                 CommitOutcome::Applied => return self.answer(response, false),
+                CommitOutcome::Claimed(response) => return self.answer(response, false),
                 CommitOutcome::Replayed(response) => return self.answer(response, true),
                 CommitOutcome::KeyReused => return Err(key_reused()),
                 CommitOutcome::Stale => tokio::task::yield_now().await,
@@ -118,6 +125,10 @@ impl Desk {
             }),
             Command::Queue(command) => decide_queue(known, command, &cx)
                 .map(|(effect, queue)| Decided::new(effect, answer::queue(command, &queue))),
+            Command::Claim(key, claim) => match &known.queue {
+                None if key.as_str() != DEFAULT_QUEUE => Err(Rejection::NotFound),
+                Some(_) | None => Ok(self.claim(key, claim.clone(), now)),
+            },
             Command::SetSlaPolicy(priority, command) => {
                 let (effect, policy) = decide_sla_policy(known, *priority, command, &cx);
                 Ok(Decided::new(effect, answer::sla_policy(&policy)))
@@ -148,6 +159,24 @@ impl Desk {
             }
         };
         decided.unwrap_or_else(|rejection| Decided::new(Effect::None, self.reject(&rejection)))
+    }
+
+    /// What is decided when the store has found the head of the queue. Until then the answer is that there is none.
+    fn claim(&self, queue: &QueueSlug, command: ClaimTicket, now: Timestamp) -> Decided {
+        let desk = self.clone();
+        let decide = move |head: &Loaded| {
+            let decided = match decide_claim(head, &command, &desk.context(now)) {
+                Ok(Some(decision)) => {
+                    let response = answer::claimed(decision.ticket());
+                    of_decision(decision, response, false)
+                }
+                Ok(None) => Decided::new(Effect::None, answer::nothing()),
+                Err(rejection) => Decided::new(Effect::None, desk.reject(&rejection)),
+            };
+            (decided.effect, decided.response, decided.shows)
+        };
+        let claim = QueueClaim::new(queue.to_string(), decide);
+        Decided::new(Effect::QueueClaim(Box::new(claim)), answer::nothing())
     }
 
     fn reject(&self, rejection: &Rejection) -> StoredResponse {
@@ -191,20 +220,23 @@ impl Decided {
 }
 
 fn of_ticket(command: &TicketCommand, decision: Decision) -> Decided {
-    match decision {
-        Decision::Unchanged(ticket) => {
-            let response = answer::ticket(command, &ticket, None);
-            let shows = ticket.resolution_note.as_ref().map(|_| ticket.id);
-            Decided { effect: Effect::Unchanged(ticket.id, ticket.version), response, shows }
-        }
-        Decision::Changed(change) => {
-            let entry: Option<&ThreadEntry> = change.entries.first();
-            let response = answer::ticket(command, &change.ticket, entry);
-            let shows_entry = matches!(command, TicketCommand::Post(..));
-            let shows = (shows_entry || change.ticket.resolution_note.is_some()).then_some(change.ticket.id);
-            Decided { effect: Effect::Ticket(change), response, shows }
-        }
-    }
+    let (entry, shows_entry): (Option<&ThreadEntry>, _) = match &decision {
+        Decision::Unchanged(_) => (None, false),
+        Decision::Changed(change) => (change.entries.first(), matches!(command, TicketCommand::Post(..))),
+    };
+    let response = answer::ticket(command, decision.ticket(), entry);
+    of_decision(decision, response, shows_entry)
+}
+
+/// What a decision about a ticket comes to, with a response that shows the ticket or, if it says so, an entry.
+fn of_decision(decision: Decision, response: StoredResponse, shows_entry: bool) -> Decided {
+    let ticket = decision.ticket();
+    let shows = (shows_entry || ticket.resolution_note.is_some()).then_some(ticket.id);
+    let effect = match decision {
+        Decision::Unchanged(ticket) => Effect::Unchanged(ticket.id, ticket.version),
+        Decision::Changed(change) => Effect::Ticket(change),
+    };
+    Decided { effect, response, shows }
 }
 
 fn key_reused() -> Error {

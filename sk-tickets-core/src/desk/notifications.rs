@@ -30,8 +30,10 @@ impl Tickets {
             match self.inner.store.commit(commit).await? {
                 CommitOutcome::Applied => return Ok(Settled::Recorded),
                 CommitOutcome::Stale => {}
-                // There is no key.
-                CommitOutcome::Replayed(_) | CommitOutcome::KeyReused => return Ok(Settled::LeaseLost),
+                // There is no key, and no queue.
+                CommitOutcome::Replayed(_) | CommitOutcome::KeyReused | CommitOutcome::Claimed(_) => {
+                    return Ok(Settled::LeaseLost);
+                }
             }
         }
         Err(Error::contention())

@@ -134,9 +134,11 @@ impl Inner {
     async fn replace(&self, realm: &Realm, effect: Effect) -> Result<(), StoreError> {
         let commit = Commit::new(realm.clone(), self.clock.now(), None, effect);
         match self.store.commit(commit).await? {
-            CommitOutcome::Applied | CommitOutcome::Stale | CommitOutcome::Replayed(_) | CommitOutcome::KeyReused => {
-                Ok(())
-            }
+            CommitOutcome::Applied
+            | CommitOutcome::Claimed(_)
+            | CommitOutcome::Stale
+            | CommitOutcome::Replayed(_)
+            | CommitOutcome::KeyReused => Ok(()),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         endpoint::{CreateEndpoint, EndpointView, RotateSecret, UpdateEndpoint},
         id::{ContactId, EntryId, NotificationId, TicketId},
         notification::Notification,
-        queue::{CreateQueue, Queue, QueueSlug, UpdateQueue},
+        queue::{ClaimTicket, CreateQueue, Queue, QueueSlug, UpdateQueue},
         redaction::RedactEntry,
         replay_job::{ReplayDeadLetters, ReplayJob},
         sla::{SetSlaPolicy, SlaPolicy},
@@ -166,6 +166,30 @@ impl Desk {
         policy: SetSlaPolicy,
     ) -> Result<Receipt<SlaPolicy>, Error> {
         self.typed(key, Command::SetSlaPolicy(priority, policy)).await
+    }
+
+    /// Gives the head of a queue to somebody; none, if nothing waits in it.
+    ///
+    /// However many ask at once, each ticket is given to one of them. The same key gives the same ticket again, or the
+    /// same none, whatever has come in since.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`.
+    pub async fn claim_next(
+        &self,
+        key: &IdempotencyKey,
+        queue: QueueSlug,
+        claim: ClaimTicket,
+    ) -> Result<Receipt<Option<Ticket>>, Error> {
+        let answer = self.execute(Request::new(key, Command::Claim(queue, claim))).await?;
+        let Answer { response, replayed } = accepted(answer)?;
+        if response.body.is_empty() {
+            return Ok(Receipt { value: None, replayed });
+        }
+        match serde_json::from_slice(&response.body) {
+            Ok(ticket) => Ok(Receipt { value: Some(ticket), replayed }),
+            Err(_) => Err(unreadable()),
+        }
     }
 
     /// Makes a webhook endpoint. The answer, and every replay of it, has the secret.

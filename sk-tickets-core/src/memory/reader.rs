@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, ops::Bound};
+use std::{cmp::Reverse, collections::BTreeMap, ops::Bound};
 
 use async_trait::async_trait;
 
@@ -23,6 +23,7 @@ use crate::{
         idempotency::IdempotencyKey,
         realm::Realm,
         seal::Sealed,
+        time::Timestamp,
     },
     store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject, Traces},
 };
@@ -182,27 +183,17 @@ impl RealmReader for MemoryStore {
                     loaded.contact = contact.and_then(|handle| data.contact(handle)).cloned();
                     loaded.ticket = follow_up_of.and_then(|id| data.tickets.get(&id)).cloned();
                 }
-                Subject::Ticket(id) => {
-                    loaded.ticket = data.tickets.get(&id).cloned();
-                    loaded.policies = data.policies();
-                    loaded.timers = data.timers.get(&id).copied().unwrap_or_default();
-                    loaded.thread_length = data.thread_length(id);
-                    let contact_id = loaded.ticket.as_ref().and_then(|ticket| ticket.contact_id);
-                    loaded.contact = contact_id.and_then(|id| data.contacts.get(&id)).cloned();
-                }
+                Subject::Ticket(id) => data.load_ticket_and_contact(id, &mut loaded),
                 Subject::TicketAndQueue(id, queue) => {
-                    loaded.ticket = data.tickets.get(&id).cloned();
-                    loaded.timers = data.timers.get(&id).copied().unwrap_or_default();
-                    loaded.thread_length = data.thread_length(id);
+                    data.load_ticket(id, &mut loaded);
                     loaded.queue = data.queues.get(queue).cloned();
                     loaded.policies = data.policies();
                 }
+                Subject::Queue(queue) => loaded.queue = data.queues.get(queue).cloned(),
                 Subject::Notification(id) => {
                     if let Some(row) = data.notifications.get(&id) {
                         let Notification { ticket_id, contact_id, .. } = row.notification;
-                        loaded.ticket = data.tickets.get(&ticket_id).cloned();
-                        loaded.timers = data.timers.get(&ticket_id).copied().unwrap_or_default();
-                        loaded.thread_length = data.thread_length(ticket_id);
+                        data.load_ticket(ticket_id, &mut loaded);
                         loaded.contact = data.contacts.get(&contact_id).cloned();
                         loaded.notification = Some(row.notification.clone());
                         loaded.notification_lease = row.lease.map(|_| row.token);
@@ -310,16 +301,41 @@ impl RealmData {
         queues
     }
 
-    fn thread_length(&self, id: TicketId) -> u64 {
-        self.threads.get(&id).map_or(0, |thread| thread.len() as u64)
+    fn load_ticket(&self, id: TicketId, loaded: &mut Loaded) {
+        loaded.ticket = self.tickets.get(&id).cloned();
+        loaded.timers = self.timers.get(&id).copied().unwrap_or_default();
+        loaded.thread_length = self.threads.get(&id).map_or(0, |thread| thread.len() as u64);
+    }
+
+    /// As for [`Subject::Ticket`].
+    fn load_ticket_and_contact(&self, id: TicketId, loaded: &mut Loaded) {
+        self.load_ticket(id, loaded);
+        let contact_id = loaded.ticket.as_ref().and_then(|ticket| ticket.contact_id);
+        loaded.contact = contact_id.and_then(|id| self.contacts.get(&id)).cloned();
+        loaded.policies = self.policies();
+    }
+
+    /// What is known of the ticket that waits in a queue and comes before all others.
+    pub(super) fn head(&self, queue: &str) -> Loaded {
+        let waiting = self.tickets.values().filter(|ticket| ticket.queue == queue && ticket.queued_at.is_some());
+        let head = waiting.min_by_key(|ticket| rank(ticket)).map(|ticket| ticket.id);
+        let mut loaded = Loaded::default();
+        if let Some(id) = head {
+            self.load_ticket_and_contact(id, &mut loaded);
+        }
+        loaded
     }
 
     fn queue_position(&self, ticket: &Ticket) -> Option<u64> {
-        let rank = |ticket: &Ticket| Some((std::cmp::Reverse(ticket.priority), ticket.queued_at?, ticket.id));
         let own = rank(ticket)?;
         let ahead = self.tickets.values().filter(|other| other.queue == ticket.queue);
         Some(1 + ahead.filter_map(rank).filter(|other| *other < own).count() as u64)
     }
+}
+
+/// What a ticket comes by while it waits in its queue.
+fn rank(ticket: &Ticket) -> Option<(Reverse<Priority>, Timestamp, TicketId)> {
+    Some((Reverse(ticket.priority), ticket.queued_at?, ticket.id))
 }
 
 /// A page of a map's rows that `pick` takes.

@@ -35,6 +35,12 @@ impl RealmWriter for MemoryStore {
                 CommitOutcome::KeyReused
             });
         }
+        let (commit, answer) = if let Effect::QueueClaim(claim) = commit.effect() {
+            let (commit, answer) = claim.settle(&commit, &data.head(claim.queue()));
+            (commit, Some(answer))
+        } else {
+            (commit, None)
+        };
         let applied = match commit.effect() {
             Effect::None => true,
             Effect::Unchanged(ticket, version) => data.version(*ticket) == Some(*version),
@@ -43,6 +49,8 @@ impl RealmWriter for MemoryStore {
             Effect::Contact(change) => data.change_contact(change),
             Effect::Queue(change) => data.change_queue(change),
             Effect::Policy(change) => data.change_policy(change),
+            // It was settled above.
+            Effect::QueueClaim(_) => false,
             Effect::Endpoint(change) => data.change_endpoint(change),
             Effect::Delivery(change) => data.change_delivery(change, commit.at()),
             Effect::Notification(change) => data.revive_notification(change, commit.at()),
@@ -62,7 +70,7 @@ impl RealmWriter for MemoryStore {
         if commit.effect().may_be_due() {
             self.due.notify_one();
         }
-        Ok(CommitOutcome::Applied)
+        Ok(answer.map_or(CommitOutcome::Applied, CommitOutcome::Claimed))
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    id::{OwnerId, QueueId},
+    id::{ActorId, OwnerId, QueueId},
     page::Order,
     ticket::{Priority, Topic},
 };
@@ -131,6 +131,25 @@ impl UpdateQueue {
     #[must_use]
     pub const fn nothing() -> Self {
         Self { name: Change(None), topics: Patch::Keep, default_owner_id: Patch::Keep, default_priority: Patch::Keep }
+    }
+}
+
+request! {
+    /// Gives the head of a queue to somebody.
+    pub struct ClaimTicket {
+        /// Who is to work on it.
+        pub owner_id: OwnerId,
+        /// Who does this; the API key unless named.
+        pub actor_id: Option<ActorId>,
+    }
+    example = { "owner_id": "usr_01J9X2M3N4P5Q6R7S8T9VAWBXC" };
+}
+
+impl ClaimTicket {
+    /// For this owner.
+    #[must_use]
+    pub fn by(owner: impl Into<OwnerId>) -> Self {
+        Self { owner_id: owner.into(), actor_id: None }
     }
 }
 

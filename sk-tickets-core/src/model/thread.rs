@@ -41,6 +41,8 @@ words! {
         Transition = "transition",
         /// Its queue has an owner for what comes in.
         Routing = "routing",
+        /// Somebody took the head of its queue.
+        Claim = "claim",
     }
 }
 

@@ -1,3 +1,4 @@
+use super::QueueClaim;
 use crate::{
     model::{
         contact::Contact,
@@ -82,6 +83,7 @@ impl Commit {
             | Effect::Delivery(_)
             | Effect::Queue(_)
             | Effect::Policy(_)
+            | Effect::QueueClaim(_)
             | Effect::Replay(_)
             | Effect::Secret(_) => false,
         }
@@ -120,6 +122,8 @@ pub enum Effect {
     Queue(Box<QueueChange>),
     /// An SLA policy.
     Policy(Box<PolicyChange>),
+    /// The head of a queue is given to somebody.
+    QueueClaim(Box<QueueClaim>),
     /// A webhook endpoint.
     Endpoint(Box<EndpointChange>),
     /// A delivery.
@@ -140,7 +144,8 @@ impl Effect {
         match self {
             Self::Ticket(change) => change.timers.wakes_at.is_some(),
             Self::Redact(redaction) => redaction.change.timers.wakes_at.is_some(),
-            Self::Policy(_) => true,
+            // What becomes of the head of a queue is not known here.
+            Self::Policy(_) | Self::QueueClaim(_) => true,
             Self::None
             | Self::Unchanged(..)
             | Self::Contact(_)
@@ -380,6 +385,8 @@ pub enum DeliveryChange {
 pub enum CommitOutcome {
     /// It was stored.
     Applied,
+    /// The head of a queue was given to somebody, or there was none; this is the answer that was recorded.
+    Claimed(StoredResponse),
     /// Its key had been used for the same request; this is the answer recorded then. Nothing was stored.
     Replayed(StoredResponse),
     /// Its key had been used for another request. Nothing was stored.

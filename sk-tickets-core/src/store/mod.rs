@@ -10,6 +10,7 @@
 //! [`Store`] is all of them.
 
 mod agenda;
+mod claim;
 mod commit;
 mod directory;
 mod error;
@@ -23,6 +24,7 @@ mod writer;
 use std::fmt::Debug;
 
 pub use agenda::Agenda;
+pub use claim::QueueClaim;
 pub use commit::{
     Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, NotificationChange,
     PolicyChange, QueueChange, RedactionChange, RevivedNotification, SecretChange, SettledNotification, TicketChange,

@@ -68,6 +68,8 @@ pub enum Subject<'a> {
     Ticket(TicketId),
     /// A ticket, and the queue with this key that it is to be put in.
     TicketAndQueue(TicketId, &'a str),
+    /// The queue with this key.
+    Queue(&'a str),
     /// Every queue.
     Queues,
     /// A notification, the ticket it is about and the contact it is for.

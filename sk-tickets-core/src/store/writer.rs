@@ -20,6 +20,10 @@ pub trait RealmWriter: RealmReader {
     /// - a queue whose key or topic another one has meanwhile, or one more than were known, is [`CommitOutcome::Stale`]
     /// - the policy that a ticket's change was decided on is the one in force when it is stored, or the answer is
     ///   [`CommitOutcome::Stale`]; so is that of one to set, and the place that work about it had come to
+    /// - a [`QueueClaim`](super::QueueClaim) takes the ticket that waits in the queue and comes before all others: more
+    ///   pressing first, then by `queued_at`, then by id. A ticket that another transaction is about to take is passed
+    ///   over; that none waits is answered only if it is so. No ticket is taken twice, and none is lost if the transaction
+    ///   fails
     /// - thread entries and events are only ever added; nothing changes one, but for a redaction
     /// - what a redaction replaces is neither read nor sent any more, be it in answers that are recorded meanwhile or by an
     ///   attempt that is under way

@@ -151,7 +151,10 @@ impl Sweeper {
         match store.commit(Commit::new(realm.clone(), self.tickets.now(), None, effect)).await? {
             CommitOutcome::Applied => Ok(to.is_some()),
             // Another node has come as far, or the policy was changed again.
-            CommitOutcome::Stale | CommitOutcome::Replayed(_) | CommitOutcome::KeyReused => Ok(true),
+            CommitOutcome::Stale
+            | CommitOutcome::Replayed(_)
+            | CommitOutcome::KeyReused
+            | CommitOutcome::Claimed(_) => Ok(true),
         }
     }
 

@@ -9,9 +9,9 @@ use std::{collections::BTreeSet, fs};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use sk_tickets_core::{
-    AssignTicket, CreateContact, CreateEndpoint, CreateQueue, CreateTicket, DiscardDeadLetter, Evidence, InlineContact,
-    PostEntry, RedactEntry, ReplayDeadLetters, RotateSecret, SetSlaPolicy, TransitionTicket, UpdateContact,
-    UpdateEndpoint, UpdateQueue, UpdateTicket,
+    AssignTicket, ClaimTicket, CreateContact, CreateEndpoint, CreateQueue, CreateTicket, DiscardDeadLetter, Evidence,
+    InlineContact, PostEntry, RedactEntry, ReplayDeadLetters, RotateSecret, SetSlaPolicy, TransitionTicket,
+    UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
     platform::{
         input::{Fault, Input},
         json::Json,
@@ -69,6 +69,7 @@ fn schema_of<T: JsonSchema>() -> Value {
 fn requests() -> Vec<Request> {
     vec![
         Request::of::<AssignTicket>(),
+        Request::of::<ClaimTicket>(),
         Request::of::<CreateContact>(),
         Request::of::<CreateEndpoint>(),
         Request::of::<CreateQueue>(),

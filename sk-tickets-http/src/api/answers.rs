@@ -91,6 +91,10 @@ pub(crate) type Deleted = Recorded<204, ()>;
 #[derive(Debug)]
 pub(crate) struct Upserted<T>(Recorded<200, T>);
 
+/// Something as it is after a change or, where there is nothing to change, nothing.
+#[derive(Debug)]
+pub(crate) struct IfAny<T>(Recorded<200, T>);
+
 /// An answer that was recorded, told as what the table declares.
 pub(crate) trait FromRecorded {
     fn from_recorded(stored: StoredResponse, replayed: bool) -> Self;
@@ -155,6 +159,28 @@ impl<const STATUS: u16, T> FromRecorded for Recorded<STATUS, T> {
 impl<T> FromRecorded for Upserted<T> {
     fn from_recorded(stored: StoredResponse, replayed: bool) -> Self {
         Self(Recorded { stored, replayed, resource: PhantomData })
+    }
+}
+
+impl<T> FromRecorded for IfAny<T> {
+    fn from_recorded(stored: StoredResponse, replayed: bool) -> Self {
+        Self(Recorded { stored, replayed, resource: PhantomData })
+    }
+}
+
+impl<T: Resource> Answer for IfAny<T> {
+    fn respond(self) -> Result<Response, Error> {
+        self.0.respond()
+    }
+
+    fn describe(spec: &mut Spec) {
+        Changed::<T>::describe(spec);
+        spec.answers.push(Answered {
+            status: 204,
+            about: "There is none.",
+            schema: None,
+            headers: vec![AnswerHeader::IdempotentReplayed],
+        });
     }
 }
 

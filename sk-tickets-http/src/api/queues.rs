@@ -1,7 +1,9 @@
-use sk_tickets_core::{Command, CreateQueue, Error, Page, Queue, QueueCommand, QueueSlug, UpdateQueue};
+use sk_tickets_core::{
+    ClaimTicket, Command, CreateQueue, Error, Page, Queue, QueueCommand, QueueSlug, Ticket, UpdateQueue,
+};
 
 use super::{
-    answers::{Changed, Created, Found},
+    answers::{Changed, Created, Found, IfAny},
     arguments::{Body, Paged},
     call::{Call, not_found},
 };
@@ -20,4 +22,8 @@ pub(super) async fn get(call: Call, key: QueueSlug) -> Result<Found<Queue>, Erro
 
 pub(super) async fn update(call: Call, key: QueueSlug, body: Body<UpdateQueue>) -> Result<Changed<Queue>, Error> {
     call.execute(Command::Queue(QueueCommand::Update(key, body.request)), &body.sent).await
+}
+
+pub(super) async fn claim(call: Call, key: QueueSlug, body: Body<ClaimTicket>) -> Result<IfAny<Ticket>, Error> {
+    call.execute(Command::Claim(key, body.request), &body.sent).await
 }

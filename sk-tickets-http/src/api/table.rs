@@ -3,11 +3,11 @@
 
 use http::Method;
 use sk_tickets_core::{
-    AssignTicket, Contact, ContactFilter, ContactId, CreateContact, CreateEndpoint, CreateQueue, CreateTicket,
-    Delivery, DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId, EndpointView, EntryId, Event, EventId, JobId,
-    Notification, NotificationFilter, NotificationId, Page, PostEntry, Priority, Queue, QueueSlug, RedactEntry,
-    ReplayDeadLetters, ReplayJob, RotateSecret, Scope, SetSlaPolicy, SlaPolicy, ThreadEntry, Ticket, TicketId,
-    TicketView, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
+    AssignTicket, ClaimTicket, Contact, ContactFilter, ContactId, CreateContact, CreateEndpoint, CreateQueue,
+    CreateTicket, Delivery, DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId, EndpointView, EntryId, Event,
+    EventId, JobId, Notification, NotificationFilter, NotificationId, Page, PostEntry, Priority, Queue, QueueSlug,
+    RedactEntry, ReplayDeadLetters, ReplayJob, RotateSecret, Scope, SetSlaPolicy, SlaPolicy, ThreadEntry, Ticket,
+    TicketId, TicketView, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
     decide::{
         CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, NOT_REDACTABLE,
         NOTIFICATION_NOT_DEAD, OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED,
@@ -17,7 +17,7 @@ use sk_tickets_core::{
 };
 
 use super::{
-    answers::{Accepted, Changed, Created, Deleted, Found, FoundVersion, Upserted},
+    answers::{Accepted, Changed, Created, Deleted, Found, FoundVersion, IfAny, Upserted},
     arguments::{Body, IfMatch, IfNoneMatch, NoBody, Paged},
     contacts,
     dead_letters::{self, Letters},
@@ -193,6 +193,13 @@ pub(crate) const TABLE: &[Operation] = operations! {
     PATCH "/queues/{key}" update_queue: Admin =>
         queues::update(key: QueueSlug, body: Body<UpdateQueue>) -> Changed<Queue>,
         refuses TOPIC_TAKEN;
+
+    /// Take the next ticket of a queue
+    ///
+    /// The one that comes before all others is given to the owner: more pressing first, then as they came. However many
+    /// ask at once, each ticket is given to one of them, and the same key gives the same ticket again. 204 if none waits.
+    POST "/queues/{key}/claim" claim_ticket: TicketsTriage =>
+        queues::claim(key: QueueSlug, body: Body<ClaimTicket>) -> IfAny<Ticket>;
 
     /// List SLA policies
     ///

@@ -172,6 +172,7 @@ fn body(route: &Operation) -> &'static str {
         ("POST", "assign") => r#"{"owner_id":null}"#,
         ("POST", "transitions") => r#"{"to":"closed","reason":"spam"}"#,
         ("POST", "thread") => r#"{"kind":"note","body":"x"}"#,
+        ("POST", "claim") => r#"{"owner_id":"usr_01J9X2M3N4P5Q6R7S8T9VAWBXC"}"#,
         ("POST", "discard" | "redact") => r#"{"reason":"x"}"#,
         ("PATCH", "{id}") if route.path.starts_with("/tickets") => r#"{"subject":"x"}"#,
         ("PATCH", "{id}") if route.path.starts_with("/contacts") => r#"{"name":"x"}"#,

@@ -88,6 +88,7 @@ impl Things {
             send(Method::POST, format!("/tickets/{ticket}/thread"), json!({"kind": "note", "body": "Hi"})),
             send(Method::POST, format!("/tickets/{ticket}/thread/{entry}/redact"), json!({"reason": "privacy"})),
             send(Method::PATCH, format!("/queues/{queue}"), json!({"name": "Mine"})),
+            send(Method::POST, format!("/queues/{queue}/claim"), json!({"owner_id": ANN})),
             send(Method::PATCH, format!("/contacts/{contact}"), json!({"name": "Mine"})),
             send(Method::POST, format!("/notifications/{notification}/replay"), json!({})),
             send(Method::PATCH, format!("/webhook_endpoints/{endpoint}"), json!({"events": ["ticket.created"]})),

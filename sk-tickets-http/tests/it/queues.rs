@@ -132,3 +132,43 @@ async fn to_change_queues_takes_an_admin() {
     let webhooks = app.client(ACME, &[Scope::Webhooks]).await;
     webhooks.get("/queues").await.problem(403, "insufficient_scope");
 }
+
+#[tokio::test]
+async fn the_head_of_a_queue_is_claimed_once() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    admin.post("/queues", json!({"key": "billing", "topics": ["invoice"]})).await.expect(201);
+    let normal = admin.ticket(json!({"subject": "One", "topic": "invoice"})).await;
+    let high = admin.ticket(json!({"subject": "Two", "topic": "invoice", "priority": "high"})).await;
+
+    let agent = app.client(ACME, &[Scope::TicketsTriage]).await;
+    let claim = || Ask::post("/queues/billing/claim").fresh_key().json(&json!({"owner_id": ANN}));
+    let ask = claim();
+    let claimed = agent.send(ask.clone()).await.expect(200);
+    let ticket = claimed.json();
+    assert_eq!((&ticket["id"], text(&ticket, "owner_id"), text(&ticket, "status")), (&high["id"], ANN, "open"));
+    assert_eq!((claimed.header("etag"), claimed.header("location")), (Some("\"2\""), None));
+    let again = agent.send(ask).await.expect(200);
+    assert_eq!((again.header("idempotent-replayed"), &again.body), (Some("true"), &claimed.body));
+    let path = format!("/tickets/{}", text(&high, "id"));
+    let events = admin.all("/events?order=asc").await;
+    let last: Vec<_> = events.iter().rev().take(2).map(|event| text(event, "type")).collect();
+    assert_eq!(last, ["ticket.status_changed", "ticket.assigned"]);
+    assert_eq!(events[events.len() - 2]["data"]["cause"], "claim");
+    let thread = admin.all(&format!("{path}/thread")).await;
+    assert_eq!(thread[1]["cause"], "claim");
+
+    assert_eq!(agent.send(claim()).await.expect(200).json()["id"], normal["id"]);
+    let ask = claim();
+    let none = agent.send(ask.clone()).await.expect(204);
+    assert_eq!((none.body.len(), none.header("etag"), none.header("content-type")), (0, None, None));
+    admin.ticket(json!({"subject": "Late", "topic": "invoice"})).await;
+    let none = agent.send(ask).await.expect(204);
+    assert_eq!(none.header("idempotent-replayed"), Some("true"), "none again, though one waits now");
+
+    agent.post("/queues/third/claim", json!({"owner_id": ANN})).await.problem(404, "not_found");
+    agent.post("/queues/default/claim", json!({"owner_id": ANN})).await.expect(204);
+    agent.post("/queues/billing/claim", json!({"owner_id": null})).await.problem(422, "validation_failed");
+    let reader = app.client(ACME, &[Scope::TicketsRead]).await;
+    reader.post("/queues/billing/claim", json!({"owner_id": ANN})).await.problem(403, "insufficient_scope");
+}

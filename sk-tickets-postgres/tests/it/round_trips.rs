@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sk_tickets_core::{
-    AssignTicket, CreateTicket, DeliveryFilter, EventType, OwnerFilter, PageRequest, Priority, ReplayDeadLetters,
-    RotateSecret, Status, TicketFilter, Timestamp, UserId,
+    AssignTicket, ClaimTicket, CreateTicket, DeliveryFilter, EventType, OwnerFilter, PageRequest, Priority,
+    ReplayDeadLetters, RotateSecret, Status, TicketFilter, Timestamp, UserId,
     model::delivery::Attempt,
     store::{DeliveryQueue, Directory, NextStep, RealmReader, WorkerId},
 };
@@ -73,6 +73,11 @@ async fn a_read_is_one_statement_and_a_mutation_two() {
     assert_statements!(2, desk.assign_ticket(&key("take"), ticket.id, take()));
     // A repetition is read, not written.
     assert_statements!(1, desk.assign_ticket(&key("take"), ticket.id, take()));
+    // What is known, and the transaction: it begins, the head, what is known of that, the commit, it ends.
+    let claim = || ClaimTicket::by(UserId::from_bytes([2; 16]));
+    assert_statements!(6, desk.claim_next(&key("claim"), "default".parse().unwrap(), claim()));
+    assert_statements!(1, desk.claim_next(&key("claim"), "default".parse().unwrap(), claim()));
+    assert_statements!(1, desk.queues(&PageRequest::first()));
     let endpoint = desk.endpoints(&PageRequest::first()).await.unwrap().data.remove(0).id;
     statements(&mut superuser).await;
     assert_statements!(2, desk.rotate_secret(&key("rotate"), endpoint, RotateSecret { overlap_seconds: None }));

@@ -103,6 +103,10 @@ macro_rules! conformance {
             sla::a_change_of_priority_takes_the_used_time_along,
             sla::a_resolved_ticket_is_closed_in_time,
             month::in_a_month_every_clock_rings_when_it_should,
+            claims::the_head_of_a_queue_is_claimed,
+            claims::the_same_key_claims_the_same_ticket,
+            claims::concurrent_claims_take_each_ticket_once_and_in_order,
+            claims::concurrent_twins_of_a_claim_take_one_ticket,
             fairness::no_endpoint_has_more_leased_than_it_may,
             fairness::concurrent_claims_keep_to_what_an_endpoint_may_have,
             fairness::the_endpoint_with_the_fewest_leased_comes_first,
@@ -163,6 +167,7 @@ macro_rules! __conformance_tests {
 
 /// The cases themselves, for who wants to run one by hand. Each panics where the store falls short.
 pub mod cases {
+    pub mod claims;
     pub mod contacts;
     pub mod delivery;
     pub mod directory;

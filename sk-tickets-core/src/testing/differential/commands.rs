@@ -18,7 +18,7 @@ use crate::{
         evidence::{Evidence, EvidenceKind},
         id::{ActorId, AgentId, CallId, ContactId, EntryId, NotificationId, OwnerId, TicketId, UserId},
         metadata::MetadataPatch,
-        queue::{CreateQueue, UpdateQueue},
+        queue::{ClaimTicket, CreateQueue, UpdateQueue},
         redaction::RedactEntry,
         replay_job::ReplayDeadLetters,
         sla::SetSlaPolicy,
@@ -57,6 +57,7 @@ impl Script {
     pub(super) fn command(&self, known: &Known) -> Command {
         match self.dice.below(10) {
             0 if self.dice.once_in(2) => Command::Queue(self.queue_command()),
+            1 if self.dice.once_in(2) => self.claim_next(),
             0..4 => Command::Ticket(self.ticket_command(known)),
             4 if self.dice.once_in(2) && !known.entries.is_empty() => self.redaction(known),
             4 if self.dice.once_in(2) => self.policy_command(),
@@ -256,6 +257,12 @@ impl Script {
             };
             QueueCommand::Update(key.parse().expect("lawful"), update)
         }
+    }
+
+    fn claim_next(&self) -> Command {
+        let key = self.dice.pick(&QUEUES).unwrap_or_default().parse().expect("lawful");
+        let owner_id = self.dice.pick(&owners()).expect("there are some");
+        Command::Claim(key, ClaimTicket { owner_id, actor_id: self.actor() })
     }
 
     fn endpoint_command(&self, known: &Known) -> EndpointCommand {

@@ -264,6 +264,9 @@ impl Eye<'_> {
         self.list("queues", async |desk, page| desk.queues(&page).await.ok()).await;
         self.note("queues as kept", text(&self.side.store.queues(self.realm).await));
         self.load(Subject::Queues).await;
+        for queue in QUEUES {
+            self.load(Subject::Queue(queue)).await;
+        }
         for queue in QUEUES.into_iter().map(Some).chain([None, Some("unknown")]) {
             for topic in TOPICS.into_iter().map(Some).chain([None, Some("unknown")]) {
                 self.load(Subject::NewTicket { contact: None, follow_up_of: None, queue, topic }).await;

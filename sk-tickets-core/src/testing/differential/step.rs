@@ -83,6 +83,7 @@ impl Step {
                 Err(error) => format!("{error}"),
             },
             Self::Commit(commit) => match side.store.commit((**commit).clone()).await.expect("answered") {
+                CommitOutcome::Claimed(answer) => format!("Claimed {}", response(&answer)),
                 CommitOutcome::Replayed(recorded) => format!("Replayed {}", response(&recorded)),
                 other @ (CommitOutcome::Applied | CommitOutcome::KeyReused | CommitOutcome::Stale) => {
                     format!("{other:?}")
