@@ -11,7 +11,8 @@ BEGIN
     FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'sk_tickets'::regnamespace AND relkind = 'r' LOOP
         EXECUTE format('ALTER TABLE sk_tickets.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
     END LOOP;
-    FOREACH name IN ARRAY ARRAY['realms', 'claims', 'contacts', 'queues', 'queue_topics', 'sla_policies', 'tickets', 'ticket_tags', 'ticket_terms',
+    FOREACH name IN ARRAY ARRAY['realms', 'claims', 'contacts', 'queues', 'queue_topics', 'queue_blocks', 'queue_moves',
+                                'sla_policies', 'tickets', 'ticket_tags', 'ticket_terms',
                                 'thread_entries', 'events',
                                 'feed_pending', 'feed', 'endpoints', 'deliveries', 'delivery_attempts',
                                 'replay_jobs', 'notifications'] LOOP
@@ -30,8 +31,9 @@ GRANT SELECT, INSERT ON sk_tickets.claims, sk_tickets.thread_entries, sk_tickets
 GRANT UPDATE (secret) ON sk_tickets.claims TO sk_tickets_app;
 GRANT SELECT, INSERT, UPDATE ON sk_tickets.contacts, sk_tickets.queues, sk_tickets.sla_policies, sk_tickets.tickets, sk_tickets.endpoints,
     sk_tickets.deliveries TO sk_tickets_app;
-GRANT SELECT, INSERT, DELETE ON sk_tickets.queue_topics, sk_tickets.ticket_tags, sk_tickets.feed_pending
-    TO sk_tickets_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sk_tickets.queue_blocks TO sk_tickets_app;
+GRANT SELECT, INSERT, DELETE ON sk_tickets.queue_moves, sk_tickets.queue_topics, sk_tickets.ticket_tags,
+    sk_tickets.feed_pending TO sk_tickets_app;
 GRANT SELECT, INSERT, UPDATE (texts), DELETE ON sk_tickets.ticket_terms TO sk_tickets_app;
 GRANT SELECT, UPDATE (last_position, id_ahead_ms, id_behind_ms) ON sk_tickets.realms TO sk_tickets_app;
 GRANT SELECT ON sk_tickets.delivery_attempts TO sk_tickets_app;

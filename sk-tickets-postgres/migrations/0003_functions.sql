@@ -65,6 +65,126 @@ BEGIN
     WHERE tenant = p_tenant AND environment = p_environment;
 END $$;
 
+-- Places in queues ----------------------------------------------------------------------------------------------------
+--
+-- See places.rs for why a place is exact whatever is going on here.
+
+-- Brings what has moved into the blocks, cuts those that have grown and merges those that have shrunk. Who need not do it
+-- does not wait for who does.
+CREATE FUNCTION sk_tickets.fold_places(p_tenant bigint, p_environment smallint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    block_max constant bigint := 512;
+    merged_max constant bigint := 256;
+    -- Where the first block of a lane begins: before every place.
+    first_at constant bigint := -9223372036854775808;
+    first_id constant uuid := '00000000-0000-0000-0000-000000000000';
+    touched sk_tickets.queue_blocks;
+    block sk_tickets.queue_blocks;
+    other sk_tickets.queue_blocks;
+    kept bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM sk_tickets.queue_moves WHERE tenant = p_tenant AND environment = p_environment) THEN
+        RETURN;
+    END IF;
+    PERFORM FROM sk_tickets.realms
+    WHERE tenant = p_tenant AND environment = p_environment FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN RETURN; END IF;
+    FOR touched IN
+        WITH taken AS (
+            DELETE FROM sk_tickets.queue_moves WHERE tenant = p_tenant AND environment = p_environment
+            RETURNING queue, priority, queued_at, ticket_id, delta
+        ), placed AS (
+            SELECT taken.queue, taken.priority, COALESCE(b.start_at, first_at) AS start_at,
+                   COALESCE(b.start_id, first_id) AS start_id, sum(taken.delta) AS delta
+            FROM taken LEFT JOIN LATERAL (
+                SELECT start_at, start_id FROM sk_tickets.queue_blocks
+                WHERE tenant = p_tenant AND environment = p_environment
+                  AND queue = taken.queue AND priority = taken.priority
+                  AND (start_at, start_id) <= (taken.queued_at, taken.ticket_id)
+                ORDER BY start_at DESC, start_id DESC LIMIT 1
+            ) AS b ON true
+            GROUP BY 1, 2, 3, 4
+        )
+        INSERT INTO sk_tickets.queue_blocks AS b (tenant, environment, queue, priority, start_at, start_id, waiting)
+        SELECT p_tenant, p_environment, queue, priority, start_at, start_id, delta FROM placed WHERE delta <> 0
+        ON CONFLICT ON CONSTRAINT queue_blocks_key DO UPDATE SET waiting = b.waiting + EXCLUDED.waiting
+        RETURNING b.*
+    LOOP
+        -- One that was merged with another meanwhile is gone.
+        SELECT * INTO block FROM sk_tickets.queue_blocks
+        WHERE tenant = p_tenant AND environment = p_environment AND queue = touched.queue
+          AND priority = touched.priority AND start_at = touched.start_at AND start_id = touched.start_id;
+        CONTINUE WHEN NOT FOUND;
+
+        WHILE block.waiting > block_max LOOP
+            other := block;
+            SELECT queued_at, id INTO other.start_at, other.start_id FROM sk_tickets.tickets
+            WHERE tenant = p_tenant AND environment = p_environment
+              AND queue = block.queue AND priority = block.priority AND queued_at IS NOT NULL
+              AND (queued_at, id) >= (block.start_at, block.start_id)
+            ORDER BY queued_at, id LIMIT 1 OFFSET block_max / 2;
+            EXIT WHEN NOT FOUND;
+            -- What is to be seen of tickets, less what is to be seen of moves, is what the blocks have: in any snapshot, so
+            -- in that of this statement.
+            kept := (
+                SELECT count(*) FROM sk_tickets.tickets
+                WHERE tenant = p_tenant AND environment = p_environment
+                  AND queue = block.queue AND priority = block.priority AND queued_at IS NOT NULL
+                  AND (queued_at, id) >= (block.start_at, block.start_id)
+                  AND (queued_at, id) < (other.start_at, other.start_id)
+            ) - (
+                SELECT COALESCE(sum(delta), 0) FROM sk_tickets.queue_moves
+                WHERE tenant = p_tenant AND environment = p_environment
+                  AND queue = block.queue AND priority = block.priority
+                  AND (queued_at, ticket_id) >= (block.start_at, block.start_id)
+                  AND (queued_at, ticket_id) < (other.start_at, other.start_id)
+            );
+            -- The place that was found may be in a later block, since some who left are counted in this one still.
+            EXIT WHEN EXISTS (
+                SELECT FROM sk_tickets.queue_blocks AS b
+                WHERE b.tenant = p_tenant AND b.environment = p_environment AND b.queue = block.queue
+                  AND b.priority = block.priority AND (b.start_at, b.start_id) > (block.start_at, block.start_id)
+                  AND (b.start_at, b.start_id) <= (other.start_at, other.start_id)
+            );
+            other.waiting := block.waiting - kept;
+            UPDATE sk_tickets.queue_blocks SET waiting = kept
+            WHERE tenant = p_tenant AND environment = p_environment AND queue = block.queue
+              AND priority = block.priority AND start_at = block.start_at AND start_id = block.start_id;
+            INSERT INTO sk_tickets.queue_blocks SELECT other.*;
+            block := other;
+        END LOOP;
+
+        -- However tickets leave, there never are many more blocks than those that wait would need.
+        SELECT * INTO other FROM sk_tickets.queue_blocks
+        WHERE tenant = p_tenant AND environment = p_environment AND queue = block.queue AND priority = block.priority
+          AND (start_at, start_id) > (block.start_at, block.start_id)
+        ORDER BY start_at, start_id LIMIT 1;
+        IF FOUND AND block.waiting + other.waiting <= merged_max THEN
+            PERFORM sk_tickets.merge_blocks(block, other);
+            block.waiting := block.waiting + other.waiting;
+        END IF;
+        SELECT * INTO other FROM sk_tickets.queue_blocks
+        WHERE tenant = p_tenant AND environment = p_environment AND queue = block.queue AND priority = block.priority
+          AND (start_at, start_id) < (block.start_at, block.start_id)
+        ORDER BY start_at DESC, start_id DESC LIMIT 1;
+        IF FOUND AND other.waiting + block.waiting <= merged_max THEN
+            PERFORM sk_tickets.merge_blocks(other, block);
+        END IF;
+    END LOOP;
+END $$;
+
+-- Makes two neighbours one.
+CREATE FUNCTION sk_tickets.merge_blocks(p_first sk_tickets.queue_blocks, p_second sk_tickets.queue_blocks)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM sk_tickets.queue_blocks
+    WHERE tenant = p_second.tenant AND environment = p_second.environment AND queue = p_second.queue
+      AND priority = p_second.priority AND start_at = p_second.start_at AND start_id = p_second.start_id;
+    UPDATE sk_tickets.queue_blocks SET waiting = waiting + p_second.waiting
+    WHERE tenant = p_first.tenant AND environment = p_first.environment AND queue = p_first.queue
+      AND priority = p_first.priority AND start_at = p_first.start_at AND start_id = p_first.start_id;
+END $$;
+
 -- Commits ------------------------------------------------------------------------------------------------------------
 --
 -- Locks are taken in one order, so that no two commits wait for each other: the key, the SLA policy, the ticket, its
@@ -204,6 +324,7 @@ CREATE FUNCTION sk_tickets.change_ticket(p_tenant bigint, p_environment smallint
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     t sk_tickets.tickets := jsonb_populate_record(NULL::sk_tickets.tickets, p_change->'ticket');
+    before sk_tickets.tickets;
     tags_before text[] := '{}';
     v_revision bigint;
 BEGIN
@@ -222,7 +343,8 @@ BEGIN
         INSERT INTO sk_tickets.tickets SELECT t.* ON CONFLICT ON CONSTRAINT tickets_key DO NOTHING;
         IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
     ELSE
-        SELECT tags INTO tags_before FROM sk_tickets.tickets
+        SELECT tags, queue, priority, queued_at INTO tags_before, before.queue, before.priority, before.queued_at
+        FROM sk_tickets.tickets
         WHERE tenant = p_tenant AND environment = p_environment AND id = t.id FOR NO KEY UPDATE;
         UPDATE sk_tickets.tickets
         SET version = t.version, subject = t.subject, status = t.status, priority = t.priority, source = t.source,
@@ -239,6 +361,14 @@ BEGIN
         WHERE tenant = p_tenant AND environment = p_environment AND id = t.id
           AND version = (p_change->>'expect')::bigint;
         IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+    END IF;
+
+    IF (before.queue, before.priority, before.queued_at) IS DISTINCT FROM (t.queue, t.priority, t.queued_at) THEN
+        INSERT INTO sk_tickets.queue_moves (tenant, environment, queue, priority, queued_at, ticket_id, delta)
+        SELECT p_tenant, p_environment, place.queue, place.priority, place.queued_at, t.id, place.delta
+        FROM (VALUES (before.queue, before.priority, before.queued_at, -1), (t.queue, t.priority, t.queued_at, 1))
+            AS place (queue, priority, queued_at, delta)
+        WHERE place.queued_at IS NOT NULL;
     END IF;
 
     IF t.tags <> tags_before THEN
@@ -679,9 +809,11 @@ BEGIN
             WHEN 'replay' THEN due := sk_tickets.add_replay_job(p_effect);
             WHEN 'secret' THEN PERFORM sk_tickets.change_secret(p_tenant, p_environment, p_effect);
         END CASE;
-        -- One commit in 256 numbers what there is, so that there is never much for the first read after a long time.
+        -- One commit in 256 numbers what there is, so that there is never much for the first read after a long time; and
+        -- folds what has moved, so that there is never much for any read.
         IF right(p_effect #>> '{events,0,id}', 2) = '00' THEN
             PERFORM sk_tickets.number_events(p_tenant, p_environment, false);
+            PERFORM sk_tickets.fold_places(p_tenant, p_environment);
         END IF;
     EXCEPTION WHEN SQLSTATE 'SKT01' OR deadlock_detected THEN
         -- Who claims has a ticket before the key, so it may be in the way of another request with the same key.

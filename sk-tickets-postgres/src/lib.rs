@@ -59,6 +59,7 @@ mod mail;
 mod migrate;
 mod notification;
 mod options;
+mod places;
 #[cfg(test)]
 mod plans;
 mod policy;

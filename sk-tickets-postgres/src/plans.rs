@@ -21,7 +21,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, postgres::PgRow};
 use crate::{
     connect, deliveries, list,
     migrate::migrate,
-    reader,
+    places,
     realms::RealmNumber,
     search,
     statement::{Query, id},
@@ -69,6 +69,12 @@ const FILL: &str = "
     FROM generate_series(1, 2) AS tenant, generate_series(1, 6000) AS n;
     INSERT INTO sk_tickets.delivery_attempts (tenant, environment, delivery_id, number, at, status_code, latency_ms)
     SELECT tenant, environment, id, 1, created_at, 200, 1 FROM sk_tickets.deliveries WHERE status <> 'pending';
+    INSERT INTO sk_tickets.queue_blocks (tenant, environment, queue, priority, start_at, start_id, waiting)
+    SELECT tenant, 0, 'queue ' || n % 10, n % 4, n, sk_tickets.id_floor(n), 1
+    FROM generate_series(1, 2) AS tenant, generate_series(1, 6000) AS n;
+    INSERT INTO sk_tickets.queue_moves (tenant, environment, queue, priority, queued_at, ticket_id, delta)
+    SELECT tenant, 0, 'queue ' || n % 10, n % 4, n, sk_tickets.id_floor(n), 1
+    FROM generate_series(1, 2) AS tenant, generate_series(1, 6000) AS n;
     ANALYZE";
 
 async fn filled() -> PgConnection {
@@ -294,11 +300,12 @@ async fn a_page_of_the_feed_reads_no_more_than_its_rows() {
 async fn the_place_in_a_queue_is_counted_in_an_index() {
     let mut connection = filled().await;
     let mut query = Query::on(REALM);
-    query.sql = reader::TICKET.to_owned();
+    query.sql = places::TICKET.to_owned();
     query.values.push(id(TicketId::floor(Timestamp::from_millis(3_007))));
     let (plan, _) = plan(&mut connection, query).await;
-    assert_uses(&plan, "tickets_key");
-    assert_uses(&plan, "tickets_waiting");
+    for index in ["tickets_key", "tickets_waiting", "queue_blocks_key", "queue_moves_pkey"] {
+        assert_uses(&plan, index);
+    }
 }
 
 /// The realm is entered before a table is read, whatever joins the planner is told to avoid: were it the other way round,

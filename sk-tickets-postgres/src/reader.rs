@@ -32,32 +32,16 @@ use crate::{
     error::Result,
     feed, list,
     load::load,
-    notification, policy,
+    notification, places, policy,
     realms::RealmNumber,
     replay,
     row::{
         self, ENTRY_WIDTH, attempt_columns, contact_columns, delivery_columns, endpoint_columns, entry_columns,
-        event_columns, queue_columns, ticket_columns,
+        event_columns, queue_columns,
     },
     statement::{Query, Value, id, in_realm},
     store::PostgresStore,
 };
-
-/// The ticket `$3`, with the count of those that wait in its queue and come before it.
-pub(crate) const TICKET: &str = in_realm!(
-    "SELECT ticket.*,
-            (SELECT count(*) FROM sk_tickets.tickets AS other
-             WHERE other.tenant = realm.tenant AND other.environment = realm.environment
-               AND other.queue = ticket.queue AND other.priority > ticket.priority AND other.queued_at IS NOT NULL)
-          + (SELECT count(*) FROM sk_tickets.tickets AS other
-             WHERE other.tenant = realm.tenant AND other.environment = realm.environment
-               AND other.queue = ticket.queue AND other.priority = ticket.priority AND other.queued_at IS NOT NULL
-               AND (other.queued_at, other.id) < (ticket.queued_at, ticket.id)) AS ahead
-     FROM realm CROSS JOIN LATERAL (SELECT ",
-    ticket_columns!(),
-    " FROM sk_tickets.tickets WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 OFFSET 0
-     ) AS ticket",
-);
 
 /// Every queue, by id.
 pub(crate) const QUEUES: &str = in_realm!(
@@ -85,11 +69,11 @@ pub(crate) use attempts_of_delivery;
 impl RealmReader for PostgresStore {
     async fn ticket(&self, realm: &Realm, id: TicketId) -> store::Result<Option<TicketView>> {
         self.read("read a ticket", realm, async |realm| {
-            let query = with_id(realm, TICKET, id);
+            let query = with_id(realm, places::TICKET, id);
             self.one(query, |columns| {
                 let ticket = row::ticket(columns, realm.environment)?;
-                let ahead: u64 = columns.number()?;
-                let queue_position = ticket.queued_at.map(|_| ahead + 1);
+                let ahead: Option<u64> = columns.maybe_number()?;
+                let queue_position = ahead.map(|ahead| ahead + 1);
                 Ok(TicketView { ticket, queue_position })
             })
             .await

@@ -202,6 +202,19 @@ CREATE TABLE sla_policies (
 
 CREATE INDEX sla_policies_changed ON sla_policies (realm, priority) WHERE changed;
 
+-- How many wait, block by block: see places.rs.
+CREATE TABLE queue_blocks (
+    realm INTEGER NOT NULL REFERENCES realms (id),
+    queue TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    -- The place at which it begins. It ends where the next one does.
+    start_at INTEGER NOT NULL,
+    start_id BLOB NOT NULL,
+    waiting INTEGER NOT NULL CHECK (waiting >= 0),
+    PRIMARY KEY (realm, queue, priority, start_at, start_id),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+) STRICT, WITHOUT ROWID;
+
 -- The tags of tickets once more, to find tickets by.
 CREATE TABLE ticket_tags (
     realm INTEGER NOT NULL,
@@ -492,6 +505,14 @@ CREATE TRIGGER queue_topics_guard_delete BEFORE DELETE ON queue_topics
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
+CREATE TRIGGER queue_blocks_guard_change BEFORE UPDATE ON queue_blocks
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER queue_blocks_guard_delete BEFORE DELETE ON queue_blocks
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
 CREATE TRIGGER tickets_guard_change BEFORE UPDATE ON tickets
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
@@ -604,6 +625,7 @@ CREATE VIEW my_realm AS SELECT * FROM realms WHERE id = current_realm();
 CREATE VIEW my_claims AS SELECT * FROM claims WHERE realm = current_realm();
 CREATE VIEW my_contacts AS SELECT * FROM contacts WHERE realm = current_realm();
 CREATE VIEW my_queues AS SELECT * FROM queues WHERE realm = current_realm();
+CREATE VIEW my_queue_blocks AS SELECT * FROM queue_blocks WHERE realm = current_realm();
 CREATE VIEW my_queue_topics AS SELECT * FROM queue_topics WHERE realm = current_realm();
 CREATE VIEW my_tickets AS SELECT * FROM tickets WHERE realm = current_realm();
 CREATE VIEW my_sla_policies AS SELECT * FROM sla_policies WHERE realm = current_realm();

@@ -49,7 +49,7 @@ pub(crate) enum Scope {
 }
 
 /// The views. Nothing but these and [`SCHEMA_VERSION`] can be read.
-pub(crate) const VIEWS: [&str; 45] = [
+pub(crate) const VIEWS: [&str; 46] = [
     "directory_api_keys",
     "directory_realms",
     "directory_settings",
@@ -67,6 +67,7 @@ pub(crate) const VIEWS: [&str; 45] = [
     "my_notifications",
     "my_notifications_by_outcome",
     "my_notifications_by_ticket",
+    "my_queue_blocks",
     "my_queue_topics",
     "my_queues",
     "my_realm",
@@ -104,7 +105,7 @@ const SCHEMA_VERSION: &str = "schema_version";
 const KEY_COLUMNS: [&str; 2] = ["realm", "id"];
 
 /// What can be written, and how. The schema says on which rows.
-const INSERTED: [&str; 19] = [
+const INSERTED: [&str; 20] = [
     "api_keys",
     "claims",
     "contacts",
@@ -113,6 +114,7 @@ const INSERTED: [&str; 19] = [
     "endpoints",
     "events",
     "notifications",
+    "queue_blocks",
     "queue_topics",
     "queues",
     "realms",
@@ -125,13 +127,14 @@ const INSERTED: [&str; 19] = [
     "ticket_terms",
     "tickets",
 ];
-const UPDATED: [&str; 13] = [
+const UPDATED: [&str; 14] = [
     "api_keys",
     "claims",
     "contacts",
     "deliveries",
     "endpoints",
     "notifications",
+    "queue_blocks",
     "queues",
     "realms",
     "replay_jobs",
@@ -140,7 +143,7 @@ const UPDATED: [&str; 13] = [
     "ticket_terms",
     "tickets",
 ];
-const DELETED: [&str; 3] = ["queue_topics", "ticket_tags", "ticket_terms"];
+const DELETED: [&str; 4] = ["queue_blocks", "queue_topics", "ticket_tags", "ticket_terms"];
 /// The columns that are changed in a redaction, of tables that else are only added to.
 const REDACTED: [(&str, &str); 6] = [
     ("delivery_attempts", "error"),

@@ -59,6 +59,7 @@ mod migrate;
 mod notification;
 mod options;
 mod outbox;
+mod places;
 mod policy;
 mod pool;
 mod queue;

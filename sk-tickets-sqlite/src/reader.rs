@@ -29,13 +29,13 @@ use sk_tickets_core::{
 };
 
 use crate::{
-    columns::{Columns, rank},
+    columns::Columns,
     contact, deliveries, endpoint,
     error::Result,
     guard::{Guarded, Scope},
     list::{self, Query},
     load::{Wanted, load},
-    notification, policy,
+    notification, places, policy,
     pool::snapshot,
     queues,
     realms::{RealmNumber, Skew},
@@ -51,7 +51,7 @@ impl RealmReader for SqliteStore {
         self.read("read a ticket", realm, move |connection, realm| {
             snapshot(connection, || {
                 let Some(ticket) = find_ticket(connection, realm, environment, id)? else { return Ok(None) };
-                let queue_position = queue_position(connection, &ticket)?;
+                let queue_position = places::position(connection, realm, &ticket)?;
                 Ok(Some(TicketView { ticket, queue_position }))
             })
         })
@@ -376,26 +376,6 @@ pub(crate) fn find_ticket(
 ) -> Result<Option<Ticket>> {
     let sql = concat!("SELECT id, ", ticket_columns!(), " FROM my_tickets WHERE realm = ?1 AND id = ?2");
     one(connection, sql, params![realm, id.to_bytes()], |row| row::ticket(row, environment))
-}
-
-/// The place of a ticket among those that wait in its queue.
-///
-/// Of the current realm, as the view has it: to ask for the realm once more would cost for each ticket that is counted.
-fn queue_position(connection: &Connection, ticket: &Ticket) -> Result<Option<u64>> {
-    let Some(queued_at) = ticket.queued_at else { return Ok(None) };
-    let priority = rank(ticket.priority);
-    let ahead = connection
-        .prepare_cached(
-            "SELECT (SELECT count(*) FROM my_tickets
-                     WHERE queue = ?1 AND priority > ?2 AND queued_at IS NOT NULL)
-                  + (SELECT count(*) FROM my_tickets
-                     WHERE queue = ?1 AND priority = ?2 AND queued_at IS NOT NULL
-                       AND (queued_at, id) < (?3, ?4))",
-        )?
-        .query_row(params![ticket.queue, priority, queued_at.as_millis(), ticket.id.to_bytes()], |row| {
-            Columns::of(row).number::<u64>()
-        })?;
-    Ok(Some(ahead + 1))
 }
 
 pub(crate) fn find_delivery(connection: &Connection, realm: RealmNumber, id: DeliveryId) -> Result<Option<Delivery>> {

@@ -23,10 +23,11 @@ use crate::{
 };
 
 /// Every table with rows of realms, a column to change with a value for it, and the key of a row after the realm.
-pub(crate) const TABLES: [(&str, &str, &str, &[&str]); 16] = [
+pub(crate) const TABLES: [(&str, &str, &str, &[&str]); 17] = [
     ("claims", "status", "299", &["key"]),
     ("contacts", "name", "'Eve'", &["id"]),
     ("queues", "name", "'stolen'", &["id"]),
+    ("queue_blocks", "waiting", "99", &["queue", "priority", "start_at", "start_id"]),
     ("queue_topics", "queue_id", "zeroblob(16)", &["topic"]),
     ("tickets", "subject", "'stolen'", &["id"]),
     ("sla_policies", "revision", "99", &["priority"]),

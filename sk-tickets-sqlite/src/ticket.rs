@@ -17,7 +17,9 @@ use crate::{
     commit::Change,
     contact, endpoint,
     error::{Fault, Result},
-    feed, notification, outbox, policy,
+    feed, notification, outbox,
+    places::{self, Place},
+    policy,
     realms::{RealmNumber, Skew},
     row::{self, ticket_columns, timer_columns},
     search,
@@ -98,6 +100,7 @@ fn insert_ticket(connection: &Connection, realm: RealmNumber, ticket: &Ticket, t
     for tag in &ticket.tags {
         insert_tag(connection, realm, tag, ticket.id)?;
     }
+    places::moved(connection, realm, None, Place::of(ticket).as_ref())?;
     Ok(true)
 }
 
@@ -127,6 +130,7 @@ fn update_ticket(
         .query_row(key, |row| (0..values.len()).map(|index| row.get(index)).collect::<rusqlite::Result<Vec<Value>>>())
         .optional()?;
     let Some(before) = before else { return Ok(false) };
+    let place_before = place(ticket.id, values.iter().map(|(name, _)| *name).zip(&before))?;
     let changed: Vec<_> =
         values.into_iter().zip(before).filter(|((name, after), before)| *name == VERSION || after != before).collect();
 
@@ -142,7 +146,24 @@ fn update_ticket(
         Some(_) => return Err(Fault::Broken("the tags of a ticket are not text")),
         None => {}
     }
+    places::moved(connection, realm, place_before.as_ref(), Place::of(ticket).as_ref())?;
     Ok(true)
+}
+
+/// Where a ticket with these columns waits, if it does.
+fn place<'a>(id: TicketId, columns: impl Iterator<Item = (&'static str, &'a Value)>) -> Result<Option<Place>> {
+    let (mut queue, mut priority, mut queued_at) = (None, None, None);
+    for (name, value) in columns {
+        match (name, value) {
+            ("queue", Value::Text(text)) => queue = Some(text.clone()),
+            ("priority", Value::Integer(number)) => priority = Some(*number),
+            ("queued_at", Value::Integer(number)) => queued_at = Some(*number),
+            _ => {}
+        }
+    }
+    let Some(queued_at) = queued_at else { return Ok(None) };
+    let (queue, priority) = queue.zip(priority).ok_or(Fault::Broken("a ticket has no queue or no priority"))?;
+    Ok(Some(Place { queue, priority, queued_at, id: id.to_bytes() }))
 }
 
 fn update_tags(connection: &Connection, realm: RealmNumber, ticket: &Ticket, before: &str) -> Result<()> {

@@ -10,6 +10,7 @@ mod isolation;
 mod killed;
 mod migration;
 mod nodes;
+mod places;
 mod redaction;
 mod roles;
 mod round_trips;

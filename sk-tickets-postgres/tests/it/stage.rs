@@ -67,6 +67,7 @@ impl Stage {
         for desk in [&mine, &theirs] {
             fill(&store, &tickets, desk).await;
         }
+        run(&url, LANE).await;
         Self { url, store, mine, theirs }
     }
 
@@ -110,6 +111,13 @@ async fn fill(store: &PostgresStore, tickets: &Tickets, desk: &Desk) {
     desk.create_ticket(&key("another"), known).await.unwrap();
     desk.replay_dead_letters(&key("replay"), ReplayDeadLetters::ALL).await.unwrap();
 }
+
+/// A lane that no ticket is in any more.
+const LANE: &str = "
+    INSERT INTO sk_tickets.queue_blocks (tenant, environment, queue, priority, start_at, start_id, waiting)
+    SELECT tenant, environment, 'deserted', 1, 0, sk_tickets.id_floor(0), 1 FROM sk_tickets.realms;
+    INSERT INTO sk_tickets.queue_moves (tenant, environment, queue, priority, queued_at, ticket_id, delta)
+    SELECT tenant, environment, 'deserted', 1, 0, sk_tickets.id_floor(0), -1 FROM sk_tickets.realms";
 
 fn ticket(subject: &str) -> CreateTicket {
     let contact = InlineContact { name: None, email: Some("ann@example.com".parse().unwrap()), phone: None };

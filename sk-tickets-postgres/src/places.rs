@@ -1,0 +1,82 @@
+//! Places in queues, known without counting all who are ahead, and why they are exact.
+//!
+//! What waits in a queue with one priority is a lane, in the order of `queued_at` and id. A lane is kept as blocks: each
+//! begins at a place and goes on to where the next one begins, and says how many tickets wait in it. So a ticket's place
+//! is the sum of the lanes that come before its own, of the blocks that come before its own, and a count within one block.
+//!
+//! A block that every commit changed would make them wait for each other. So commits only note what moves: in
+//! `queue_moves`, +1 for a place that a ticket came to and -1 for one that it left, in the ticket's own transaction. One
+//! commit in 256 takes all moves that it sees into the blocks (`fold_places`), under the realm's lock, if that is free just
+//! then; it cuts blocks that have grown and merges those that have shrunk. Nobody waits for it.
+//!
+//! **What blocks and moves say together is exact.** A ticket and its move are committed at once, and a fold takes moves out
+//! and puts them into blocks at once. So in any snapshot the tickets that are seen to wait in a stretch of a lane are as
+//! many as its blocks say, and the moves within it come to. A read is one statement, so one snapshot: it adds the blocks
+//! before the ticket's own, the moves before the beginning of that one, and counts the tickets from there.
+//!
+//! **It matters nowhere how a lane is cut.** To cut a block, it is asked in one snapshot what tickets and moves there are in
+//! its first half: what the blocks know of it is the difference. To merge two is to add them.
+//!
+//! A read adds a few hundred rows: with 100,000 who wait there are 200 to 800 blocks, and some 256 moves.
+
+use crate::{row::ticket_columns, statement::in_realm};
+
+/// What begins where the block of a ticket does: before every place, where there is no block yet.
+macro_rules! start {
+    () => {
+        "(COALESCE(block.start_at, -9223372036854775808), COALESCE(block.start_id, '00000000-0000-0000-0000-000000000000'))"
+    };
+}
+
+/// The sum of a column of those rows of a table that are of the ticket's queue and come before its block.
+macro_rules! before_block {
+    ($sum:literal, $table:literal, $place:literal) => {
+        concat!(
+            "(SELECT COALESCE(sum(",
+            $sum,
+            "), 0)::bigint FROM sk_tickets.",
+            $table,
+            " WHERE tenant = realm.tenant AND environment = realm.environment AND queue = ticket.queue
+                AND priority > ticket.priority)
+             + (SELECT COALESCE(sum(",
+            $sum,
+            "), 0)::bigint FROM sk_tickets.",
+            $table,
+            " WHERE tenant = realm.tenant AND environment = realm.environment AND queue = ticket.queue
+                AND priority = ticket.priority AND ",
+            $place,
+            " < ",
+            start!(),
+            ")"
+        )
+    };
+}
+
+/// The ticket `$3`, and how many come before it in its queue; null if it does not wait.
+pub(crate) const TICKET: &str = in_realm!(
+    "SELECT ticket.*, place.ahead
+     FROM realm CROSS JOIN LATERAL (SELECT ",
+    ticket_columns!(),
+    " FROM sk_tickets.tickets WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 OFFSET 0
+     ) AS ticket
+     LEFT JOIN LATERAL (
+         SELECT start_at, start_id FROM sk_tickets.queue_blocks
+         WHERE tenant = realm.tenant AND environment = realm.environment AND ticket.queued_at IS NOT NULL
+           AND queue = ticket.queue AND priority = ticket.priority
+           AND (start_at, start_id) <= (ticket.queued_at, ticket.id)
+         ORDER BY start_at DESC, start_id DESC LIMIT 1
+     ) AS block ON true
+     LEFT JOIN LATERAL (
+         SELECT ",
+    before_block!("waiting", "queue_blocks", "(start_at, start_id)"),
+    " + ",
+    before_block!("delta", "queue_moves", "(queued_at, ticket_id)"),
+    " + (SELECT count(*) FROM sk_tickets.tickets
+            WHERE tenant = realm.tenant AND environment = realm.environment AND queue = ticket.queue
+              AND priority = ticket.priority AND queued_at IS NOT NULL
+              AND (queued_at, id) >= ",
+    start!(),
+    " AND (queued_at, id) < (ticket.queued_at, ticket.id)) AS ahead
+         WHERE ticket.queued_at IS NOT NULL OFFSET 0
+     ) AS place ON true"
+);
