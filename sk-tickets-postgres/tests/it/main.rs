@@ -15,6 +15,7 @@ mod redaction;
 mod roles;
 mod round_trips;
 mod stage;
+mod sweep;
 
 use std::sync::Arc;
 
