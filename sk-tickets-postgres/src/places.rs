@@ -21,13 +21,6 @@
 
 use crate::{row::ticket_columns, statement::in_realm};
 
-/// What begins where the block of a ticket does: before every place, where there is no block yet.
-macro_rules! start {
-    () => {
-        "(COALESCE(block.start_at, -9223372036854775808), COALESCE(block.start_id, '00000000-0000-0000-0000-000000000000'))"
-    };
-}
-
 /// The sum of a column of those rows of a table that are of the ticket's queue and come before its block.
 macro_rules! before_block {
     ($sum:literal, $table:literal, $place:literal) => {
@@ -45,14 +38,15 @@ macro_rules! before_block {
             " WHERE tenant = realm.tenant AND environment = realm.environment AND queue = ticket.queue
                 AND priority = ticket.priority AND ",
             $place,
-            " < ",
-            start!(),
-            ")"
+            " < (block.start_at, block.start_id))"
         )
     };
 }
 
 /// The ticket `$3`, and how many come before it in its queue; null if it does not wait.
+///
+/// Where its block begins is a subquery of its own: to Postgres `COALESCE` is not leakproof, and a comparison with one could
+/// not use an index under row-level security.
 pub(crate) const TICKET: &str = in_realm!(
     "SELECT ticket.*, place.ahead
      FROM realm CROSS JOIN LATERAL (SELECT ",
@@ -65,7 +59,11 @@ pub(crate) const TICKET: &str = in_realm!(
            AND queue = ticket.queue AND priority = ticket.priority
            AND (start_at, start_id) <= (ticket.queued_at, ticket.id)
          ORDER BY start_at DESC, start_id DESC LIMIT 1
-     ) AS block ON true
+     ) AS found ON true
+     CROSS JOIN LATERAL (
+         SELECT COALESCE(found.start_at, -9223372036854775808) AS start_at,
+                COALESCE(found.start_id, '00000000-0000-0000-0000-000000000000') AS start_id OFFSET 0
+     ) AS block
      LEFT JOIN LATERAL (
          SELECT ",
     before_block!("waiting", "queue_blocks", "(start_at, start_id)"),
@@ -74,9 +72,8 @@ pub(crate) const TICKET: &str = in_realm!(
     " + (SELECT count(*) FROM sk_tickets.tickets
             WHERE tenant = realm.tenant AND environment = realm.environment AND queue = ticket.queue
               AND priority = ticket.priority AND queued_at IS NOT NULL
-              AND (queued_at, id) >= ",
-    start!(),
-    " AND (queued_at, id) < (ticket.queued_at, ticket.id)) AS ahead
+              AND (queued_at, id) >= (block.start_at, block.start_id)
+              AND (queued_at, id) < (ticket.queued_at, ticket.id)) AS ahead
          WHERE ticket.queued_at IS NOT NULL OFFSET 0
      ) AS place ON true"
 );

@@ -306,6 +306,9 @@ async fn the_place_in_a_queue_is_counted_in_an_index() {
     for index in ["tickets_key", "tickets_waiting", "queue_blocks_key", "queue_moves_pkey"] {
         assert_uses(&plan, index);
     }
+    // Not from the head of the lane on: both ends of what is counted are looked up.
+    let within = |line: &&str| line.contains("ROW(queued_at, id) >=") && line.contains("ROW(queued_at, id) <");
+    assert!(plan.lines().filter(|line| line.contains("Index Cond")).any(|line| within(&line)), "{plan}");
 }
 
 /// The realm is entered before a table is read, whatever joins the planner is told to avoid: were it the other way round,
