@@ -13,9 +13,10 @@ use sk_tickets_core::{
         event::FeedPosition,
         queue::DEFAULT_QUEUE,
         sla::{KeptPolicy, PolicyRevision, PolicyWork, Timers},
+        stats::{Stats, StatsBuilder, StatsRange, TicketFacts},
     },
     platform::seal::Sealed,
-    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject, TicketSearch, Traces},
+    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject, TicketSearch, TicketStats, Traces},
 };
 
 use crate::{
@@ -382,6 +383,25 @@ fn policies(journal: &Journal, realm: &Realm) -> io::Result<Vec<KeptPolicy>> {
     let mut policies: Vec<_> = rows.into_iter().map(|row| row.kept).collect();
     policies.sort_by_key(|kept| kept.policy.priority);
     Ok(policies)
+}
+
+#[async_trait]
+impl TicketStats for JournalStore {
+    async fn ticket_stats(&self, realm: &Realm, range: StatsRange) -> Result<Stats> {
+        let realm = realm.clone();
+        self.with(move |journal| {
+            let mut gathered = StatsBuilder::default();
+            for ticket in journal.scan::<Ticket>(&key(&realm, "ticket", "")) {
+                let ticket = ticket?;
+                if range.contains(ticket.created_at) {
+                    let timers = journal.get(&key(&realm, "timers", ticket.id))?.unwrap_or_default();
+                    gathered.add(&TicketFacts::of(&ticket, &timers));
+                }
+            }
+            Ok(gathered.finish(range))
+        })
+        .await
+    }
 }
 
 /// An endpoint that was not deleted.

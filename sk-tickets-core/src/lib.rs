@@ -88,6 +88,7 @@ pub use model::{
     replay_job::{ReplayDeadLetters, ReplayJob},
     search::{SearchQuery, SearchQueryError},
     sla::{SetSlaPolicy, SlaClock, SlaMetric, SlaPolicy, SlaState, TicketSla},
+    stats::Stats,
     thread::{PostEntry, PostKind, ThreadEntry, Visibility},
     ticket::{
         AssignTicket, CreateTicket, OwnerFilter, Priority, Source, Status, Ticket, TicketFilter, TicketView,

@@ -88,6 +88,10 @@ pub const SEARCH_TERMS_MAX: usize = 32;
 pub const TERM_MAX: usize = 64;
 /// The most different words of one text that a ticket can be found by: the first ones.
 pub const TEXT_TERMS_MAX: usize = 1_000;
+/// Over how many days figures are, up to now, unless told otherwise.
+pub const STATS_DAYS_DEFAULT: u32 = 30;
+/// Over how many days at most: a year.
+pub const STATS_DAYS_MAX: u32 = 366;
 /// The most rows on a page.
 pub const PAGE_MAX: usize = 100;
 /// The rows on a page when nothing else is asked for.

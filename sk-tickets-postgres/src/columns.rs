@@ -107,6 +107,17 @@ impl<'row> Columns<'row> {
         self.parse(|words: Vec<String>| words.iter().map(|word| word.parse()).collect::<Result<C, _>>())
     }
 
+    /// Words, where there are any.
+    pub(crate) fn maybe_words<T>(&mut self) -> Read<Vec<T>>
+    where
+        T: FromStr,
+        T::Err: Into<Cause>,
+    {
+        self.parse(|words: Option<Vec<String>>| {
+            words.iter().flatten().map(|word| word.parse()).collect::<Result<_, _>>()
+        })
+    }
+
     pub(crate) fn json<T: DeserializeOwned>(&mut self) -> Read<T> {
         self.parse(|text: &str| serde_json::from_str(text))
     }

@@ -72,6 +72,7 @@ mod replay;
 mod row;
 mod search;
 mod statement;
+mod stats;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -170,6 +170,8 @@ impl Filtered {
 
 /// Adds the conditions that rows were made within a time, and that their ids lie within the range that follows from
 /// it. Answers the row that the range comes from.
+///
+/// The walk is by ids, in the order of pages; `+ 0` keeps the index by time out of it, whose rows would have to be sorted.
 pub(crate) fn span(
     query: &mut Query,
     conditions: &mut String,
@@ -179,12 +181,12 @@ pub(crate) fn span(
     let mut bounds = Vec::new();
     if let Some(at) = from {
         let at = query.bind(Value::Number(at.as_millis()));
-        let _ = write!(conditions, " AND created_at >= {at} AND id >= span.floor");
+        let _ = write!(conditions, " AND created_at + 0 >= {at} AND id >= span.floor");
         bounds.push(format!("sk_tickets.id_floor({at} - id_behind_ms) AS floor"));
     }
     if let Some(at) = to {
         let at = query.bind(Value::Number(at.as_millis()));
-        let _ = write!(conditions, " AND created_at < {at} AND id < span.ceiling");
+        let _ = write!(conditions, " AND created_at + 0 < {at} AND id < span.ceiling");
         bounds.push(format!("sk_tickets.id_floor({at} + id_ahead_ms) AS ceiling"));
     }
     if bounds.is_empty() {

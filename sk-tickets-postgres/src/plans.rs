@@ -6,6 +6,7 @@ use sk_tickets_core::{
         event::EventType,
         id::{ContactId, TicketId, UserId},
         page::Order,
+        stats::StatsRange,
         ticket::{OwnerFilter, Priority, Source, Status, TicketFilter},
     },
     platform::{
@@ -25,6 +26,7 @@ use crate::{
     realms::RealmNumber,
     search,
     statement::{Query, id},
+    stats,
     testing::Cluster,
 };
 
@@ -190,6 +192,18 @@ async fn a_page_of_a_search_costs_the_same_at_any_depth() {
         let (deep_plan, deep) = plan(&mut connection, deep).await;
         assert!(first > 0 && deep <= first + first / 8, "{first} blocks, then {deep}:\n{deep_plan}");
     }
+}
+
+/// They are gathered from the part of the index that has the time, and from nothing else.
+#[tokio::test]
+async fn figures_are_gathered_from_an_index_alone() {
+    let mut connection = filled().await;
+    let range = StatsRange { from: Timestamp::from_millis(5_800), to: Timestamp::from_millis(5_900) };
+    let (plan, _) = plan(&mut connection, stats::query(REALM, range)).await;
+    assert!(plan.contains("Index Only Scan using tickets_time"), "{plan}");
+    assert!(plan.contains("(created_at >= '5800'::bigint) AND (created_at < '5900'::bigint)"), "{plan}");
+    assert_eq!(plan.matches("Scan using").count(), 1, "{plan}");
+    assert!(!plan.contains("Seq Scan") && plan.contains("rows=100"), "{plan}");
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ pub(crate) use in_realm;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Number(i64),
+    Numbers(Vec<i64>),
     Small(i16),
     Text(String),
     Id(Uuid),
@@ -62,6 +63,7 @@ impl Query {
         let Self { sql, values } = self;
         values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, value| match value {
             Value::Number(number) => query.bind(number),
+            Value::Numbers(numbers) => query.bind(numbers),
             Value::Small(number) => query.bind(number),
             Value::Text(text) => query.bind(text),
             Value::Id(id) => query.bind(id),

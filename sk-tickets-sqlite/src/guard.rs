@@ -49,7 +49,7 @@ pub(crate) enum Scope {
 }
 
 /// The views. Nothing but these and [`SCHEMA_VERSION`] can be read.
-pub(crate) const VIEWS: [&str; 46] = [
+pub(crate) const VIEWS: [&str; 47] = [
     "directory_api_keys",
     "directory_realms",
     "directory_settings",
@@ -85,6 +85,7 @@ pub(crate) const VIEWS: [&str; 46] = [
     "my_tickets_by_queue",
     "my_tickets_by_source",
     "my_tickets_by_status",
+    "my_tickets_by_time",
     "my_tickets_by_topic",
     "my_tickets_waiting",
     "worker_dead_letters",

@@ -72,6 +72,7 @@ mod row;
 mod search;
 #[cfg(test)]
 mod stage;
+mod stats;
 mod store;
 mod ticket;
 mod vacuum;

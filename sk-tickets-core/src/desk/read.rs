@@ -14,10 +14,16 @@ use crate::{
         replay_job::ReplayJob,
         search::SearchQuery,
         sla::{SLA_POLICY_ORDER, SlaPolicy},
+        stats::{Stats, StatsRange},
         thread::{THREAD_ORDER, ThreadEntry},
         ticket::{TICKET_ORDER, Ticket, TicketFilter, TicketView},
     },
-    platform::id::{DeliveryId, EndpointId, EventId, JobId},
+    platform::{
+        id::{DeliveryId, EndpointId, EventId, JobId},
+        input::{Faults, Pointer},
+        problem::Problem,
+        time::Timestamp,
+    },
     store::PageSpec,
 };
 
@@ -67,6 +73,20 @@ impl Desk {
             Ok(self.inner.store.ticket_search(&self.realm, query, filter, spec).await?)
         })
         .await
+    }
+
+    /// Figures on the tickets that were made within a time, as they stand now: by default, in the 30 days up to now.
+    ///
+    /// # Errors
+    /// `validation_failed` if `from` is not before `to`, or more than 366 days before it; and faults of the store.
+    pub async fn stats(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<Stats, Error> {
+        let range = StatsRange::new(from, to, self.inner.clock.now());
+        let range = range.map_err(|error| {
+            let mut faults = Faults::default();
+            faults.push(Pointer::ROOT.name("from"), "invalid_range", error.to_string());
+            Problem::validation(faults.into_vec())
+        })?;
+        Ok(self.inner.store.ticket_stats(&self.realm, range).await?)
     }
 
     /// The thread of a ticket, oldest entry first unless asked otherwise; none if there is no such ticket.

@@ -6,6 +6,7 @@ mod notifications;
 mod queue;
 mod reader;
 mod search;
+mod stats;
 mod writer;
 
 use std::{

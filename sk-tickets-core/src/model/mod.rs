@@ -18,5 +18,6 @@ pub mod redaction;
 pub mod replay_job;
 pub mod search;
 pub mod sla;
+pub mod stats;
 pub mod thread;
 pub mod ticket;

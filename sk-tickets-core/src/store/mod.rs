@@ -5,7 +5,7 @@
 //! has a case for each line.
 //!
 //! The traits are split by who needs them: [`RealmReader`] and [`RealmWriter`] serve one realm at a time and every
-//! method names it, as does [`TicketSearch`]; [`DeliveryQueue`], [`NotificationQueue`] and [`Agenda`] serve workers across
+//! method names it, as do [`TicketSearch`] and [`TicketStats`]; [`DeliveryQueue`], [`NotificationQueue`] and [`Agenda`] serve workers across
 //! realms; [`Directory`] knows tenants and their keys.
 //! [`Store`] is all of them.
 
@@ -19,6 +19,7 @@ mod notifications;
 mod queue;
 mod reader;
 mod search;
+mod stats;
 mod writer;
 
 use std::fmt::Debug;
@@ -38,6 +39,7 @@ pub use notifications::{
 pub use queue::{Backlog, Claimed, DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, WorkerId};
 pub use reader::{Loaded, Lookup, PageSpec, RealmReader, Subject, Traces};
 pub use search::TicketSearch;
+pub use stats::TicketStats;
 pub use writer::RealmWriter;
 
 /// Everything the engine needs of a backend.
@@ -45,6 +47,7 @@ pub trait Store:
     RealmReader
     + RealmWriter
     + TicketSearch
+    + TicketStats
     + DeliveryQueue
     + NotificationQueue
     + Agenda
@@ -60,6 +63,7 @@ impl<T> Store for T where
     T: RealmReader
         + RealmWriter
         + TicketSearch
+        + TicketStats
         + DeliveryQueue
         + NotificationQueue
         + Agenda

@@ -188,6 +188,25 @@ impl<F: Filter> Argument for Paged<F> {
     }
 }
 
+/// What is asked for that is no list.
+#[derive(Debug)]
+pub(crate) struct Narrowed<F>(pub(crate) F);
+
+impl<F: Filter> Argument for Narrowed<F> {
+    fn take(_: &str, asked: &mut Asked) -> Result<Self, Error> {
+        let read = F::read(&mut asked.query);
+        asked.query.finish()?;
+        Ok(Self(read))
+    }
+
+    fn describe(_: &'static str, spec: &mut Spec) {
+        let mut query = Query::new(None);
+        F::read(&mut query);
+        let declared = query.declared().into_iter();
+        spec.parameters.extend(declared.map(|declared| Parameter { place: Place::Query, declared }));
+    }
+}
+
 /// A number of rows.
 struct Limit(usize);
 

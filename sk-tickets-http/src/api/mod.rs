@@ -12,6 +12,7 @@ mod notifications;
 mod operation;
 mod queues;
 mod sla_policies;
+mod stats;
 mod table;
 mod threads;
 mod tickets;

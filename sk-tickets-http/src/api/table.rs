@@ -6,28 +6,28 @@ use sk_tickets_core::{
     AssignTicket, ClaimTicket, Contact, ContactFilter, ContactId, CreateContact, CreateEndpoint, CreateQueue,
     CreateTicket, Delivery, DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId, EndpointView, EntryId, Event,
     EventId, JobId, Notification, NotificationFilter, NotificationId, Page, PostEntry, Priority, Queue, QueueSlug,
-    RedactEntry, ReplayDeadLetters, ReplayJob, RotateSecret, Scope, SetSlaPolicy, SlaPolicy, ThreadEntry, Ticket,
-    TicketId, TicketView, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
+    RedactEntry, ReplayDeadLetters, ReplayJob, RotateSecret, Scope, SetSlaPolicy, SlaPolicy, Stats, ThreadEntry,
+    Ticket, TicketId, TicketView, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
     decide::{
         CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, NOT_REDACTABLE,
         NOTIFICATION_NOT_DEAD, OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED,
         TICKET_CLOSED, TOPIC_TAKEN,
     },
-    platform::problem::NOT_FOUND,
+    platform::problem::{NOT_FOUND, VALIDATION_FAILED},
 };
 
 use super::{
     answers::{Accepted, Changed, Created, Deleted, Found, FoundVersion, IfAny, Upserted},
-    arguments::{Body, IfMatch, IfNoneMatch, NoBody, Paged},
+    arguments::{Body, IfMatch, IfNoneMatch, Narrowed, NoBody, Paged},
     contacts,
     dead_letters::{self, Letters},
     deliveries, events, notifications,
     operation::{Answer, Argument, Operation},
-    queues, sla_policies, threads, tickets, webhook_endpoints,
+    queues, sla_policies, stats, threads, tickets, webhook_endpoints,
 };
 
 /// The nouns: the module of handlers, its title, and what it is about.
-pub(crate) const NOUNS: [(&str, &str, &str); 10] = [
+pub(crate) const NOUNS: [(&str, &str, &str); 11] = [
     (
         "tickets",
         "Tickets",
@@ -50,6 +50,7 @@ pub(crate) const NOUNS: [(&str, &str, &str); 10] = [
         "By when the tickets of a priority are to be answered and resolved; events tell of what is late or about to be.",
     ),
     ("contacts", "Contacts", "Whom tickets are about: found by e-mail address, else by phone number."),
+    ("stats", "Statistics", "How a desk is doing: counts, percentiles and rates of the tickets made within a time."),
     (
         "notifications",
         "Notifications",
@@ -238,6 +239,14 @@ pub(crate) const TABLE: &[Operation] = operations! {
     PATCH "/contacts/{id}" update_contact: TicketsWrite =>
         contacts::update(id: ContactId, body: Body<UpdateContact>) -> Changed<Contact>,
         refuses CONTACT_EXISTS;
+
+    /// Read statistics
+    ///
+    /// Of the tickets made within a time, as they stand now. Percentiles are by nearest rank. A million tickets take
+    /// about a second: ask for the time that you show, and not at every look.
+    GET "/stats" get_stats: TicketsRead =>
+        stats::get(within: Narrowed<stats::Within>) -> Found<Stats>,
+        refuses VALIDATION_FAILED;
 
     /// List notifications
     ///

@@ -139,7 +139,8 @@ impl Ids {
     /// The path of a route with these ids in it.
     fn path(&self, route: &Operation) -> String {
         let id = match route.path.split('/').nth(1).unwrap() {
-            "tickets" => &self.ticket,
+            // Of statistics there are none to name by an id.
+            "tickets" | "stats" => &self.ticket,
             "queues" => &self.queue,
             "sla_policies" => "urgent",
             "contacts" => &self.contact,

@@ -27,6 +27,7 @@ mod replay_jobs;
 mod rotation;
 mod search;
 mod sla;
+mod stats;
 mod targets;
 mod traversal;
 mod unruly;

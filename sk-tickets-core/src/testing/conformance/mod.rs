@@ -138,6 +138,10 @@ macro_rules! conformance {
             search::pages_of_a_search_are_in_order,
             search::a_search_under_writes_gives_each_row_once,
             search::a_cursor_of_a_search_is_bound_to_its_words,
+            stats::tickets_are_counted_by_where_they_stand,
+            stats::percentiles_are_by_nearest_rank,
+            stats::a_ticket_counts_by_when_it_was_made,
+            stats::figures_are_of_one_realm,
             secrets::replaced_secrets_stay_for_as_long_as_asked,
             secrets::a_recorded_answer_tells_its_secret_again,
             secrets::the_secret_in_a_recorded_answer_is_replaced,
@@ -181,6 +185,7 @@ pub mod cases {
     pub mod search;
     pub mod secrets;
     pub mod sla;
+    pub mod stats;
     pub mod timers;
     pub mod writer;
 }

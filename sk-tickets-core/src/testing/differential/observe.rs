@@ -19,6 +19,7 @@ use crate::{
         id::ContactId,
         notification::{NotificationFilter, Outcome},
         page::{Order, Page, PageRequest},
+        stats::StatsRange,
         ticket::{OwnerFilter, Priority, Source, Status, TicketFilter},
     },
     platform::{id::EndpointId, realm::Realm, time::Timestamp},
@@ -129,6 +130,7 @@ impl Eye<'_> {
                 self.list(&name, async |desk, page| desk.search_tickets(&search, filter, &page).await.ok()).await;
             }
         }
+        self.stats(&times).await;
         for ticket in tickets {
             let id = ticket.id;
             self.note(id, text(&self.desk.ticket(id).await.expect("read")));
@@ -142,6 +144,16 @@ impl Eye<'_> {
             self.load(Subject::Redaction(id)).await;
             self.load(Subject::NewTicket { contact: None, follow_up_of: Some(id), queue: None, topic: None }).await;
             self.load(Subject::TicketAndQueue(id, QUEUES[1])).await;
+        }
+    }
+
+    async fn stats(&mut self, times: &[Timestamp]) {
+        let middle = times.get(times.len() / 2).copied().unwrap_or(Timestamp::MAX);
+        let beginning = Timestamp::from_millis(0);
+        for (from, to) in [(beginning, Timestamp::MAX), (beginning, middle), (middle, Timestamp::MAX), (middle, middle)]
+        {
+            let range = StatsRange { from, to };
+            self.note(range, text(&self.side.store.ticket_stats(self.realm, range).await.expect("read")));
         }
     }
 
