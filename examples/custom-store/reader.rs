@@ -11,7 +11,7 @@ use sk_tickets_core::{
         contact::ContactHandle,
         endpoint::Endpoint,
         event::FeedPosition,
-        queue::DEFAULT_QUEUE,
+        queue::{DEFAULT_QUEUE, Workload},
         sla::{KeptPolicy, PolicyRevision, PolicyWork, Timers},
         stats::{Stats, StatsBuilder, StatsRange, TicketFacts},
     },
@@ -126,6 +126,26 @@ impl RealmReader for JournalStore {
     async fn queues(&self, realm: &Realm) -> Result<Vec<Queue>> {
         let realm = realm.clone();
         self.with(move |journal| queues(journal, &realm)).await
+    }
+
+    async fn queue_workload(&self, realm: &Realm, queue: &str, now: Timestamp) -> Result<Workload> {
+        let (realm, queue) = (realm.clone(), queue.to_owned());
+        self.with(move |journal| {
+            let mut counts = Workload::default();
+            for ticket in journal.scan::<Ticket>(&key(&realm, "ticket", "")) {
+                let ticket = ticket?;
+                if ticket.queue != queue {
+                    continue;
+                }
+                counts.by_status.add(ticket.status, 1);
+                counts.waiting += u64::from(ticket.queued_at.is_some());
+                counts.oldest_queued_at = counts.oldest_queued_at.into_iter().chain(ticket.queued_at).min();
+                let timers: Timers = journal.get(&key(&realm, "timers", ticket.id))?.unwrap_or_default();
+                counts.at_risk += u64::from(timers.at_risk_at.is_some_and(|at| at <= now));
+            }
+            Ok(counts)
+        })
+        .await
     }
 
     async fn policies(&self, realm: &Realm) -> Result<Vec<KeptPolicy>> {

@@ -83,7 +83,7 @@ pub use model::{
     },
     notification::{Channel, Notification, NotificationFilter, Outcome},
     page::{Order, Page, PageRequest},
-    queue::{ClaimTicket, CreateQueue, Queue, QueueKey, QueueSlug, UpdateQueue},
+    queue::{ClaimTicket, CreateQueue, InHand, Queue, QueueKey, QueueOverview, QueueSlug, UpdateQueue},
     redaction::RedactEntry,
     replay_job::{ReplayDeadLetters, ReplayJob},
     search::{SearchQuery, SearchQueryError},

@@ -171,6 +171,8 @@ CREATE INDEX tickets_time ON sk_tickets.tickets (tenant, environment, created_at
 CREATE INDEX tickets_waiting ON sk_tickets.tickets (tenant, environment, queue, priority DESC, queued_at, id)
     WHERE queued_at IS NOT NULL;
 
+-- What is in hand in a queue.
+CREATE INDEX tickets_in_hand ON sk_tickets.tickets (tenant, environment, queue, status) WHERE status <> 'closed';
 -- Those at which something is due, across realms; those that a change of their policy concerns; and those in danger.
 CREATE INDEX tickets_due ON sk_tickets.tickets (wakes_at, id, tenant, environment) WHERE wakes_at IS NOT NULL;
 CREATE INDEX tickets_clocked ON sk_tickets.tickets (tenant, environment, priority, id) WHERE clocked;

@@ -65,6 +65,7 @@ mod plans;
 mod policy;
 mod pool;
 mod queue;
+mod queues;
 mod reader;
 mod realms;
 mod redaction;

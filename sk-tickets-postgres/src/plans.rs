@@ -22,7 +22,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, postgres::PgRow};
 use crate::{
     connect, deliveries, list,
     migrate::migrate,
-    places,
+    places, queues,
     realms::RealmNumber,
     search,
     statement::{Query, id},
@@ -323,6 +323,15 @@ async fn the_place_in_a_queue_is_counted_in_an_index() {
     // Not from the head of the lane on: both ends of what is counted are looked up.
     let within = |line: &&str| line.contains("ROW(queued_at, id) >=") && line.contains("ROW(queued_at, id) <");
     assert!(plan.lines().filter(|line| line.contains("Index Cond")).any(|line| within(&line)), "{plan}");
+}
+
+#[tokio::test]
+async fn what_there_is_to_do_in_a_queue_is_counted_in_indexes() {
+    let mut connection = filled().await;
+    let (plan, _) = plan(&mut connection, queues::counts(REALM, "queue 7", Timestamp::from_millis(3_000))).await;
+    for index in ["tickets_in_hand", "tickets_waiting", "tickets_at_risk"] {
+        assert_uses(&plan, index);
+    }
 }
 
 /// The realm is entered before a table is read, whatever joins the planner is told to avoid: were it the other way round,

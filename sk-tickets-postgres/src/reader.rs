@@ -10,7 +10,7 @@ use sk_tickets_core::{
         id::{ContactId, EntryId, NotificationId, TicketId},
         notification::{Notification, NotificationFilter},
         page::Order,
-        queue::Queue,
+        queue::{Queue, Workload},
         replay_job::ReplayJob,
         sla::{KeptPolicy, PolicyWork},
         thread::ThreadEntry,
@@ -21,6 +21,7 @@ use sk_tickets_core::{
         idempotency::IdempotencyKey,
         realm::Realm,
         seal::Sealed,
+        time::Timestamp,
     },
     store::{self, Loaded, Lookup, PageSpec, RealmReader},
 };
@@ -32,7 +33,7 @@ use crate::{
     error::Result,
     feed, list,
     load::load,
-    notification, places, policy,
+    notification, places, policy, queues,
     realms::RealmNumber,
     replay,
     row::{
@@ -211,6 +212,14 @@ impl RealmReader for PostgresStore {
         self.read("list queues", realm, async |realm| {
             let query = Query { sql: QUEUES.to_owned(), ..Query::on(realm) };
             self.all(query, row::queue).await
+        })
+        .await
+    }
+
+    async fn queue_workload(&self, realm: &Realm, queue: &str, now: Timestamp) -> store::Result<Workload> {
+        self.read("look over a queue", realm, async |realm| {
+            let counts = self.one(queues::counts(realm, queue, now), queues::read_counts).await?;
+            Ok(counts.unwrap_or_default())
         })
         .await
     }

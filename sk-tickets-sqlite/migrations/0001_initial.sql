@@ -177,6 +177,8 @@ CREATE INDEX tickets_time ON tickets (realm, created_at, queue, status, first_re
 -- Those that wait, in the order in which they are to be taken.
 CREATE INDEX tickets_waiting ON tickets (realm, queue, priority DESC, queued_at, id) WHERE queued_at IS NOT NULL;
 
+-- What is in hand in a queue.
+CREATE INDEX tickets_in_hand ON tickets (realm, queue, status) WHERE status <> 'closed';
 -- Those at which something is due, across realms; those that a change of their policy concerns; and those in danger.
 CREATE INDEX tickets_due ON tickets (wakes_at, id, realm) WHERE wakes_at IS NOT NULL;
 CREATE INDEX tickets_clocked ON tickets (realm, priority, id) WHERE clocked;
@@ -653,6 +655,10 @@ CREATE VIEW my_tickets_by_priority AS SELECT * FROM tickets INDEXED BY tickets_p
 CREATE VIEW my_tickets_by_source AS SELECT * FROM tickets INDEXED BY tickets_source WHERE realm = current_realm();
 CREATE VIEW my_clocked_tickets AS SELECT realm, priority, id FROM tickets INDEXED BY tickets_clocked
     WHERE clocked AND realm = current_realm();
+CREATE VIEW my_tickets_in_hand AS SELECT queue, status FROM tickets INDEXED BY tickets_in_hand
+    WHERE realm = current_realm() AND status <> 'closed';
+CREATE VIEW my_tickets_at_risk AS SELECT queue, at_risk_at FROM tickets INDEXED BY tickets_at_risk
+    WHERE realm = current_realm() AND at_risk_at IS NOT NULL;
 CREATE VIEW my_tickets_waiting AS SELECT * FROM tickets INDEXED BY tickets_waiting
     WHERE realm = current_realm() AND queued_at IS NOT NULL;
 CREATE VIEW my_tickets_by_time AS SELECT * FROM tickets INDEXED BY tickets_time WHERE realm = current_realm();

@@ -49,7 +49,7 @@ pub(crate) enum Scope {
 }
 
 /// The views. Nothing but these and [`SCHEMA_VERSION`] can be read.
-pub(crate) const VIEWS: [&str; 47] = [
+pub(crate) const VIEWS: [&str; 49] = [
     "directory_api_keys",
     "directory_realms",
     "directory_settings",
@@ -79,6 +79,7 @@ pub(crate) const VIEWS: [&str; 47] = [
     "my_ticket_tags",
     "my_ticket_terms",
     "my_tickets",
+    "my_tickets_at_risk",
     "my_tickets_by_contact",
     "my_tickets_by_owner",
     "my_tickets_by_priority",
@@ -87,6 +88,7 @@ pub(crate) const VIEWS: [&str; 47] = [
     "my_tickets_by_status",
     "my_tickets_by_time",
     "my_tickets_by_topic",
+    "my_tickets_in_hand",
     "my_tickets_waiting",
     "worker_dead_letters",
     "worker_dead_notifications",

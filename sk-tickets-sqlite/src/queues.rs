@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sk_tickets_core::{
     model::{
         id::{QueueId, TicketId},
-        queue::{DEFAULT_QUEUE, Queue},
+        queue::{DEFAULT_QUEUE, Queue, Workload},
     },
     platform::time::Timestamp,
     store::QueueChange,
@@ -124,6 +124,37 @@ pub(crate) fn find_by_topic(connection: &Connection, realm: RealmNumber, topic: 
     if by_topic.is_some() { Ok(by_topic) } else { find(connection, realm, DEFAULT_QUEUE) }
 }
 
+const IN_HAND: &str = "SELECT status, count(*) FROM my_tickets_in_hand WHERE queue = ?1 GROUP BY status";
+
+const AT_RISK: &str = "SELECT count(*) FROM my_tickets_at_risk WHERE queue = ?1 AND at_risk_at <= ?2";
+
+/// The head of each lane has waited longest in it.
+const OLDEST: &str = "
+    SELECT min((SELECT queued_at FROM my_tickets_waiting WHERE queue = ?1 AND priority = lanes.priority
+                ORDER BY queued_at, id LIMIT 1))
+    FROM (SELECT 0 AS priority UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS lanes";
+
+/// What there is to do in a queue.
+pub(crate) fn counts(connection: &Connection, realm: RealmNumber, queue: &str, now: Timestamp) -> Result<Workload> {
+    let mut counts = Workload::default();
+    let by_status = rows(connection, IN_HAND, params![queue], |row| {
+        let mut columns = Columns::of(row);
+        Ok((columns.word()?, columns.number()?))
+    })?;
+    for (status, count) in by_status {
+        counts.by_status.add(status, count);
+    }
+    let waiting = "SELECT coalesce(sum(waiting), 0) FROM my_queue_blocks WHERE realm = ?1 AND queue = ?2";
+    counts.waiting =
+        connection.prepare_cached(waiting)?.query_row(params![realm, queue], |row| Columns::of(row).number())?;
+    counts.oldest_queued_at =
+        connection.prepare_cached(OLDEST)?.query_row(params![queue], |row| Columns::of(row).maybe_time())?;
+    counts.at_risk = connection
+        .prepare_cached(AT_RISK)?
+        .query_row(params![queue, now.as_millis()], |row| Columns::of(row).number())?;
+    Ok(counts)
+}
+
 const HEAD: &str = "SELECT id FROM my_tickets_waiting WHERE queue = ?1 ORDER BY priority DESC, queued_at, id LIMIT 1";
 
 /// The ticket that waits in a queue and comes before all others. Of the current realm, as the view has it.
@@ -152,5 +183,18 @@ mod tests {
         let plan = plan(&connection, &Query { sql: HEAD.to_owned(), values: vec![row::text("default")] });
         assert_walks(&plan);
         assert!(plan.contains("tickets_waiting (realm=? AND queue=?"), "{plan}");
+    }
+
+    #[test]
+    fn what_there_is_to_do_is_counted_in_indexes_of_what_is_not_closed() {
+        let (_folder, connection) = database();
+        for (sql, index) in [(IN_HAND, "tickets_in_hand"), (AT_RISK, "tickets_at_risk"), (OLDEST, "tickets_waiting")] {
+            let mut statement = connection.bare().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let steps: Vec<String> =
+                statement.raw_query().mapped(|row| row.get::<_, String>(3)).map(Result::unwrap).collect();
+            let of_tickets: Vec<_> = steps.iter().filter(|step| step.contains("tickets")).collect();
+            let walked = format!("{index} (realm=? AND queue=?");
+            assert!(!of_tickets.is_empty() && of_tickets.iter().all(|step| step.contains(&walked)), "{steps:?}");
+        }
     }
 }

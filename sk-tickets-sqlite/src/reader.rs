@@ -13,7 +13,7 @@ use sk_tickets_core::{
         id::{ContactId, EntryId, NotificationId, TicketId},
         notification::{Notification, NotificationFilter},
         page::Order,
-        queue::Queue,
+        queue::{Queue, Workload},
         replay_job::ReplayJob,
         sla::{KeptPolicy, PolicyWork},
         thread::ThreadEntry,
@@ -24,6 +24,7 @@ use sk_tickets_core::{
         idempotency::IdempotencyKey,
         realm::{Environment, Realm},
         seal::Sealed,
+        time::Timestamp,
     },
     store::{self, Loaded, Lookup, PageSpec, RealmReader},
 };
@@ -193,6 +194,14 @@ impl RealmReader for SqliteStore {
 
     async fn queues(&self, realm: &Realm) -> store::Result<Vec<Queue>> {
         self.read("list queues", realm, queues::all).await
+    }
+
+    async fn queue_workload(&self, realm: &Realm, queue: &str, now: Timestamp) -> store::Result<Workload> {
+        let queue = queue.to_owned();
+        self.read("look over a queue", realm, move |connection, realm| {
+            snapshot(connection, || queues::counts(connection, realm, &queue, now))
+        })
+        .await
     }
 
     async fn policies(&self, realm: &Realm) -> store::Result<Vec<KeptPolicy>> {

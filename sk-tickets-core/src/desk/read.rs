@@ -10,7 +10,7 @@ use crate::{
         id::{ContactId, EntryId, NotificationId, TicketId},
         notification::{NOTIFICATION_ORDER, Notification, NotificationFilter},
         page::{Order, Page, PageRequest},
-        queue::{DEFAULT_QUEUE, QUEUE_ORDER, Queue, QueueSlug},
+        queue::{DEFAULT_QUEUE, QUEUE_ORDER, Queue, QueueOverview, QueueSlug, Workload},
         replay_job::ReplayJob,
         search::SearchQuery,
         sla::{SLA_POLICY_ORDER, SlaPolicy},
@@ -236,6 +236,17 @@ impl Desk {
     /// [`Error`] if the store fails.
     pub async fn queue(&self, key: &QueueSlug) -> Result<Option<Queue>, Error> {
         Ok(self.every_queue().await?.into_iter().find(|queue| queue.key == key.as_str()))
+    }
+
+    /// What there is to do in a queue; none if there is no such queue.
+    ///
+    /// # Errors
+    /// [`Error`] if the store fails.
+    pub async fn queue_overview(&self, key: &QueueSlug) -> Result<Option<QueueOverview>, Error> {
+        let Some(Queue { key, .. }) = self.queue(key).await? else { return Ok(None) };
+        let counts = self.inner.store.queue_workload(&self.realm, &key, self.inner.clock.now()).await?;
+        let Workload { waiting, by_status, oldest_queued_at, at_risk } = counts;
+        Ok(Some(QueueOverview { queue: key, waiting, by_status, oldest_queued_at, at_risk }))
     }
 
     /// The queues that the store keeps, and `default` if it is not one of them.

@@ -12,7 +12,7 @@ use crate::{
         id::{ContactId, EntryId, NotificationId, TicketId},
         notification::{Notification, NotificationFilter},
         page::Order,
-        queue::{DEFAULT_QUEUE, Queue},
+        queue::{DEFAULT_QUEUE, Queue, Workload},
         replay_job::ReplayJob,
         sla::{KeptPolicy, PolicyRevision, PolicyWork},
         thread::ThreadEntry,
@@ -87,6 +87,22 @@ impl RealmReader for MemoryStore {
 
     async fn queues(&self, realm: &Realm) -> Result<Vec<Queue>> {
         Ok(self.in_realm(realm, RealmData::queues_by_id))
+    }
+
+    async fn queue_workload(&self, realm: &Realm, queue: &str, now: Timestamp) -> Result<Workload> {
+        Ok(self.in_realm(realm, |data| {
+            let mut counts = Workload::default();
+            for ticket in data.tickets.values().filter(|ticket| ticket.queue == queue) {
+                counts.by_status.add(ticket.status, 1);
+                if let Some(at) = ticket.queued_at {
+                    counts.waiting += 1;
+                    counts.oldest_queued_at = Some(counts.oldest_queued_at.map_or(at, |oldest| oldest.min(at)));
+                }
+                let at_risk_at = data.timers.get(&ticket.id).and_then(|timers| timers.at_risk_at);
+                counts.at_risk += u64::from(at_risk_at.is_some_and(|at| at <= now));
+            }
+            counts
+        }))
     }
 
     async fn policies(&self, realm: &Realm) -> Result<Vec<KeptPolicy>> {

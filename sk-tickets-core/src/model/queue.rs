@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{
     id::{ActorId, OwnerId, QueueId},
     page::Order,
-    ticket::{Priority, Topic},
+    ticket::{Priority, Status, Topic},
 };
 #[cfg(feature = "schema")]
 use crate::platform::schema::Object;
@@ -78,6 +78,73 @@ impl Queue {
             created_at: None,
         }
     }
+}
+
+/// What there is to do in a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "QueueOverview", transform = Object("queue_overview"))
+)]
+#[serde(tag = "object", rename = "queue_overview")]
+#[expect(clippy::exhaustive_structs, reason = "the shape on the wire")]
+pub struct QueueOverview {
+    /// The key of the queue.
+    pub queue: String,
+    /// How many tickets wait in it without an owner.
+    pub waiting: u64,
+    /// How many of its tickets are in each status. Those that are closed are not counted: there are ever more of them.
+    pub by_status: InHand,
+    /// Since when the one has waited that waits longest; none if none waits.
+    pub oldest_queued_at: Option<Timestamp>,
+    /// How many have a clock that is past its warning, or past its time.
+    pub at_risk: u64,
+}
+
+/// How many tickets there are, by status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[expect(clippy::exhaustive_structs, reason = "the shape on the wire")]
+pub struct InHand {
+    /// Nobody has taken them.
+    pub new: u64,
+    /// Somebody works on them.
+    pub open: u64,
+    /// They wait on the customer.
+    pub pending: u64,
+    /// They wait on a third party.
+    pub on_hold: u64,
+    /// They are done, unless the customer says otherwise.
+    pub resolved: u64,
+}
+
+impl InHand {
+    /// Adds so many tickets in this status. Those that are closed are not counted.
+    pub const fn add(&mut self, status: Status, count: u64) {
+        match status {
+            Status::New => self.new += count,
+            Status::Open => self.open += count,
+            Status::Pending => self.pending += count,
+            Status::OnHold => self.on_hold += count,
+            Status::Resolved => self.resolved += count,
+            Status::Closed => {}
+        }
+    }
+}
+
+/// What a store counts in a queue: see [`QueueOverview`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a store must fill every field")]
+pub struct Workload {
+    /// How many tickets wait in it.
+    pub waiting: u64,
+    /// How many are in each status.
+    pub by_status: InHand,
+    /// Since when the one has waited that waits longest.
+    pub oldest_queued_at: Option<Timestamp>,
+    /// How many are at risk at the time that was asked for.
+    pub at_risk: u64,
 }
 
 request! {

@@ -12,7 +12,7 @@ use crate::{
         id::{ContactId, EntryId, NotificationId, TicketId},
         notification::{Notification, NotificationFilter},
         page::Order,
-        queue::Queue,
+        queue::{Queue, Workload},
         replay_job::ReplayJob,
         sla::{KeptPolicy, PolicyWork, Timers},
         thread::ThreadEntry,
@@ -230,6 +230,14 @@ pub trait RealmReader: Debug + Send + Sync + 'static {
     ///
     /// There are never more than [`QUEUES_MAX`](crate::limits::QUEUES_MAX) beside it.
     async fn queues(&self, realm: &Realm) -> Result<Vec<Queue>>;
+
+    /// What there is to do in the queue with this key at `now`; nothing if there is no such queue.
+    ///
+    /// ### To ensure correctness
+    /// - all of it is counted at one moment
+    /// - a ticket is at risk from its `at_risk_at` on
+    /// - the cost depends on how many of its tickets are not closed, and not on how many are
+    async fn queue_workload(&self, realm: &Realm, queue: &str, now: Timestamp) -> Result<Workload>;
 
     /// The SLA policies that were set, by priority.
     async fn policies(&self, realm: &Realm) -> Result<Vec<KeptPolicy>>;

@@ -1,5 +1,5 @@
 use sk_tickets_core::{
-    ClaimTicket, Command, CreateQueue, Error, Page, Queue, QueueCommand, QueueSlug, Ticket, UpdateQueue,
+    ClaimTicket, Command, CreateQueue, Error, Page, Queue, QueueCommand, QueueOverview, QueueSlug, Ticket, UpdateQueue,
 };
 
 use super::{
@@ -18,6 +18,10 @@ pub(super) async fn list(call: Call, list: Paged<()>) -> Result<Found<Page<Queue
 
 pub(super) async fn get(call: Call, key: QueueSlug) -> Result<Found<Queue>, Error> {
     Ok(Found(call.desk.queue(&key).await?.ok_or_else(not_found)?))
+}
+
+pub(super) async fn overview(call: Call, key: QueueSlug) -> Result<Found<QueueOverview>, Error> {
+    Ok(Found(call.desk.queue_overview(&key).await?.ok_or_else(not_found)?))
 }
 
 pub(super) async fn update(call: Call, key: QueueSlug, body: Body<UpdateQueue>) -> Result<Changed<Queue>, Error> {

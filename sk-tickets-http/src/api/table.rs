@@ -5,9 +5,10 @@ use http::Method;
 use sk_tickets_core::{
     AssignTicket, ClaimTicket, Contact, ContactFilter, ContactId, CreateContact, CreateEndpoint, CreateQueue,
     CreateTicket, Delivery, DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId, EndpointView, EntryId, Event,
-    EventId, JobId, Notification, NotificationFilter, NotificationId, Page, PostEntry, Priority, Queue, QueueSlug,
-    RedactEntry, ReplayDeadLetters, ReplayJob, RotateSecret, Scope, SetSlaPolicy, SlaPolicy, Stats, ThreadEntry,
-    Ticket, TicketId, TicketView, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
+    EventId, JobId, Notification, NotificationFilter, NotificationId, Page, PostEntry, Priority, Queue, QueueOverview,
+    QueueSlug, RedactEntry, ReplayDeadLetters, ReplayJob, RotateSecret, Scope, SetSlaPolicy, SlaPolicy, Stats,
+    ThreadEntry, Ticket, TicketId, TicketView, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue,
+    UpdateTicket,
     decide::{
         CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, NOT_REDACTABLE,
         NOTIFICATION_NOT_DEAD, OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED,
@@ -194,6 +195,12 @@ pub(crate) const TABLE: &[Operation] = operations! {
     PATCH "/queues/{key}" update_queue: Admin =>
         queues::update(key: QueueSlug, body: Body<UpdateQueue>) -> Changed<Queue>,
         refuses TOPIC_TAKEN;
+
+    /// Look over a queue
+    ///
+    /// What waits, what is in hand by status, and what is at risk. What is closed is not counted.
+    GET "/queues/{key}/overview" get_queue_overview: TicketsRead =>
+        queues::overview(key: QueueSlug) -> Found<QueueOverview>;
 
     /// Take the next ticket of a queue
     ///

@@ -75,6 +75,7 @@ impl Things {
             get(format!("/tickets/{ticket}/thread/{entry}")),
             get(format!("/events/{event}")),
             get(format!("/queues/{queue}")),
+            get(format!("/queues/{queue}/overview")),
             get(format!("/contacts/{contact}")),
             get(format!("/notifications/{notification}")),
             get(format!("/webhook_endpoints/{endpoint}")),
@@ -106,7 +107,7 @@ impl Things {
     /// Everything there is to see of them.
     async fn seen(&self, client: &Client) -> Vec<Value> {
         let mut seen = Vec::new();
-        for ask in self.requests().into_iter().take(11) {
+        for ask in self.requests().into_iter().take(12) {
             seen.push(client.send(ask).await.expect(200).json());
         }
         for list in [

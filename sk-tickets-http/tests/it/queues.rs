@@ -172,3 +172,20 @@ async fn the_head_of_a_queue_is_claimed_once() {
     let reader = app.client(ACME, &[Scope::TicketsRead]).await;
     reader.post("/queues/billing/claim", json!({"owner_id": ANN})).await.problem(403, "insufficient_scope");
 }
+
+#[tokio::test]
+async fn a_queue_is_looked_over() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    admin.post("/queues", json!({"key": "billing", "topics": ["invoice"]})).await.expect(201);
+    let first = admin.ticket(json!({"subject": "One", "topic": "invoice"})).await;
+    admin.ticket(json!({"subject": "Two", "topic": "invoice", "owner_id": ANN})).await;
+    admin.ticket(json!({"subject": "Elsewhere"})).await;
+    let overview = app.client(ACME, &[Scope::TicketsRead]).await.get("/queues/billing/overview").await.expect(200);
+    let expected = json!({
+        "object": "queue_overview", "queue": "billing", "waiting": 1, "oldest_queued_at": first["queued_at"], "at_risk": 0,
+        "by_status": {"new": 1, "open": 1, "pending": 0, "on_hold": 0, "resolved": 0},
+    });
+    assert_eq!(overview.json(), expected);
+    admin.get("/queues/third/overview").await.problem(404, "not_found");
+}

@@ -78,6 +78,8 @@ async fn a_read_is_one_statement_and_a_mutation_two() {
     assert_statements!(6, desk.claim_next(&key("claim"), "default".parse().unwrap(), claim()));
     assert_statements!(1, desk.claim_next(&key("claim"), "default".parse().unwrap(), claim()));
     assert_statements!(1, desk.queues(&PageRequest::first()));
+    // Whether there is such a queue, and what there is to do in it.
+    assert_statements!(2, desk.queue_overview(&"default".parse().unwrap()));
     let endpoint = desk.endpoints(&PageRequest::first()).await.unwrap().data.remove(0).id;
     statements(&mut superuser).await;
     assert_statements!(2, desk.rotate_secret(&key("rotate"), endpoint, RotateSecret { overlap_seconds: None }));

@@ -76,6 +76,7 @@ macro_rules! conformance {
             queues::a_realm_has_no_more_queues_than_allowed,
             queues::a_new_ticket_goes_where_its_topic_leads,
             queues::a_ticket_is_moved_to_another_queue,
+            queues::an_overview_counts_what_there_is_to_do,
             notifications::what_a_customer_is_told_is_written_with_the_resolution,
             notifications::in_a_live_realm_it_waits_to_be_sent,
             notifications::who_is_not_named_or_has_no_address_is_not_told,

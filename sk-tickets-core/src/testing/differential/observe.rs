@@ -278,6 +278,9 @@ impl Eye<'_> {
         self.load(Subject::Queues).await;
         for queue in QUEUES {
             self.load(Subject::Queue(queue)).await;
+            let now = self.side.nodes[0].now();
+            let counts = self.side.store.queue_workload(self.realm, queue, now).await.expect("read");
+            self.note(format!("what there is to do in {queue}"), text(&counts));
         }
         for queue in QUEUES.into_iter().map(Some).chain([None, Some("unknown")]) {
             for topic in TOPICS.into_iter().map(Some).chain([None, Some("unknown")]) {

@@ -1,5 +1,7 @@
 //! Queues: made, changed, listed, and how tickets get into them.
 
+use std::time::Duration;
+
 use super::super::fixture::{Fixture, key, user};
 use crate::{
     limits::QUEUES_MAX,
@@ -7,9 +9,10 @@ use crate::{
         event::EventType,
         id::QueueId,
         page::{Order, PageRequest},
-        queue::{CreateQueue, DEFAULT_QUEUE, Queue, QueueSlug, UpdateQueue},
+        queue::{CreateQueue, DEFAULT_QUEUE, InHand, Queue, QueueOverview, QueueSlug, UpdateQueue},
+        sla::SetSlaPolicy,
         thread::{AssignmentCause, EntryDetail},
-        ticket::{CreateTicket, Priority, Status, Ticket, UpdateTicket},
+        ticket::{CreateTicket, Priority, Status, Ticket, TransitionTicket, UpdateTicket},
     },
     platform::{
         input::{Change, Patch},
@@ -299,4 +302,62 @@ pub async fn a_ticket_is_moved_to_another_queue(fixture: &Fixture) {
     assert_eq!(error.problem().errors()[0].pointer, "/queue");
     let back = fixture.desk.update_ticket(&key("back"), moved.id, to(DEFAULT_QUEUE)).await.expect("moved").value;
     assert_eq!(back.queue, DEFAULT_QUEUE);
+}
+
+/// By status, without those that are closed; what waits, since when, and what is at risk by now.
+pub async fn an_overview_counts_what_there_is_to_do(fixture: &Fixture) {
+    make(fixture, queue("second", &["spare part"])).await;
+    let overview = async |key: &str| fixture.desk.queue_overview(&named(key)).await.expect("read");
+    let nothing = QueueOverview {
+        queue: "second".to_owned(),
+        waiting: 0,
+        by_status: InHand::default(),
+        oldest_queued_at: None,
+        at_risk: 0,
+    };
+    assert_eq!(overview("second").await.as_ref(), Some(&nothing));
+    assert_eq!(overview("third").await, None);
+    let policy = SetSlaPolicy {
+        first_response_seconds: Some(60.try_into().expect("lawful")),
+        resolution_seconds: None,
+        warn_before_seconds: Some(20.try_into().expect("lawful")),
+    };
+    fixture.desk.set_sla_policy(&key("policy"), Priority::Normal, policy).await.expect("set");
+
+    ticket(fixture, "elsewhere", None, None).await;
+    let mut made = Vec::new();
+    for number in 0..7 {
+        made.push(ticket(fixture, &format!("ticket {number}"), Some("spare part"), None).await);
+    }
+    for (number, status) in
+        [Status::Open, Status::Pending, Status::OnHold, Status::Resolved, Status::Closed].into_iter().enumerate()
+    {
+        let to = TransitionTicket {
+            reason: Some("because".parse().expect("lawful")),
+            resolution_note: (status == Status::Resolved).then(|| "done".parse().expect("lawful")),
+            owner_id: Some(user(1).into()),
+            ..TransitionTicket::to(status)
+        };
+        let name = format!("to {status}");
+        fixture.desk.transition_ticket(&key(&name), made[number].id, to).await.expect("moved");
+    }
+    let waits = QueueOverview {
+        waiting: 2,
+        by_status: InHand { new: 2, open: 1, pending: 1, on_hold: 1, resolved: 1 },
+        oldest_queued_at: made[5].queued_at,
+        ..nothing
+    };
+    assert_eq!(overview("second").await.as_ref(), Some(&waits));
+    // The second one that waits is more pressing, and comes first; the oldest is still the same.
+    let urgent = UpdateTicket { priority: Change(Some(Priority::Urgent)), ..UpdateTicket::nothing() };
+    fixture.desk.update_ticket(&key("urgent"), made[6].id, urgent).await.expect("changed");
+    assert_eq!(overview("second").await.as_ref(), Some(&waits));
+
+    // Warned of from the fortieth second on; what is done, or has no policy, is not at risk.
+    fixture.clock.set(made[0].created_at + Duration::from_millis(39_999));
+    assert_eq!(overview("second").await.expect("there").at_risk, 0);
+    fixture.clock.set(made[6].created_at + Duration::from_secs(40));
+    assert_eq!(overview("second").await, Some(QueueOverview { at_risk: 4, ..waits }));
+    assert_eq!(overview(DEFAULT_QUEUE).await.expect("there").at_risk, 1);
+    assert_eq!(fixture.decoy.queue_overview(&named(DEFAULT_QUEUE)).await.expect("read").expect("there").waiting, 0);
 }
