@@ -1,5 +1,7 @@
 //! What the planner makes of our statements, with the application role and row-level security in force.
 
+mod workers;
+
 use sk_tickets_core::{
     model::{
         delivery::{DeliveryFilter, DeliveryStatus},
@@ -370,53 +372,4 @@ async fn delivery_ids_are_those_of_the_core() {
         .await
         .unwrap();
     assert_eq!(made.into_bytes(), sk_tickets_core::model::delivery::delivery_id(event, endpoint).to_bytes());
-}
-
-/// A database in which one endpoint has so many deliveries, of which nothing is known to the planner.
-async fn outbox(pending: i64, delivered: i64) -> PgConnection {
-    let url = Cluster::shared().database().await;
-    migrate(&url).await.unwrap();
-    let mut connection = connect::connect(&url).await.unwrap();
-    let sql = format!(
-        "INSERT INTO sk_tickets.tenants (name) VALUES ('acme');
-         INSERT INTO sk_tickets.realms (tenant, environment) VALUES (1, 0);
-         INSERT INTO sk_tickets.endpoints (tenant, environment, id, url, events, status, created_at, secret)
-         VALUES (1, 0, sk_tickets.id_floor(0), 'http://127.0.0.1:9000/', '{{*}}', 'enabled', 0, '');
-         INSERT INTO sk_tickets.events (tenant, environment, id, event_type, at, payload)
-         SELECT 1, 0, sk_tickets.id_floor(n), 'ping', n, '{{}}' FROM generate_series(1, {pending} + {delivered}) AS n;
-         INSERT INTO sk_tickets.deliveries (tenant, environment, id, endpoint_id, event_id, event_type, status,
-                                            next_attempt_at, claimable_at, created_at)
-         SELECT 1, 0, sk_tickets.id_floor(n), sk_tickets.id_floor(0), sk_tickets.id_floor(n), 'ping',
-                CASE WHEN n > {delivered} THEN 'pending' ELSE 'delivered' END, CASE WHEN n > {delivered} THEN n END,
-                CASE WHEN n > {delivered} THEN n END, n
-         FROM generate_series(1, {pending} + {delivered}) AS n"
-    );
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
-    connection
-}
-
-/// How many blocks a claim of eight deliveries takes, once the session has its plans.
-async fn blocks_of_a_claim(connection: &mut PgConnection) -> i64 {
-    let mut blocks = 0;
-    for _ in 0..8 {
-        let mut transaction = connection.begin().await.unwrap();
-        let sql = "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF)
-                   SELECT * FROM sk_tickets.claim_due(1, 1000000, 1010000, 16, 8, 8, 2, 1)";
-        let lines = sqlx::query(sql).fetch_all(&mut *transaction).await.unwrap();
-        transaction.rollback().await.unwrap();
-        let lines: Vec<String> = lines.iter().map(|row| row.get(0)).collect();
-        assert!(lines[0].contains("rows=9"), "eight, and what else there is to know: {lines:?}");
-        blocks = lines[1].split(['=', ' ']).filter_map(|word| word.parse::<i64>().ok()).sum();
-    }
-    blocks
-}
-
-/// But for one level more of each index.
-#[tokio::test]
-async fn a_claim_costs_the_same_however_many_wait_or_were_delivered() {
-    let few = blocks_of_a_claim(&mut outbox(100, 10_000).await).await;
-    for (pending, delivered) in [(25_000, 10_000), (100, 35_000)] {
-        let many = blocks_of_a_claim(&mut outbox(pending, delivered).await).await;
-        assert!(few > 0 && many <= few + few / 4, "{few} blocks, then {many}");
-    }
 }

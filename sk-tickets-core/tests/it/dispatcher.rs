@@ -18,6 +18,8 @@ use sk_tickets_core::{
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 
+use crate::patience::{moments, pass, until};
+
 const LEASE: Duration = Duration::from_secs(10);
 
 /// Never answers.
@@ -70,28 +72,8 @@ impl Stage {
                 .await;
         });
         let stage = Self { store, clock, sender, desk, stop, worker };
-        stage.until(async || stage.sender.asked.load(Ordering::SeqCst) == 1).await;
+        until(async || stage.sender.asked.load(Ordering::SeqCst) == 1).await;
         stage
-    }
-
-    async fn until(&self, condition: impl AsyncFn() -> bool) {
-        for _ in 0..100_000 {
-            if condition().await {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-        panic!("it does not come to that");
-    }
-
-    /// Moves the clock on, second by second, and lets the worker do what it does meanwhile.
-    async fn pass(&self, secs: u64) {
-        for _ in 0..secs {
-            self.clock.advance(Duration::from_secs(1));
-            for _ in 0..50 {
-                tokio::task::yield_now().await;
-            }
-        }
     }
 
     async fn delivery(&self) -> Delivery {
@@ -113,7 +95,7 @@ async fn claim(store: &MemoryStore, clock: &ManualClock) -> Vec<LeasedDelivery> 
 #[tokio::test]
 async fn a_lease_is_renewed_for_as_long_as_the_attempt_runs() {
     let stage = Stage::set().await;
-    stage.pass(12).await;
+    pass(&stage.clock, 12).await;
     assert_eq!(stage.claimed_by_another().await, 0, "the first lease would have ended after ten seconds");
     assert_eq!(stage.sender.asked.load(Ordering::SeqCst), 1, "nor did the worker itself begin again");
     assert_eq!(stage.delivery().await.attempts, []);
@@ -122,10 +104,10 @@ async fn a_lease_is_renewed_for_as_long_as_the_attempt_runs() {
 #[tokio::test]
 async fn a_receiver_that_does_not_answer_in_fifteen_seconds_has_failed() {
     let stage = Stage::set().await;
-    stage.pass(14).await;
+    pass(&stage.clock, 14).await;
     assert_eq!(stage.delivery().await.attempts, []);
     stage.clock.advance(Duration::from_secs(1));
-    stage.until(async || !stage.delivery().await.attempts.is_empty()).await;
+    until(async || !stage.delivery().await.attempts.is_empty()).await;
     let delivery = stage.delivery().await;
     let attempt = &delivery.attempts[0];
     assert_eq!((attempt.status_code, attempt.latency_ms), (None, 15_000));
@@ -140,7 +122,7 @@ async fn an_attempt_whose_lease_was_lost_is_given_up() {
     // The machine slept for longer than the lease; meanwhile another worker has the delivery.
     stage.clock.advance(LEASE + Duration::from_millis(1));
     assert_eq!(stage.claimed_by_another().await, 1);
-    stage.pass(20).await;
+    pass(&stage.clock, 20).await;
     assert_eq!(stage.delivery().await.attempts, [], "what came of it is for the other to say");
 }
 
@@ -151,9 +133,7 @@ async fn a_worker_that_is_told_to_stop_hands_its_leases_back() {
     stop.send(()).expect("the worker is there");
     // It waits a moment for the attempt, which does not end.
     for _ in 0..2 {
-        for _ in 0..50 {
-            tokio::task::yield_now().await;
-        }
+        moments(50).await;
         clock.advance(Duration::from_millis(250));
     }
     worker.await.expect("it stops");

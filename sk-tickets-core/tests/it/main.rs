@@ -6,6 +6,8 @@ mod diagram;
 mod dispatcher;
 mod documents;
 mod golden;
+mod mailer;
+mod patience;
 mod product;
 mod properties;
 mod schedule;
