@@ -19,7 +19,7 @@ use crate::{
     columns::Columns,
     error::Result,
     guard::{Guarded, Scope},
-    queue::owner,
+    lease::owner,
     realms::RealmNumber,
     replay, row,
 };

@@ -52,6 +52,7 @@ mod feed;
 mod guard;
 #[cfg(test)]
 mod isolation;
+mod lease;
 mod list;
 mod load;
 mod mail;

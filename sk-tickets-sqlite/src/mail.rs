@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Params, params};
+use rusqlite::{Connection, params};
 use sk_tickets_core::{
     model::id::NotificationId,
     platform::time::Timestamp,
@@ -17,9 +17,9 @@ use crate::{
     columns::Columns,
     error::Result,
     guard::{Guarded, Scope},
+    lease::{NOTIFICATIONS, find, held_within, owner},
     pool::snapshot,
-    queue::owner,
-    realms::{RealmNumber, Realms},
+    realms::RealmNumber,
     row,
     store::SqliteStore,
     writer::Verdict,
@@ -41,14 +41,11 @@ impl NotificationQueue for SqliteStore {
     }
 
     async fn notification_renew(&self, lease: &NotificationLease, until: Timestamp) -> store::Result<Settled> {
-        self.with_held("renew a lease", lease, move |connection, realm, id, token| {
-            let renewed = connection
-                .prepare_cached(
-                    "UPDATE notifications SET claimable_at = ?4
-                     WHERE realm = ?1 AND id = ?2 AND lease_token = ?3 AND lease_owner IS NOT NULL",
-                )?
-                .execute(params![realm, id, token, until.as_millis()])?;
-            Ok(renewed)
+        let realms = Arc::clone(&self.inner.realms);
+        let lease = lease.clone();
+        self.write("renew a lease", move |guarded| {
+            let id = lease.notification_id.to_bytes();
+            NOTIFICATIONS.renew(guarded, &realms, &lease.realm, id, lease.token, until).map(Verdict::Keep)
         })
         .await
     }
@@ -59,29 +56,32 @@ impl NotificationQueue for SqliteStore {
         error: &str,
         at: Timestamp,
     ) -> store::Result<Settled> {
-        let error = error.to_owned();
-        let settled = self.with_held("put a notification off", lease, move |connection, realm, id, token| {
-            let put_off = connection
-                .prepare_cached(
-                    "UPDATE notifications
-                     SET last_error = ?4, attempts = attempts + 1, failures = failures + 1, next_attempt_at = ?5,
-                         claimable_at = ?5, lease_owner = NULL
-                     WHERE realm = ?1 AND id = ?2 AND lease_token = ?3 AND lease_owner IS NOT NULL",
-                )?
-                .execute(params![realm, id, token, error, at.as_millis()])?;
-            Ok(put_off)
-        });
-        let settled = settled.await?;
+        let realms = Arc::clone(&self.inner.realms);
+        let (lease, error) = (lease.clone(), error.to_owned());
+        let put_off = move |guarded: &Guarded| {
+            let settled = held_within(guarded, &realms, &lease.realm, |connection, realm| {
+                let (id, token) = (lease.notification_id.to_bytes(), i64::try_from(lease.token)?);
+                let put_off = connection
+                    .prepare_cached(
+                        "UPDATE notifications
+                         SET last_error = ?4, attempts = attempts + 1, failures = failures + 1, next_attempt_at = ?5,
+                             claimable_at = ?5, lease_owner = NULL
+                         WHERE realm = ?1 AND id = ?2 AND lease_token = ?3 AND lease_owner IS NOT NULL",
+                    )?
+                    .execute(params![realm, id, token, error, at.as_millis()])?;
+                Ok(put_off)
+            });
+            settled.map(Verdict::Keep)
+        };
+        let settled = self.write("put a notification off", put_off).await?;
         // It may be due before anything that the workers wait for.
         self.inner.mail.ring();
         Ok(settled)
     }
 
     async fn notification_release(&self, worker: WorkerId) -> store::Result<()> {
-        self.write("release notifications", move |guarded| {
-            end_leases(guarded, HELD, [owner(worker)]).map(Verdict::Keep)
-        })
-        .await?;
+        let release = move |guarded: &Guarded| NOTIFICATIONS.end_of(guarded, worker).map(Verdict::Keep);
+        self.write("release notifications", release).await?;
         self.inner.mail.ring();
         Ok(())
     }
@@ -96,32 +96,10 @@ impl NotificationQueue for SqliteStore {
     }
 }
 
-impl SqliteStore {
-    /// Changes the notification of a lease, if that still holds: `change` answers how many rows it has changed.
-    async fn with_held<F>(&self, context: &'static str, lease: &NotificationLease, change: F) -> store::Result<Settled>
-    where
-        F: FnOnce(&Connection, RealmNumber, [u8; 16], i64) -> Result<usize> + Send + 'static,
-    {
-        let realms: Arc<Realms> = Arc::clone(&self.inner.realms);
-        let lease = lease.clone();
-        self.write(context, move |guarded| {
-            let Some(realm) = realms.find_written(guarded, &lease.realm)? else {
-                return Ok(Verdict::Keep(Settled::LeaseLost));
-            };
-            let (id, token) = (lease.notification_id.to_bytes(), i64::try_from(lease.token)?);
-            let changed = guarded.within(Scope::Realm(realm), |connection| change(connection, realm, id, token))?;
-            Ok(Verdict::Keep(if changed == 1 { Settled::Recorded } else { Settled::LeaseLost }))
-        })
-        .await
-    }
-}
-
 // What waits, in the order in which it is due: an index has just that.
 const DUE: &str = "SELECT realm, id FROM worker_notifications WHERE claimable_at <= ?1
                    ORDER BY claimable_at, id, realm LIMIT ?2";
 const NEXT: &str = "SELECT min(claimable_at) FROM worker_notifications WHERE claimable_at > ?1";
-const HELD: &str = "SELECT realm, id FROM worker_notifications WHERE lease_owner = ?1";
-pub(crate) const LEASED: &str = "SELECT realm, id FROM worker_notifications WHERE lease_owner IS NOT NULL";
 const PENDING: &str = "SELECT count(*), min(created_at) FROM worker_notifications";
 const DEAD: &str = "SELECT count(*) FROM worker_dead_notifications";
 
@@ -136,6 +114,7 @@ fn claim(
     let due = guarded.within(Scope::Worker, |connection| find(connection, DUE, params![now.as_millis(), limit]))?;
     let mut notifications = Vec::with_capacity(due.len());
     for (realm, id) in due {
+        let id = NotificationId::from_bytes(id);
         notifications
             .push(guarded.within(Scope::Realm(realm), |connection| lease(connection, worker, until, realm, id))?);
     }
@@ -182,32 +161,6 @@ fn lease(
     Ok(leased)
 }
 
-/// Which notifications of all realms a statement finds.
-fn find(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<(RealmNumber, NotificationId)>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let found = statement.query_map(values, |row| {
-        let mut columns = Columns::of(row);
-        Ok((columns.plain()?, columns.id()?))
-    })?;
-    Ok(found.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Ends the leases that a statement finds; what was held is due as it was before.
-pub(crate) fn end_leases(guarded: &Guarded, sql: &str, values: impl Params) -> Result<()> {
-    for (realm, id) in guarded.within(Scope::Worker, |connection| find(connection, sql, values))? {
-        guarded.within(Scope::Realm(realm), |connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE notifications SET lease_owner = NULL, claimable_at = next_attempt_at
-                     WHERE realm = ?1 AND id = ?2",
-                )?
-                .execute(params![realm, id.to_bytes()])?;
-            Ok(())
-        })?;
-    }
-    Ok(())
-}
-
 fn backlog(connection: &Connection) -> Result<NotificationBacklog> {
     let (pending, oldest) = connection.prepare_cached(PENDING)?.query_row([], |row| {
         let mut columns = Columns::of(row);
@@ -232,8 +185,8 @@ mod tests {
         for (sql, expected) in [
             (DUE, format!("SEARCH notifications USING {due} (claimable_at<?)")),
             (NEXT, format!("SEARCH notifications USING {due} (claimable_at>?)")),
-            (HELD, format!("SCAN notifications USING {due}")),
-            (LEASED, format!("SCAN notifications USING {due}")),
+            (NOTIFICATIONS.held, format!("SCAN notifications USING {due}")),
+            (NOTIFICATIONS.all, format!("SCAN notifications USING {due}")),
             (PENDING, format!("SCAN notifications USING {due}")),
             (DEAD, "SCAN notifications USING COVERING INDEX notifications_dead".to_owned()),
         ] {

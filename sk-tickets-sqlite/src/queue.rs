@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Params, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use sk_tickets_core::{
     model::delivery::{Attempt, DeadReason},
     platform::{
@@ -18,7 +18,8 @@ use crate::{
     columns::Columns,
     error::Result,
     guard::{Guarded, Scope},
-    mail, outbox,
+    lease::{DELIVERIES, NOTIFICATIONS},
+    outbox,
     pool::snapshot,
     realms::{RealmNumber, Realms},
     replay,
@@ -44,7 +45,11 @@ impl DeliveryQueue for SqliteStore {
     async fn renew(&self, lease: &Lease, until: Timestamp) -> store::Result<Settled> {
         let realms = Arc::clone(&self.inner.realms);
         let lease = lease.clone();
-        self.write("renew a lease", move |guarded| renew(guarded, &realms, &lease, until).map(Verdict::Keep)).await
+        self.write("renew a lease", move |guarded| {
+            let id = lease.delivery_id.to_bytes();
+            DELIVERIES.renew(guarded, &realms, &lease.realm, id, lease.token, until).map(Verdict::Keep)
+        })
+        .await
     }
 
     async fn settle(&self, lease: &Lease, attempt: Attempt, next: NextStep) -> store::Result<Settled> {
@@ -63,10 +68,7 @@ impl DeliveryQueue for SqliteStore {
     }
 
     async fn release(&self, worker: WorkerId) -> store::Result<()> {
-        self.write("release leases", move |guarded| {
-            end_leases(guarded, HELD, [owner(worker)]).map(Verdict::KeepAndWake)
-        })
-        .await
+        self.write("release leases", move |guarded| DELIVERIES.end_of(guarded, worker).map(Verdict::KeepAndWake)).await
     }
 
     async fn replay_some(&self, now: Timestamp, limit: usize) -> store::Result<bool> {
@@ -93,41 +95,11 @@ impl SqliteStore {
     /// If the database cannot be written.
     pub async fn void_leases(&self) -> store::Result<()> {
         self.write("void leases", |guarded| {
-            mail::end_leases(guarded, mail::LEASED, [])?;
-            end_leases(guarded, LEASED, []).map(Verdict::KeepAndWake)
+            NOTIFICATIONS.end_all(guarded)?;
+            DELIVERIES.end_all(guarded).map(Verdict::KeepAndWake)
         })
         .await
     }
-}
-
-// Of what is leased there is never much.
-const HELD: &str = "SELECT realm, id FROM worker_leases WHERE lease_owner = ?1";
-const LEASED: &str = "SELECT realm, id FROM worker_leases";
-
-/// Which deliveries of all realms a statement finds.
-fn find(connection: &Connection, sql: &str, values: impl Params) -> Result<Vec<(RealmNumber, DeliveryId)>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let found = statement.query_map(values, |row| {
-        let mut columns = Columns::of(row);
-        Ok((columns.plain()?, columns.id()?))
-    })?;
-    Ok(found.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Ends the leases that a statement finds; what was held is due as it was before.
-fn end_leases(guarded: &Guarded, sql: &str, values: impl Params) -> Result<()> {
-    for (realm, id) in guarded.within(Scope::Worker, |connection| find(connection, sql, values))? {
-        guarded.within(Scope::Realm(realm), |connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE deliveries SET lease_owner = NULL, claimable_at = next_attempt_at
-                     WHERE realm = ?1 AND id = ?2",
-                )?
-                .execute(params![realm, id.to_bytes()])?;
-            Ok(())
-        })?;
-    }
-    Ok(())
 }
 
 // Each reads an index and nothing else.
@@ -145,20 +117,6 @@ fn backlog(connection: &Connection) -> Result<Backlog> {
     let (pending, oldest_due) = count(PENDING)?;
     let (dead_letters, oldest_dead_letter) = count(DEAD_LETTERS)?;
     Ok(Backlog { pending, oldest_due, dead_letters, oldest_dead_letter })
-}
-
-fn renew(guarded: &Guarded, realms: &Realms, lease: &Lease, until: Timestamp) -> Result<Settled> {
-    let Some(realm) = realms.find_written(guarded, &lease.realm)? else { return Ok(Settled::LeaseLost) };
-    let renewed = guarded.within(Scope::Realm(realm), |connection| {
-        let renewed = connection
-            .prepare_cached(
-                "UPDATE deliveries SET claimable_at = ?4
-                 WHERE realm = ?1 AND id = ?2 AND lease_token = ?3 AND lease_owner IS NOT NULL",
-            )?
-            .execute(params![realm, lease.delivery_id.to_bytes(), i64::try_from(lease.token)?, until.as_millis()])?;
-        Ok(renewed)
-    })?;
-    Ok(if renewed == 1 { Settled::Recorded } else { Settled::LeaseLost })
 }
 
 /// How a delivery stands after an attempt.
@@ -279,11 +237,6 @@ fn disable(connection: &Connection, realm: RealmNumber, endpoint: EndpointId) ->
         )?
         .execute(params![realm, endpoint.to_bytes()])?;
     outbox::bury_pending(connection, realm, endpoint, DeadReason::EndpointDisabled)
-}
-
-/// A worker as a column has it: the same 64 bits.
-pub(crate) const fn owner(worker: WorkerId) -> i64 {
-    worker.0.cast_signed()
 }
 
 #[cfg(test)]
