@@ -145,9 +145,8 @@ impl ServerHandler for Agent {
             Ok(outcome) => result(outcome),
             Err(refusal) => {
                 resources::log(refusal.error(), tool.name, request_id);
-                let content = Value::Object(refusal.content());
                 let mut result = CallToolResult::error(vec![ContentBlock::text(refusal.text())]);
-                result.structured_content = Some(content);
+                result.structured_content = serde_json::to_value(refusal.content()).ok();
                 result
             }
         };
@@ -213,7 +212,8 @@ impl ServerHandler for Agent {
         let arguments = prompt::ARGUMENTS.iter().map(|(name, about, required)| {
             PromptArgument::new(*name).with_description(*about).with_required(*required)
         });
-        let triage = Prompt::new(prompt::NAME, Some(prompt::ABOUT), Some(arguments.collect())).with_title(prompt::TITLE);
+        let triage =
+            Prompt::new(prompt::NAME, Some(prompt::ABOUT), Some(arguments.collect())).with_title(prompt::TITLE);
         let usable = caller.may(Scope::TicketsTriage).then_some(triage);
         Ok(ListPromptsResult::with_all_items(usable.into_iter().collect()))
     }
@@ -227,7 +227,8 @@ impl ServerHandler for Agent {
         if name != prompt::NAME || !caller.may(Scope::TicketsTriage) {
             return Err(ErrorData::invalid_params(format!("unknown prompt: {name}"), None));
         }
-        let text = prompt::text(&arguments.unwrap_or_default()).map_err(|wrong| ErrorData::invalid_params(wrong, None))?;
+        let text =
+            prompt::text(&arguments.unwrap_or_default()).map_err(|wrong| ErrorData::invalid_params(wrong, None))?;
         let mut prompt = GetPromptResult::new(vec![PromptMessage::new_text(Role::User, text)]);
         prompt.description = Some(prompt::ABOUT.to_owned());
         Ok(prompt.into())

@@ -123,7 +123,8 @@ impl Form {
             }
         }
         let required = schema["required"].as_array().cloned().unwrap_or_default();
-        self.required.extend(required.into_iter().filter(|name| name.as_str().is_some_and(|name| wanted.contains(&name))));
+        self.required
+            .extend(required.into_iter().filter(|name| name.as_str().is_some_and(|name| wanted.contains(&name))));
     }
 
     pub(super) fn finish(self) -> Map<String, Value> {
@@ -166,7 +167,10 @@ impl Argument for InQueue {
     }
 
     fn describe(form: &mut Form) {
-        form.argument::<Option<QueueSlug>>("queue", "The key of the queue, as triage_options lists it; `default` unless named.");
+        form.argument::<Option<QueueSlug>>(
+            "queue",
+            "The key of the queue, as triage_options lists it; `default` unless named.",
+        );
     }
 }
 

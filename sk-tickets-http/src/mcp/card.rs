@@ -1,8 +1,6 @@
 use schemars::JsonSchema;
 use serde::Serialize;
-use sk_tickets_core::{
-    ContactId, OwnerId, Priority, Source, Status, Ticket, TicketId, TicketSla, Timestamp, Version,
-};
+use sk_tickets_core::{ContactId, OwnerId, Priority, Source, Status, Ticket, TicketId, TicketSla, Timestamp, Version};
 
 use super::untrusted::short;
 

@@ -78,14 +78,16 @@ fn text(digest: &str, number: u64) -> String {
 
 /// The number in a text that has just this digest.
 fn number_of(given: &str, digest: &str) -> Option<u64> {
-    let number = given.strip_prefix(DERIVED)?.strip_prefix(':')?.strip_prefix(digest)?.strip_prefix(':')?.parse().ok()?;
+    let number =
+        given.strip_prefix(DERIVED)?.strip_prefix(':')?.strip_prefix(digest)?.strip_prefix(':')?.parse().ok()?;
     (text(digest, number) == given).then_some(number)
 }
 
 /// Each part is preceded by its length, so that no two calls share a digest by moving text from one part to the next.
 fn digest(caller: &Caller, tool: &str, arguments: &Json) -> String {
     let mut hasher = Sha256::new();
-    for part in [caller.key.id.to_string().as_bytes(), caller.session.as_bytes(), tool.as_bytes(), &arguments.canonical()]
+    for part in
+        [caller.key.id.to_string().as_bytes(), caller.session.as_bytes(), tool.as_bytes(), &arguments.canonical()]
     {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);

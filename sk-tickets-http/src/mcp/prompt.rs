@@ -22,10 +22,8 @@ pub(super) fn text(arguments: &Map<String, Value>) -> Result<String, String> {
     }
     let word = |name: &str| arguments.get(name).and_then(Value::as_str);
     // Read before they are put into words, so that nobody can put words of their own there.
-    let owner: OwnerId = word("owner_id")
-        .ok_or("`owner_id` is required")?
-        .parse()
-        .map_err(|error| format!("`owner_id` {error}"))?;
+    let owner: OwnerId =
+        word("owner_id").ok_or("`owner_id` is required")?.parse().map_err(|error| format!("`owner_id` {error}"))?;
     let queue: QueueSlug =
         word("queue").unwrap_or(DEFAULT_QUEUE).parse().map_err(|error| format!("`queue` {error}"))?;
     Ok(format!(

@@ -1,14 +1,40 @@
 use std::fmt::Write;
 
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 use sk_tickets_core::{
-    Error,
+    Error, Status,
     decide::{ILLEGAL_TRANSITION, OWNER_REQUIRED, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED, TICKET_CLOSED},
-    platform::problem::{
-        CONTENTION, CURSOR_FILTER_MISMATCH, IDEMPOTENCY_KEY_REUSED, INVALID_CURSOR, NOT_FOUND, PRECONDITION_FAILED,
-        Problem, UNAVAILABLE, VALIDATION_FAILED,
+    platform::{
+        input::Fault,
+        problem::{
+            CONTENTION, CURSOR_FILTER_MISMATCH, IDEMPOTENCY_KEY_REUSED, INVALID_CURSOR, NOT_FOUND, PRECONDITION_FAILED,
+            Problem, UNAVAILABLE, VALIDATION_FAILED,
+        },
     },
 };
+
+/// What an agent is told of a call that was not done.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Refused {
+    /// What a program goes by: stable, as in the REST API.
+    code: String,
+    /// What is the matter, and what to do about it.
+    hint: String,
+    /// Of a transition that is not lawful: those that are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<Vec<Status>>,
+    /// Of arguments that are not lawful: everything that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<Fault>>,
+    /// The key that the call had, to try again with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<String>,
+    /// After how long it may work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
+}
 
 /// Why a call was not done: an answer that an agent can act on.
 #[derive(Debug)]
@@ -46,24 +72,16 @@ impl Refusal {
     }
 
     /// The same as data.
-    pub(super) fn content(&self) -> Map<String, Value> {
+    pub(super) fn content(&self) -> Refused {
         let problem = self.error.problem();
-        let mut content = Map::new();
-        content.insert("code".to_owned(), problem.code().into());
-        content.insert("hint".to_owned(), self.hint().into());
-        if let Some(allowed) = problem.extension("allowed") {
-            content.insert("allowed".to_owned(), allowed.clone());
+        Refused {
+            code: problem.code().to_owned(),
+            hint: self.hint(),
+            allowed: problem.extension("allowed").and_then(|allowed| serde_json::from_value(allowed.clone()).ok()),
+            errors: (!problem.errors().is_empty()).then(|| problem.errors().to_vec()),
+            idempotency_key: self.key.clone(),
+            retry_after_seconds: self.error.retry_after().map(|after| after.as_secs().max(1)),
         }
-        if !problem.errors().is_empty() {
-            content.insert("errors".to_owned(), json!(problem.errors()));
-        }
-        if let Some(key) = &self.key {
-            content.insert("idempotency_key".to_owned(), key.as_str().into());
-        }
-        if let Some(after) = self.error.retry_after() {
-            content.insert("retry_after_seconds".to_owned(), after.as_secs().max(1).into());
-        }
-        content
     }
 
     /// What is the matter, and what to do about it.
@@ -77,7 +95,9 @@ impl Refusal {
             "Look for the id with tickets_list or tickets_search, for the key of a queue with triage_options."
         } else if code == ILLEGAL_TRANSITION.code {
             return match allowed(problem) {
-                Some(allowed) => format!("{detail}. From here it can become: {allowed}. triage_options says what each needs."),
+                Some(allowed) => {
+                    format!("{detail}. From here it can become: {allowed}. triage_options says what each needs.")
+                }
                 None => format!("{detail}. It is closed for good: make a new ticket with follow_up_of."),
             };
         } else if code == TICKET_CLOSED.code {

@@ -22,8 +22,7 @@ pub(super) async fn read(caller: &Caller, uri: &str) -> Result<Option<(&'static 
     if uri == TABLE {
         return Ok(Some((MARKDOWN, rules::table())));
     }
-    let id: Option<TicketId> =
-        uri.strip_prefix(TICKET).and_then(|id| id.strip_suffix('/').unwrap_or(id).parse().ok());
+    let id: Option<TicketId> = uri.strip_prefix(TICKET).and_then(|id| id.strip_suffix('/').unwrap_or(id).parse().ok());
     let Some(id) = id else { return Ok(None) };
     match read::resource(&caller.desk(), id).await.and_then(|ticket| Outcome::of(&ticket)) {
         Ok(Outcome { text: _, content }) => Ok(Some((JSON, content.to_string()))),

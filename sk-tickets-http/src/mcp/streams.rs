@@ -20,7 +20,9 @@ pub enum McpStreamsError {
 impl std::fmt::Display for McpStreamsError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Key => f.write_str("the key opens nothing: it is not one of this database's, was revoked or is expired"),
+            Self::Key => {
+                f.write_str("the key opens nothing: it is not one of this database's, was revoked or is expired")
+            }
             Self::Store(error) => write!(f, "the key could not be looked up: {error}"),
             Self::Protocol(what) => write!(f, "the agent's host does not keep to the protocol: {what}"),
         }

@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sk_tickets_core::{
     Scope,
     platform::{
@@ -16,7 +16,7 @@ use sk_tickets_core::{
 use super::{
     arguments::{Form, inline},
     caller::Caller,
-    refusal::Refusal,
+    refusal::{Refusal, Refused},
 };
 
 /// One tool: what it is called, what a key must be allowed, what it does to the world, who answers.
@@ -91,15 +91,26 @@ impl Tool {
         form.finish()
     }
 
-    /// The schema of the result.
+    /// The schema of the result; of a refusal too, since clients hold that against it as well. Every member stands at the
+    /// root, where hosts look; which of them are there together follows.
     pub(super) fn output_schema(&self) -> Map<String, Value> {
         let mut generator = inline().into_generator();
-        match (self.gives)(&mut generator).to_value() {
-            Value::Object(mut schema) => {
-                schema.insert("type".to_owned(), "object".into());
-                schema
+        let mut result = (self.gives)(&mut generator).to_value();
+        let mut refusal = generator.subschema_for::<Refused>().to_value();
+        let mut required = |schema: &mut Value| json!({"required": schema["required"].take()});
+        let either = json!([required(&mut result), required(&mut refusal)]);
+        let mut properties = Map::new();
+        for schema in [refusal, result] {
+            if let Value::Object(mut schema) = schema
+                && let Some(Value::Object(more)) = schema.remove("properties")
+            {
+                properties.extend(more);
             }
-            _ => Map::new(),
         }
+        let mut schema = Map::new();
+        schema.insert("type".to_owned(), "object".into());
+        schema.insert("properties".to_owned(), properties.into());
+        schema.insert("anyOf".to_owned(), either);
+        schema
     }
 }

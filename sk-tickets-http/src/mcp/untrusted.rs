@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn what_people_write_stays() {
-        for text in ["Zeile\n\tzwei\r\n", "👩‍👩‍👧 ❤️", "می‌خواهم", "\"quotes\" </untrusted> {\"a\":1}"] {
+        for text in ["Zeile\n\tzwei\r\n", "👩‍👩‍👧 ❤️", "می‌خواهم", "\"quotes\" </untrusted> {\"a\":1}"]
+        {
             assert_eq!(short(text), text);
         }
     }

@@ -136,8 +136,7 @@ async fn in_full(desk: &Desk, id: TicketId, LastEntries { limit, cursor }: LastE
     let entries = limit.map_or(AGENT_PAGE_DEFAULT, |limit| limit.get() as usize);
     let page = page(limit, cursor, Some(Order::Desc));
     let page = desk.thread(id, &page).await?.ok_or_else(not_found)?;
-    let mut data: Vec<_> =
-        page.data.iter().map(|entry| EntryView::new(entry, AGENT_WORDS_MAX / entries)).collect();
+    let mut data: Vec<_> = page.data.iter().map(|entry| EntryView::new(entry, AGENT_WORDS_MAX / entries)).collect();
     data.reverse();
     Ok(InFull {
         queue_position,

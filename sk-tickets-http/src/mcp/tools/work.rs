@@ -254,9 +254,9 @@ impl Call {
     /// The arguments without the key, which is not what the call says.
     fn call_itself(&self) -> Json {
         match &self.arguments {
-            Json::Object(members) => {
-                Json::Object(members.iter().filter(|(name, _)| *name != HOST_KEY).map(|(n, v)| (n.clone(), v.clone())).collect())
-            }
+            Json::Object(members) => Json::Object(
+                members.iter().filter(|(name, _)| *name != HOST_KEY).map(|(n, v)| (n.clone(), v.clone())).collect(),
+            ),
             other => other.clone(),
         }
     }
