@@ -90,7 +90,7 @@ fn card(tool: &Tool) -> ToolCard {
         .idempotent(once)
         .open_world(goes_out);
     let about: Vec<_> = tool.about.lines().map(str::trim).collect();
-    ToolCard::new(tool.name, about.join("\n").trim().to_owned(), Arc::new(tool.input_schema()))
+    ToolCard::new(tool.name, about.join(" ").trim().to_owned(), Arc::new(tool.input_schema()))
         .with_title(tool.title.trim())
         .with_raw_output_schema(Arc::new(tool.output_schema()))
         .with_annotations(annotations)

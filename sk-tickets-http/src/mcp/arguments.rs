@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
-use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use sk_tickets_core::{
@@ -83,17 +83,27 @@ pub(super) struct Form {
     required: Vec<Value>,
 }
 
-/// Settings for schemas that refer to nothing.
-pub(super) fn inline() -> SchemaSettings {
-    settings().with(|settings| {
+/// A generator of schemas that refer to nothing.
+pub(super) fn inline() -> SchemaGenerator {
+    let settings = settings().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
-    })
+    });
+    settings.into_generator()
+}
+
+/// A schema put together of parts, as the generator would have made it as a whole.
+pub(super) fn whole(mut generator: SchemaGenerator, members: Map<String, Value>) -> Map<String, Value> {
+    let mut schema = Schema::from(members);
+    for transform in generator.transforms_mut() {
+        transform.transform(&mut schema);
+    }
+    schema.ensure_object().clone()
 }
 
 impl Form {
     pub(super) fn new() -> Self {
-        Self { generator: inline().into_generator(), properties: Map::new(), required: Vec::new() }
+        Self { generator: inline(), properties: Map::new(), required: Vec::new() }
     }
 
     fn argument<T: Input + JsonSchema>(&mut self, name: &str, about: &str) {
@@ -128,7 +138,7 @@ impl Form {
     }
 
     pub(super) fn finish(self) -> Map<String, Value> {
-        let Self { generator: _, properties, required } = self;
+        let Self { generator, properties, required } = self;
         let mut schema = Map::new();
         schema.insert("type".to_owned(), "object".into());
         schema.insert("properties".to_owned(), properties.into());
@@ -136,7 +146,7 @@ impl Form {
             schema.insert("required".to_owned(), required.into());
         }
         schema.insert("additionalProperties".to_owned(), false.into());
-        schema
+        whole(generator, schema)
     }
 }
 
@@ -285,7 +295,7 @@ impl<T: JsonSchema> JsonSchema for OneOrMore<T> {
         std::any::type_name::<Self>().into()
     }
 
-    fn json_schema(generator: &mut SchemaGenerator) -> schemars::Schema {
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = generator.subschema_for::<T>();
         schemars::json_schema!({"anyOf": [one, {"type": "array", "items": one, "maxItems": Self::MAX}]})
     }

@@ -1,5 +1,3 @@
-use std::borrow::Cow;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use sk_tickets_core::{
@@ -157,7 +155,7 @@ impl EntryView {
 
 impl Piece {
     fn new(Evidence { kind, reference, label, .. }: &Evidence, allowance: &mut Allowance) -> Option<Self> {
-        let r#ref = allowance.spend_whole(Cow::Borrowed(reference))?;
+        let r#ref = allowance.spend_whole(reference)?;
         Some(Self { kind: *kind, r#ref, label: label.as_deref().map(|label| allowance.spend(label)) })
     }
 }

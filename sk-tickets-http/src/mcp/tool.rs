@@ -14,7 +14,7 @@ use sk_tickets_core::{
 };
 
 use super::{
-    arguments::{Form, inline},
+    arguments::{Form, inline, whole},
     caller::Caller,
     refusal::{Refusal, Refused},
 };
@@ -94,10 +94,10 @@ impl Tool {
     /// The schema of the result; of a refusal too, since clients hold that against it as well. Every member stands at the
     /// root, where hosts look; which of them are there together follows.
     pub(super) fn output_schema(&self) -> Map<String, Value> {
-        let mut generator = inline().into_generator();
+        let mut generator = inline();
         let mut result = (self.gives)(&mut generator).to_value();
         let mut refusal = generator.subschema_for::<Refused>().to_value();
-        let mut required = |schema: &mut Value| json!({"required": schema["required"].take()});
+        let required = |schema: &mut Value| json!({"required": schema["required"].take()});
         let either = json!([required(&mut result), required(&mut refusal)]);
         let mut properties = Map::new();
         for schema in [refusal, result] {
@@ -111,6 +111,6 @@ impl Tool {
         schema.insert("type".to_owned(), "object".into());
         schema.insert("properties".to_owned(), properties.into());
         schema.insert("anyOf".to_owned(), either);
-        schema
+        whole(generator, schema)
     }
 }

@@ -53,7 +53,7 @@ async fn what_is_no_message_is_answered_in_the_words_of_the_protocol() {
         (r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, -32_600),
     ] {
         let reply = post(&app.router, &headers, body.to_owned()).await;
-        assert_eq!((reply.status, reply.json()["error"]["code"].as_i64()), (400, Some(code)), "{:.60}", body);
+        assert_eq!((reply.status, reply.json()["error"]["code"].as_i64()), (400, Some(code)), "{body:.60}");
     }
 }
 
@@ -121,10 +121,7 @@ async fn a_request_that_brings_its_version_along_needs_no_handshake() {
             reply.json()["result"].clone()
         }
     };
-    assert_eq!(
-        ask("server/discover").await["supportedVersions"].as_array().unwrap().contains(&json!("2026-07-28")),
-        true
-    );
+    assert!(ask("server/discover").await["supportedVersions"].as_array().unwrap().contains(&json!("2026-07-28")));
     assert_eq!(ask("tools/list").await["tools"].as_array().unwrap().len(), 5);
 }
 
@@ -146,7 +143,8 @@ async fn schemas_refer_to_nothing_and_every_argument_is_described() {
         assert_eq!(tool["outputSchema"]["type"], "object", "{name}");
         for schema in [input, &tool["outputSchema"]] {
             jsonschema::draft202012::meta::validate(schema).unwrap();
-            assert!(!schema.to_string().contains("$ref"), "{name}: {schema}");
+            let text = schema.to_string();
+            assert!(!text.contains("$ref") && !text.contains("uint"), "{name}: {schema}");
         }
         for hint in ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] {
             assert!(tool["annotations"][hint].is_boolean(), "{name} {hint}");

@@ -132,7 +132,7 @@ async fn lists_are_narrowed_down_and_searched() {
         assert_eq!(ids(found).iter().collect::<Vec<_>>(), wanted, "{arguments}");
     }
     let found = agent.call("tickets_search", json!({"q": "INVOICE wrong"})).await;
-    assert_eq!(ids(found), [bill.clone()]);
+    assert_eq!(ids(found), std::slice::from_ref(&bill));
     assert_eq!(ids(agent.call("tickets_search", json!({"q": "invoice", "status": "new"})).await), Vec::<String>::new());
 }
 
