@@ -127,7 +127,7 @@ pub(crate) struct Worker {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Mcp {
-    /// The API key whose tools the agent gets: sk_test_…
+    /// The API key that decides which tools the agent gets
     #[arg(long, env = "SK_TICKETS_KEY", hide_env_values = true, value_name = "KEY")]
     pub(crate) key: Secret,
 
