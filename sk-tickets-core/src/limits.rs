@@ -103,6 +103,10 @@ pub const AGENT_PAGE_DEFAULT: usize = 20;
 /// How much of the words of a thread a tool gives an agent at a time, in characters, shared evenly by the entries that were
 /// asked for: one entry alone comes whole.
 pub const AGENT_WORDS_MAX: usize = BODY_MAX + 8_192;
+/// The most values of one filter that a tool takes.
+pub const AGENT_FILTER_MAX: usize = 20;
+/// The longest cursor that a tool takes, in characters: longer than any of ours.
+pub const AGENT_CURSOR_MAX: usize = 4_096;
 /// The most topics that a tool lists at a time.
 pub const AGENT_TOPICS_MAX: usize = 200;
 /// For how long the same call of an agent without a key of its own is a repetition, in seconds.

@@ -37,8 +37,6 @@ use crate::{
 
 #[cfg(feature = "mcp")]
 use crate::mcp;
-#[cfg(feature = "mcp")]
-use axum::routing::post;
 
 #[cfg(test)]
 mod tests;
@@ -117,7 +115,8 @@ fn build(api: Api) -> Router {
         router = router.route(&format!("{BASE_PATH}{path}"), methods(operations));
     }
     #[cfg(feature = "mcp")]
-    let router = router.route(&format!("{BASE_PATH}{}", mcp::PATH), only("POST".to_owned(), post(answer_agent)));
+    let router = router
+        .route(&format!("{BASE_PATH}{}", mcp::PATH), only("POST".to_owned(), MethodRouter::new().post(answer_agent)));
     // A route, unlike the fallback, stays when the fallback is reset.
     let router = router.route(&format!("{BASE_PATH}/{{*unknown}}"), any(unknown_route));
     router.fallback(unknown_route).layer(middleware::from_fn_with_state(api.clone(), frame)).with_state(api)

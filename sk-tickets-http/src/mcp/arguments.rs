@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use sk_tickets_core::{
     IdempotencyKey, QueueSlug, TicketId, Version,
+    limits::AGENT_FILTER_MAX,
     model::queue::DEFAULT_QUEUE,
     platform::{
         idempotency::KEY_MAX,
@@ -297,20 +298,15 @@ impl<T: JsonSchema> JsonSchema for OneOrMore<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = generator.subschema_for::<T>();
-        schemars::json_schema!({"anyOf": [one, {"type": "array", "items": one, "maxItems": Self::MAX}]})
+        schemars::json_schema!({"anyOf": [one, {"type": "array", "items": one, "maxItems": AGENT_FILTER_MAX}]})
     }
-}
-
-impl<T> OneOrMore<T> {
-    /// More than there are words to choose from.
-    const MAX: usize = 20;
 }
 
 impl<T: Input> Input for OneOrMore<T> {
     fn read(json: &Json, at: Pointer<'_>, faults: &mut Faults) -> Option<Self> {
         match json {
-            Json::Array(items) if items.len() > Self::MAX => {
-                faults.push(at, "too_many", format!("must have at most {} items", Self::MAX));
+            Json::Array(items) if items.len() > AGENT_FILTER_MAX => {
+                faults.push(at, "too_many", format!("must have at most {AGENT_FILTER_MAX} items"));
                 None
             }
             Json::Array(items) => {

@@ -25,13 +25,14 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// JSON-RPC 2.0, section 5.1.
 const PARSE_ERROR: i64 = -32_700;
 const INVALID_REQUEST: i64 = -32_600;
+const INTERNAL_ERROR: i64 = -32_603;
 
 /// Answers a message of an agent who has passed the gate.
 pub(crate) async fn answer(caller: Caller, headers: &HeaderMap, body: Bytes) -> Response {
     // By the same reading as every other body: no name twice, no nesting without end.
     let message = match Json::parse(&body) {
         Ok(message) => message,
-        Err(error) => return refused(PARSE_ERROR, &error.to_string()),
+        Err(error) => return refused(StatusCode::BAD_REQUEST, PARSE_ERROR, &error.to_string()),
     };
     // A session is a name and no more: it tells calls apart that are the same by intent.
     let session = is_initialize(&message).then(|| caller.request_id.to_string());
@@ -48,7 +49,12 @@ pub(crate) async fn answer(caller: Caller, headers: &HeaderMap, body: Bytes) -> 
     let response = service.handle(message_request(headers, body)).await;
     if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         // The media type was looked at before: what is not supported is the message.
-        return refused(INVALID_REQUEST, "this is no message of the Model Context Protocol");
+        let message = "this is no message of the Model Context Protocol";
+        return refused(StatusCode::BAD_REQUEST, INVALID_REQUEST, message);
+    }
+    if response.status().is_server_error() {
+        // In whatever words: they are not for clients.
+        return refused(response.status(), INTERNAL_ERROR, "the request could not be handled");
     }
     let mut response = response.map(Body::new);
     if let Some(session) = session.filter(|_| response.status().is_success())
@@ -80,10 +86,10 @@ fn is_initialize(message: &Json) -> bool {
 }
 
 /// What cannot be told to which request it is the answer.
-fn refused(code: i64, message: &str) -> Response {
+fn refused(status: StatusCode, code: i64, message: &str) -> Response {
     let error = json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": message}});
     let mut response = Response::new(Body::from(error.to_string()));
-    *response.status_mut() = StatusCode::BAD_REQUEST;
+    *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
 }

@@ -3,7 +3,7 @@ use serde::{Serialize, Serializer};
 use sk_tickets_core::{
     ContactId, Order, Page, PageRequest, Priority, QueueKey, SearchQuery, Source, Status, Ticket, TicketFilter,
     Timestamp,
-    limits::{AGENT_PAGE_DEFAULT, AGENT_PAGE_MAX},
+    limits::{AGENT_CURSOR_MAX, AGENT_PAGE_DEFAULT, AGENT_PAGE_MAX},
     model::ticket::{Tag, Topic},
     platform::{
         input::{Faults, Input, Pointer, read_parsed},
@@ -29,8 +29,8 @@ use crate::{
 /// How many rows a page has.
 pub(in crate::mcp) type Limit = Whole<1, { AGENT_PAGE_MAX as u64 }>;
 
-/// Where a list goes on: longer than any cursor of ours.
-pub(in crate::mcp) type Cursor = Text<1, 4_096>;
+/// Where a list goes on.
+pub(in crate::mcp) type Cursor = Text<1, AGENT_CURSOR_MAX>;
 
 request! {
     /// Which tickets a list shows.
