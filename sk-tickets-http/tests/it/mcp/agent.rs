@@ -79,6 +79,11 @@ impl Agent {
         agent
     }
 
+    /// The same host with the same session, answered by another node.
+    pub(crate) fn at(&self, router: &Router) -> Self {
+        Self { router: router.clone(), ..self.clone() }
+    }
+
     pub(crate) async fn send(&self, message: &Value) -> Reply {
         let authorization = format!("Bearer {}", self.key);
         let mut headers = vec![

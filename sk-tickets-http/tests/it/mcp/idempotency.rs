@@ -100,6 +100,19 @@ async fn twins_at_the_same_time_are_done_once() {
     }
 }
 
+/// Nothing is kept of a session, so it goes on wherever a retry arrives, and after a restart.
+#[tokio::test]
+async fn a_retry_may_arrive_at_another_node() {
+    let app = TestApp::start().await;
+    let agent = full(&app).await;
+    let id = agent.ticket(json!({"subject": "x"})).await;
+    let reply = json!({"ticket_id": id, "body": "On its way"});
+    let first = agent.call("ticket_reply", reply.clone()).await;
+    let again = agent.at(&app.beside().await.router).call("ticket_reply", reply).await;
+    assert_eq!((&again["replayed"], &again["entry"]), (&json!(true), &first["entry"]));
+    assert_eq!(messages(&app, &id).await, 1);
+}
+
 #[tokio::test]
 async fn another_session_key_tool_or_argument_is_another_call() {
     let app = TestApp::start().await;
