@@ -31,9 +31,9 @@ Tickets of a help desk. Before triage call triage_options. Claim with queue_clai
 ticket_triage, ticket_note, ticket_transition. Give expected_version to change only what you have seen. An error says code \
 and hint, and what is allowed. A call whose answer was lost can be made again with the same arguments.";
 
-/// Whom an agent is.
+/// By what an agent is let in.
 #[derive(Debug, Clone)]
-pub(super) enum Standing {
+pub(super) enum Access {
     /// Somebody who has passed the gate with this request.
     Admitted(Caller),
     /// Whoever holds this key: asked for with every request, since it may be revoked meanwhile.
@@ -59,13 +59,13 @@ impl Holder {
 
 /// Answers the requests of one agent.
 #[derive(Debug)]
-pub(super) struct Agent(pub(super) Standing);
+pub(super) struct Agent(pub(super) Access);
 
 impl Agent {
     async fn caller(&self) -> Result<Caller, ErrorData> {
         match &self.0 {
-            Standing::Admitted(caller) => Ok(caller.clone()),
-            Standing::Holds(holder) => holder.caller().await.map_err(|error| fault(&error)),
+            Access::Admitted(caller) => Ok(caller.clone()),
+            Access::Holds(holder) => holder.caller().await.map_err(|error| fault(&error)),
         }
     }
 }

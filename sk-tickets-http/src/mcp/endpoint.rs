@@ -14,7 +14,7 @@ use serde_json::json;
 use sk_tickets_core::{limits::REQUEST_BYTES_MAX, platform::json::Json};
 
 use super::{
-    agent::{Agent, Standing},
+    agent::{Access, Agent},
     caller::{Caller, SESSION},
 };
 
@@ -42,7 +42,7 @@ pub(crate) async fn answer(caller: Caller, headers: &HeaderMap, body: Bytes) -> 
         .with_max_request_body_bytes(REQUEST_BYTES_MAX)
         .disable_allowed_hosts();
     let service = StreamableHttpService::new(
-        move || Ok(Agent(Standing::Admitted(caller.clone()))),
+        move || Ok(Agent(Access::Admitted(caller.clone()))),
         Arc::new(NeverSessionManager::default()),
         config,
     );

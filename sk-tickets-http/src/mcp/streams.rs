@@ -2,7 +2,7 @@ use rmcp::{ServiceExt, service::ServerInitializeError};
 use sk_tickets_core::{Error, Tickets, model::api_key::API_KEY_PRODUCT, platform::api_key::ApiKeySecret};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::agent::{Agent, Holder, Standing};
+use super::agent::{Access, Agent, Holder};
 use crate::api::KeyRing;
 
 /// Why an agent is not served.
@@ -51,7 +51,7 @@ pub async fn mcp_over_streams(
         401 => McpStreamsError::Key,
         _ => McpStreamsError::Store(error),
     })?;
-    let running = match Agent(Standing::Holds(holder)).serve((input, output)).await {
+    let running = match Agent(Access::Holds(holder)).serve((input, output)).await {
         Ok(running) => running,
         // Nobody said anything.
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
