@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Reseal,
     /// Bring the database's schema up to date and leave
     Migrate,
+    /// Serve one agent over standard input and output, by the Model Context Protocol
+    Mcp(Mcp),
     /// Print the API as an OpenAPI 3.1 document
     Openapi,
     /// Say what speaks against serving from the database
@@ -118,6 +120,20 @@ pub(crate) struct Worker {
 
     #[command(flatten)]
     pub(crate) mail: Mail,
+
+    #[command(flatten)]
+    pub(crate) desk: DeskOptions,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Mcp {
+    /// The API key that decides which tools the agent gets
+    #[arg(long, env = "SK_TICKETS_KEY", hide_env_values = true, value_name = "KEY")]
+    pub(crate) key: Secret,
+
+    /// What a customer is mailed when the agent resolves their ticket: the template that the server has
+    #[arg(long, env = "SK_TICKETS_MAIL_TEMPLATE", value_name = "FILE")]
+    pub(crate) mail_template: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) desk: DeskOptions,

@@ -5,9 +5,12 @@ use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging; `RUST_LOG` says how much, `info` unless set.
+/// The SDK of the agents' protocol tells of each request that it was served.
+const UNLESS_SET: &str = "info,rmcp=warn";
+
+/// Starts logging; `RUST_LOG` says how much, `info` of our own unless set.
 pub(crate) fn start() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(UNLESS_SET));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     if stderr().is_terminal() {
         logs.with_target(false).init();

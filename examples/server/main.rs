@@ -10,6 +10,7 @@ mod keys;
 mod listen;
 mod logging;
 mod mail;
+mod mcp;
 mod migrate;
 mod openapi;
 mod progress;
@@ -44,6 +45,7 @@ async fn main() -> ExitCode {
         Some(Command::DeadLetters(command)) => dead_letters::run(location, command).await,
         Some(Command::Reseal) => reseal::run(location).await,
         Some(Command::Migrate) => migrate::run(location).await,
+        Some(Command::Mcp(mcp)) => mcp::run(location, mcp).await,
         Some(Command::Openapi) => openapi::run(),
         Some(Command::Doctor) => doctor::run(location).await,
         Some(Command::Backup { file }) => backup::run(location, &file).await,

@@ -96,11 +96,27 @@ pub const STATS_DAYS_MAX: u32 = 366;
 pub const PAGE_MAX: usize = 100;
 /// The rows on a page when nothing else is asked for.
 pub const PAGE_DEFAULT: usize = 25;
+/// The most rows that a tool gives an agent at a time.
+pub const AGENT_PAGE_MAX: usize = 50;
+/// The rows when nothing else is asked for.
+pub const AGENT_PAGE_DEFAULT: usize = 20;
+/// How much of the words of a thread a tool gives an agent at a time, in characters, shared evenly by the entries that were
+/// asked for: one entry alone comes whole.
+pub const AGENT_WORDS_MAX: usize = BODY_MAX + 8_192;
+/// The most values of one filter that a tool takes.
+pub const AGENT_FILTER_MAX: usize = 20;
+/// The longest cursor that a tool takes, in characters: longer than any of ours.
+pub const AGENT_CURSOR_MAX: usize = 4_096;
+/// The most topics that a tool lists at a time.
+pub const AGENT_TOPICS_MAX: usize = 200;
+/// For how long the same call of an agent without a key of its own is a repetition, in seconds.
+pub const AGENT_REPEAT_SECS: u64 = 600;
 /// How often a command is decided anew when others changed its ticket meanwhile.
 pub const CONTENTION_RETRIES_MAX: usize = 64;
 
 const _: () = {
     assert!(PAGE_DEFAULT <= PAGE_MAX);
+    assert!(AGENT_PAGE_DEFAULT <= AGENT_PAGE_MAX && AGENT_PAGE_MAX <= PAGE_MAX);
     // The longest lawful body of an entry fits a request with room for the JSON around it, unless most of its characters
     // take four bytes.
     assert!(BODY_MAX * 3 + 4_096 <= REQUEST_BYTES_MAX);

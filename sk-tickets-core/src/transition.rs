@@ -173,11 +173,20 @@ pub const fn verdict(from: Status, trigger: Trigger) -> Verdict {
     }
 }
 
+/// The statuses that a ticket in status `from` can be moved to, each with what must be there for it.
+#[must_use]
+pub fn moves(from: Status) -> Vec<(Status, Guard)> {
+    let lawful = |to: &Status| match verdict(from, Trigger::Transition(*to)) {
+        Verdict::Moves { to, guard, .. } => Some((to, guard)),
+        Verdict::Stays | Verdict::Illegal | Verdict::Closed => None,
+    };
+    Status::ALL.iter().filter_map(lawful).collect()
+}
+
 /// The statuses that a ticket in status `from` can be moved to.
 #[must_use]
 pub fn allowed(from: Status) -> Vec<Status> {
-    let moves = |to: &Status| matches!(verdict(from, Trigger::Transition(*to)), Verdict::Moves { .. });
-    Status::ALL.iter().copied().filter(moves).collect()
+    moves(from).into_iter().map(|(to, _)| to).collect()
 }
 
 /// The transitions as a [Mermaid](https://mermaid.js.org) state diagram.
@@ -185,10 +194,8 @@ pub fn allowed(from: Status) -> Vec<Status> {
 pub fn mermaid() -> String {
     let mut diagram = String::from("stateDiagram-v2\n    [*] --> new\n");
     for &from in Status::ALL {
-        for &to in Status::ALL {
-            if let Verdict::Moves { guard, .. } = verdict(from, Trigger::Transition(to)) {
-                diagram += &format!("    {from} --> {to}{}\n", label(guard));
-            }
+        for (to, guard) in moves(from) {
+            diagram += &format!("    {from} --> {to}{}\n", label(guard));
         }
     }
     diagram + "    closed --> [*]\n"

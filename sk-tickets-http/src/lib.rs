@@ -20,14 +20,19 @@
 //! - `router`: the order in which a request is judged.
 //! - `status`, `metrics`: how the process fares, for who runs it.
 //! - `webhook`: the client that deliveries are sent with. `mail` (feature `smtp`): how customers are told.
+//! - `mcp` (feature `mcp`): the door for agents.
 //!
 //! # Features
+//! - `mcp`: the tools of agents, by the Model Context Protocol, in the router at `/tickets/v1/mcp` and over streams
+//!   ([`mcp_over_streams`]).
 //! - `smtp`: [`SmtpNotifier`], which tells customers by mail.
 
 mod api;
 mod docs;
 #[cfg(feature = "smtp")]
 mod mail;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod metrics;
 mod open;
 mod openapi;
@@ -38,6 +43,8 @@ mod webhook;
 
 #[cfg(feature = "smtp")]
 pub use mail::{SmtpError, SmtpNotifier};
+#[cfg(feature = "mcp")]
+pub use mcp::{McpStreamsError, mcp_over_streams};
 pub use metrics::Metrics;
 pub use openapi::openapi;
 pub use platform::rate_limit::RateLimit;

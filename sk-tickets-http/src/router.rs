@@ -11,10 +11,11 @@ use axum::{
     response::Response,
     routing::{MethodFilter, MethodRouter, any},
 };
+use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
 use sk_tickets_core::{
-    Actor, ApiKeyId, BASE_PATH, Error, IdempotencyKey, RequestId, Tickets,
+    Actor, ApiKey, ApiKeyId, BASE_PATH, Error, IdempotencyKey, RequestId, Tickets,
     limits::REQUEST_BYTES_MAX,
     platform::{
         idempotency::IdempotencyKeyError,
@@ -33,6 +34,9 @@ use crate::{
     },
     status,
 };
+
+#[cfg(feature = "mcp")]
+use crate::mcp;
 
 #[cfg(test)]
 mod tests;
@@ -110,6 +114,9 @@ fn build(api: Api) -> Router {
     for (path, operations) in by_path {
         router = router.route(&format!("{BASE_PATH}{path}"), methods(operations));
     }
+    #[cfg(feature = "mcp")]
+    let router = router
+        .route(&format!("{BASE_PATH}{}", mcp::PATH), only("POST".to_owned(), MethodRouter::new().post(answer_agent)));
     // A route, unlike the fallback, stays when the fallback is reset.
     let router = router.route(&format!("{BASE_PATH}/{{*unknown}}"), any(unknown_route));
     router.fallback(unknown_route).layer(middleware::from_fn_with_state(api.clone(), frame)).with_state(api)
@@ -121,23 +128,24 @@ fn methods(operations: Vec<&'static Operation>) -> MethodRouter<Api> {
     if allow.iter().any(|method| method == "GET") {
         allow.push("HEAD".to_owned());
     }
-    let allow = allow.join(", ");
-    let wrong_method = move |State(api): State<Api>, Extension(request_id): Extension<RequestId>| async move {
+    let methods = operations.into_iter().fold(MethodRouter::new(), |router, operation| {
+        // Every method in the table is one of the few that have a filter.
+        let filter = MethodFilter::try_from(operation.method.clone()).unwrap_or(MethodFilter::GET);
+        router.on(filter, move |api, params, request| answer(operation, api, params, request))
+    });
+    only(allow.join(", "), methods)
+}
+
+/// Answers any other method with those there are.
+fn only(allow: String, methods: MethodRouter<Api>) -> MethodRouter<Api> {
+    methods.fallback(move |State(api): State<Api>, Extension(request_id): Extension<RequestId>| async move {
         let problem = Problem::new(problem::METHOD_NOT_ALLOWED, format!("allowed here: {allow}"));
         let mut response = fault::response(&problem, None, api.tickets.error_docs(), request_id);
         if let Ok(allow) = HeaderValue::try_from(allow) {
             response.headers_mut().insert(header::ALLOW, allow);
         }
         response
-    };
-    operations
-        .into_iter()
-        .fold(MethodRouter::new(), |router, operation| {
-            // Every method in the table is one of the few that have a filter.
-            let filter = MethodFilter::try_from(operation.method.clone()).unwrap_or(MethodFilter::GET);
-            router.on(filter, move |api, params, request| answer(operation, api, params, request))
-        })
-        .fallback(wrong_method)
+    })
 }
 
 /// Around every request: its id, the limit of its body, and that it is counted.
@@ -172,34 +180,42 @@ async fn answer(
     request: Request,
 ) -> Response {
     let request_id = request.extensions().get::<RequestId>().copied().unwrap_or_else(|| api.tickets.request_id());
-    // Nothing of ours panics; should it, the client still gets an answer, and its request is not lost in the logs.
     let mut standing = None;
     let judging = judge(operation, &api, params, request, request_id, &mut standing);
-    let judged = AssertUnwindSafe(judging).catch_unwind().await;
-    let mut response = match judged
-        .unwrap_or_else(|_| Err(Problem::new(problem::INTERNAL, "the request could not be handled").into()))
-    {
-        Ok(response) => response,
-        Err(error) => {
-            log(&error, operation, request_id);
-            let retry_after = standing.and_then(|standing| standing.refused_for).or(error.retry_after());
-            fault::response(error.problem(), retry_after, api.tickets.error_docs(), request_id)
-        }
-    };
+    // Nothing of ours panics; should it, the client still gets an answer, and its request is not lost in the logs.
+    let judged = AssertUnwindSafe(judging).catch_unwind().await.unwrap_or_else(|_| Err(panicked()));
+    conclude(judged, standing, &api, (&operation.method, operation.path), request_id)
+}
+
+fn panicked() -> Error {
+    Problem::new(problem::INTERNAL, "the request could not be handled").into()
+}
+
+/// The answer to what was judged, with how its key stands.
+fn conclude(
+    judged: Result<Response, Error>,
+    standing: Option<Standing>,
+    api: &Api,
+    named: (&Method, &str),
+    request_id: RequestId,
+) -> Response {
+    let mut response = judged.unwrap_or_else(|error| {
+        log(&error, named, request_id);
+        let retry_after = standing.and_then(|standing| standing.refused_for).or(error.retry_after());
+        fault::response(error.problem(), retry_after, api.tickets.error_docs(), request_id)
+    });
     if let Some(standing) = standing {
         standing.tell(response.headers_mut());
     }
     response
 }
 
-async fn judge(
-    operation: &Operation,
+/// Lets in what is declared as JSON and has a key that has requests left: what it brought, and the key.
+async fn admit(
     api: &Api,
-    params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
-    request_id: RequestId,
     standing: &mut Option<Standing>,
-) -> Result<Response, Error> {
+) -> Result<(Parts, Bytes, Arc<ApiKey>), Error> {
     let (parts, body) = request.into_parts();
     // The frame has read the whole body; this only takes it out.
     let body = body::read(body, &parts.headers, REQUEST_BYTES_MAX).await?;
@@ -211,6 +227,32 @@ async fn judge(
     if standing.is_some_and(|standing| standing.refused_for.is_some()) {
         return Err(Problem::new(problem::RATE_LIMITED, "wait as Retry-After says, then send it again").into());
     }
+    Ok((parts, body, key))
+}
+
+/// Lets in an agent, and has it answered.
+#[cfg(feature = "mcp")]
+async fn answer_agent(State(api): State<Api>, request: Request) -> Response {
+    let request_id = request.extensions().get::<RequestId>().copied().unwrap_or_else(|| api.tickets.request_id());
+    let mut standing = None;
+    let judging = async {
+        let (parts, body, key) = admit(&api, request, &mut standing).await?;
+        let caller = mcp::Caller::of_request(api.tickets.clone(), key, &parts.headers, request_id);
+        Ok(mcp::answer(caller, &parts.headers, body).await)
+    };
+    let judged = AssertUnwindSafe(judging).catch_unwind().await.unwrap_or_else(|_| Err(panicked()));
+    conclude(judged, standing, &api, (&Method::POST, mcp::PATH), request_id)
+}
+
+async fn judge(
+    operation: &Operation,
+    api: &Api,
+    params: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+    request_id: RequestId,
+    standing: &mut Option<Standing>,
+) -> Result<Response, Error> {
+    let (parts, body, key) = admit(api, request, standing).await?;
     api::require(&key, operation.scope)?;
     let is_mutation = operation.is_mutation();
     let idempotency_key = if is_mutation { Some(idempotency_key(&parts.headers)?) } else { None };
@@ -240,9 +282,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey, Problem> {
 }
 
 /// What went wrong on our side, for who runs the server; a client is told only the request's id.
-fn log(error: &Error, operation: &Operation, request_id: RequestId) {
+fn log(error: &Error, (method, path): (&Method, &str), request_id: RequestId) {
     if error.problem().status() >= 500 {
         let cause = error.source().map(|cause| format!("{cause:?}"));
-        tracing::error!(%request_id, method = %operation.method, path = operation.path, cause, "{error}");
+        tracing::error!(%request_id, %method, path, cause, "{error}");
     }
 }

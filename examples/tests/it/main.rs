@@ -14,6 +14,9 @@ mod invariants;
 mod keys;
 #[cfg(feature = "cross-language")]
 mod mail;
+#[cfg(feature = "cross-language")]
+mod mcp;
+mod mcp_command;
 mod nodes;
 #[cfg(feature = "cross-language")]
 mod official_libraries;

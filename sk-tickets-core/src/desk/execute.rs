@@ -27,6 +27,7 @@ use crate::{
 pub struct Request {
     claim: Claim,
     if_match: Option<Vec<Version>>,
+    records_rejections: bool,
     command: Command,
 }
 
@@ -43,7 +44,14 @@ impl Request {
         let parameters = command.path_parameters();
         let parameters: Vec<_> = parameters.iter().map(String::as_str).collect();
         let fingerprint = Fingerprint::of(command.operation(), &parameters, body);
-        Self { claim: Claim { key: key.clone(), fingerprint }, if_match: None, command }
+        Self { claim: Claim { key: key.clone(), fingerprint }, if_match: None, records_rejections: true, command }
+    }
+
+    /// Does not bind the key to a rejection: for a key that nobody chose for this very request, so that the request can be
+    /// made again once things stand otherwise.
+    pub fn forgets_rejections(mut self) -> Self {
+        self.records_rejections = false;
+        self
     }
 
     /// Only if the ticket is in one of these versions; in any, if none.
@@ -71,7 +79,7 @@ impl Desk {
     /// What is not recorded: a fault of the request itself, a key used for another request, a failed precondition,
     /// contention, and faults of the store. A rejection is an [`Answer`].
     pub async fn execute(&self, request: Request) -> Result<Answer, Error> {
-        let Request { claim, if_match, command } = request;
+        let Request { claim, if_match, records_rejections, command } = request;
         let faults = command.faults();
         if !faults.is_empty() {
             return Err(Problem::validation(faults).into());
@@ -99,6 +107,13 @@ impl Desk {
 
             let now = self.inner.clock.now();
             let Decided { effect, response, shows } = self.decide(&known, &command, now);
+            if response.status >= 400 && !records_rejections {
+                // A twin may have done it since: what it did itself is no reason to refuse it.
+                return match self.recorded(&claim.key).await? {
+                    Some(recorded) => self.replay(recorded, &claim),
+                    None => self.answer(response, false),
+                };
+            }
             let recorded = Some((claim.clone(), response.clone()));
             let commit = Commit::new(self.realm.clone(), now, recorded, effect).showing(shows);
             match self.inner.store.commit(commit).await? {
@@ -110,6 +125,16 @@ impl Desk {
             }
         }
         Err(Error::contention())
+    }
+
+    /// What a key is bound to, if it was used.
+    ///
+    /// # Errors
+    /// [`Error`] if the store fails.
+    pub async fn recorded(&self, key: &IdempotencyKey) -> Result<Option<Recorded>, Error> {
+        // A lookup is about something; there is nothing smaller.
+        let lookup = Lookup { key: Some(key), subject: Subject::Queue(DEFAULT_QUEUE) };
+        Ok(self.inner.store.load(&self.realm, lookup).await?.recorded)
     }
 
     pub(super) fn context(&self, now: Timestamp) -> Context<'_> {

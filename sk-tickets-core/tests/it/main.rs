@@ -2,6 +2,7 @@
 
 mod architecture;
 mod decide;
+mod derived_keys;
 mod diagram;
 mod dispatcher;
 mod documents;

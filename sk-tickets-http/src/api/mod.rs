@@ -20,6 +20,10 @@ mod webhook_endpoints;
 
 pub(crate) use arguments::Asked;
 pub(crate) use auth::KeyRing;
+#[cfg(feature = "mcp")]
+pub(crate) use call::not_found;
 pub(crate) use call::{Call, require};
 pub(crate) use operation::{AnswerHeader, Answered, Operation, Parameter, Place, Spec};
 pub(crate) use table::{NOUNS, TABLE};
+#[cfg(feature = "mcp")]
+pub(crate) use tickets::Owner;

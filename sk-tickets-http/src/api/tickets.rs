@@ -1,4 +1,4 @@
-use std::{borrow::Cow, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use sk_tickets_core::{
@@ -102,7 +102,17 @@ impl Filter for Sought {
 }
 
 /// `none`, or the id of an owner.
-struct Owner(OwnerFilter);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner(pub(crate) OwnerFilter);
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            OwnerFilter::Nobody => f.write_str(NOBODY),
+            OwnerFilter::Owner(owner) => owner.fmt(f),
+        }
+    }
+}
 
 impl FromStr for Owner {
     type Err = String;

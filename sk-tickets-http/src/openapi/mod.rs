@@ -90,6 +90,9 @@ is no news.
 **Rates.** Each key has its own, told in `RateLimit-Policy` and `RateLimit`, if the server has one. What is over is \
 answered 429 with `Retry-After`.
 
+**Agents** have a door of their own, `POST /tickets/v1/mcp`, where the server has it: the Model Context Protocol, with the same \
+keys. It describes itself (`tools/list`), so it is not in this document.
+
 Every answer has a `Request-Id`, which names the request in the log.
 
 **Problems** are `application/problem+json` (RFC 9457) with a stable `code`. Each has a page at \

@@ -327,7 +327,11 @@ async fn no_route_is_without_an_operation_and_no_operation_without_a_route() {
     let stage = Stage::new();
     let document = crate::openapi();
     let documented = document["paths"].as_object().unwrap();
-    assert_eq!(paths(&stage.router), documented.keys().cloned().collect::<BTreeSet<_>>());
+    let mut expected: BTreeSet<_> = documented.keys().cloned().collect();
+    // The door for agents describes itself.
+    #[cfg(feature = "mcp")]
+    expected.insert(format!("{BASE_PATH}{}", crate::mcp::PATH));
+    assert_eq!(paths(&stage.router), expected);
 
     let of_table: HashMap<_, _> =
         api::TABLE.iter().map(|operation| (format!("{BASE_PATH}{}", operation.path), concrete(operation))).collect();

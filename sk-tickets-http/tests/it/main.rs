@@ -17,6 +17,8 @@ mod isolation;
 mod judgement;
 mod life;
 mod malformed;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod metrics;
 mod notifications;
 mod openapi;
