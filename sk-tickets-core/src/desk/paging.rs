@@ -9,10 +9,10 @@ use crate::{
         page::{Order, Page, PageRequest},
     },
     platform::{
-        cursor::{CursorError, CursorKey, CursorScope},
+        cursor::{CursorError, CursorScope},
         id::{Id, IdKind},
     },
-    store::{PageSpec, StoreError},
+    store::PageSpec,
 };
 
 /// What a list is ordered by: an immutable key, written into cursors as bytes.
@@ -74,7 +74,7 @@ impl Desk {
     {
         let order = request.order.unwrap_or(list.order);
         let scope = CursorScope::new(&self.realm, list.name, &(list.filter, order));
-        let secret = self.cursor_key().await?;
+        let secret = self.inner.cursor_key().await?;
         let after = match &request.cursor {
             None => None,
             Some(cursor) => {
@@ -100,16 +100,6 @@ impl Desk {
         last: K,
     ) -> Result<String, Error> {
         let scope = CursorScope::new(&self.realm, name, &(filter, order));
-        Ok(scope.encode(&self.cursor_key().await?, &last.to_vec()))
-    }
-
-    async fn cursor_key(&self) -> Result<CursorKey, StoreError> {
-        let inner = &self.inner;
-        let make = || async {
-            let mut candidate = [0; 32];
-            inner.entropy.fill(&mut candidate);
-            inner.store.cursor_key(CursorKey::from_bytes(candidate)).await
-        };
-        inner.cursor_key.get_or_try_init(make).await.cloned()
+        Ok(scope.encode(&self.inner.cursor_key().await?, &last.to_vec()))
     }
 }

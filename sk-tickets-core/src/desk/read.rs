@@ -7,7 +7,8 @@ use crate::{
         delivery::{DELIVERY_ORDER, Delivery, DeliveryFilter},
         endpoint::{ENDPOINT_ORDER, EndpointView},
         event::{Event, FEED_ORDER, FeedPosition},
-        id::{ContactId, EntryId, NotificationId, TicketId},
+        form::{FORM_ORDER, Form},
+        id::{ContactId, EntryId, FormId, NotificationId, TicketId},
         notification::{NOTIFICATION_ORDER, Notification, NotificationFilter},
         page::{Order, Page, PageRequest},
         queue::{DEFAULT_QUEUE, QUEUE_ORDER, Queue, QueueOverview, QueueSlug, Workload},
@@ -256,6 +257,23 @@ impl Desk {
             queues.push(Queue::default_of(&self.realm));
         }
         Ok(queues)
+    }
+
+    /// The forms, newest first unless asked otherwise.
+    ///
+    /// # Errors
+    /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
+    pub async fn forms(&self, page: &PageRequest) -> Result<Page<Form>, Error> {
+        let list = List { name: "forms".to_owned(), filter: &(), order: FORM_ORDER, key: |form: &Form| form.id };
+        self.page(list, page, |spec| async move { Ok(self.inner.store.form_page(&self.realm, spec).await?) }).await
+    }
+
+    /// A form.
+    ///
+    /// # Errors
+    /// [`Error`] if the store fails.
+    pub async fn form(&self, id: FormId) -> Result<Option<Form>, Error> {
+        Ok(self.inner.store.form(&self.realm, id).await?)
     }
 
     /// The webhook endpoints, newest first unless asked otherwise; without their secrets.

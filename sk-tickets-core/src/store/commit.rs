@@ -4,6 +4,7 @@ use crate::{
         contact::Contact,
         endpoint::Endpoint,
         event::Event,
+        form::Form,
         id::{NotificationId, TicketId},
         notification::{Notification, Outcome},
         queue::Queue,
@@ -82,6 +83,7 @@ impl Commit {
             | Effect::Endpoint(_)
             | Effect::Delivery(_)
             | Effect::Queue(_)
+            | Effect::Form(_)
             | Effect::Policy(_)
             | Effect::QueueClaim(_)
             | Effect::Replay(_)
@@ -120,6 +122,8 @@ pub enum Effect {
     Contact(Box<ContactChange>),
     /// A queue.
     Queue(Box<QueueChange>),
+    /// A form.
+    Form(Box<FormChange>),
     /// An SLA policy.
     Policy(Box<PolicyChange>),
     /// The head of a queue is given to somebody.
@@ -150,6 +154,7 @@ impl Effect {
             | Self::Unchanged(..)
             | Self::Contact(_)
             | Self::Queue(_)
+            | Self::Form(_)
             | Self::Endpoint(_)
             | Self::Delivery(_)
             | Self::Replay(_)
@@ -307,6 +312,27 @@ pub enum QueueChange {
         before: Queue,
         /// What is to be.
         after: Queue,
+    },
+}
+
+/// A change to a form.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "a store must heed every case")]
+pub enum FormChange {
+    /// Adds one. If there is one with its id in whatever realm, or if the realm has not just as many as the decision was
+    /// made on, stale. The id alone leads from outside to the form, so no two realms share one.
+    Create {
+        /// What is to be.
+        form: Form,
+        /// How many the realm has without it.
+        others: usize,
+    },
+    /// Makes `before` into `after`, which has the same id; if it is not as it was, stale.
+    Update {
+        /// What the decision was made on.
+        before: Form,
+        /// What is to be.
+        after: Form,
     },
 }
 

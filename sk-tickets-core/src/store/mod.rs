@@ -27,8 +27,9 @@ use std::fmt::Debug;
 pub use agenda::Agenda;
 pub use claim::QueueClaim;
 pub use commit::{
-    Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, NotificationChange,
-    PolicyChange, QueueChange, RedactionChange, RevivedNotification, SecretChange, SettledNotification, TicketChange,
+    Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, FormChange,
+    NotificationChange, PolicyChange, QueueChange, RedactionChange, RevivedNotification, SecretChange,
+    SettledNotification, TicketChange,
 };
 pub use directory::Directory;
 pub use error::{Result, StoreError};
