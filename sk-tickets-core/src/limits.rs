@@ -50,6 +50,10 @@ pub const FORMS_MAX: usize = 100;
 pub const FORM_FILL_MIN_MILLIS: u64 = 2_000;
 /// For how long a form that was shown can be sent, in seconds: a day.
 pub const FORM_SHOWN_MAX_SECS: u64 = 24 * 3_600;
+/// How often one address can send a form at once.
+pub const FORM_POSTS_BURST: u32 = 30;
+/// After how long it can do so once more, in seconds.
+pub const FORM_POSTS_INTERVAL_SECS: u32 = 20;
 /// The longest name of a contact, in characters.
 pub const CONTACT_NAME_MAX: usize = 200;
 /// The longest e-mail address, in characters (RFC 5321, section 4.5.3.1.3, less the angle brackets).

@@ -8,6 +8,7 @@ use crate::{
     },
     platform::{
         idempotency::{IdempotencyKey, StoredResponse},
+        realm::Environment,
         token::TokenKey,
     },
 };
@@ -60,6 +61,12 @@ impl PublicForm {
     #[must_use]
     pub const fn form(&self) -> &Form {
         &self.form
+    }
+
+    /// Whether what is sent is real.
+    #[must_use]
+    pub const fn environment(&self) -> Environment {
+        self.desk.realm().environment()
     }
 
     /// What a page on which the form is shown from now on is to carry.

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use sk_tickets_core::{Color, Font, Theme};
+use sk_tickets_core::model::form::{Color, Font, Theme};
 
 const STYLE: &str = include_str!("style.css");
 /// The least contrast of text, and of what shows where a field is.

@@ -1,6 +1,10 @@
 //! Every word that a form says to people, once for each language. A language that lacks one does not compile.
 
-use sk_tickets_core::{Locale, Status};
+use sk_tickets_core::{
+    Status,
+    form::{SubmissionFault, SubmissionFaultKind, SubmissionField},
+    model::form::Locale,
+};
 
 /// All that is said in one language.
 #[derive(Debug)]
@@ -39,13 +43,16 @@ pub(super) struct Faults {
     pub(super) title: &'static str,
     /// Over all of them.
     pub(super) heading: &'static str,
-    pub(super) no_name: &'static str,
-    pub(super) no_email: &'static str,
-    pub(super) not_an_email: &'static str,
-    pub(super) no_subject: &'static str,
-    pub(super) no_message: &'static str,
-    /// That a field, by its label, has more characters than this.
-    pub(super) too_long: fn(&str, usize) -> String,
+    no_email: &'static str,
+    not_an_email: &'static str,
+    no_subject: &'static str,
+    no_message: &'static str,
+    /// That a field, by its label, is to be filled in; for those that have no sentence of their own.
+    missing: fn(&str) -> String,
+    /// That a field has more characters than this.
+    too_long: fn(&str, usize) -> String,
+    /// That a field has something in it that cannot be kept.
+    invalid: fn(&str) -> String,
 }
 
 /// Why something was not sent: a heading, and what to do.
@@ -88,8 +95,39 @@ pub(super) struct Absent {
     pub(super) no_receipt: (&'static str, &'static str),
     pub(super) too_large: (&'static str, &'static str),
     pub(super) not_a_form: (&'static str, &'static str),
+    pub(super) unavailable: (&'static str, &'static str),
     /// The link to the empty form.
     pub(super) to_form: &'static str,
+}
+
+impl Fields {
+    /// The label of a field.
+    pub(super) const fn of(&self, field: SubmissionField) -> &'static str {
+        match field {
+            SubmissionField::Name => self.name,
+            SubmissionField::Email => self.email,
+            SubmissionField::Topic => self.topic,
+            SubmissionField::Subject => self.subject,
+            SubmissionField::Message => self.message,
+        }
+    }
+}
+
+impl Words {
+    /// What is wrong with a field, and so what to do.
+    pub(super) fn fault(&self, SubmissionFault { field, kind }: SubmissionFault) -> String {
+        let Faults { no_email, not_an_email, no_subject, no_message, missing, too_long, invalid, .. } = &self.faults;
+        let label = self.fields.of(field);
+        match (field, kind) {
+            (SubmissionField::Email, SubmissionFaultKind::Missing) => (*no_email).to_owned(),
+            (SubmissionField::Email, SubmissionFaultKind::Invalid) => (*not_an_email).to_owned(),
+            (SubmissionField::Subject, SubmissionFaultKind::Missing) => (*no_subject).to_owned(),
+            (SubmissionField::Message, SubmissionFaultKind::Missing) => (*no_message).to_owned(),
+            (_, SubmissionFaultKind::Missing) => missing(label),
+            (_, SubmissionFaultKind::TooLong { max }) => too_long(label, max),
+            (_, SubmissionFaultKind::Invalid) => invalid(label),
+        }
+    }
 }
 
 impl ReceiptWords {
@@ -132,12 +170,13 @@ const EN: Words = Words {
     faults: Faults {
         title: "Error: ",
         heading: "Please check what you entered",
-        no_name: "Enter your name",
         no_email: "Enter your e-mail address",
         not_an_email: "Enter an e-mail address such as ann@example.com",
         no_subject: "Enter a subject",
         no_message: "Enter your message",
+        missing: |field| format!("{field}: please fill this in"),
         too_long: |field, max| format!("{field}: use at most {max} characters"),
+        invalid: |field| format!("{field}: there is a character in it that cannot be sent"),
     },
     refusals: Refusals {
         automatic: (
@@ -186,6 +225,7 @@ const EN: Words = Words {
         no_receipt: ("There is nothing here", "Please check that the link is complete."),
         too_large: ("This is too long", "Please go back, shorten your message and send it again."),
         not_a_form: ("This could not be read", "Please send the form from its page."),
+        unavailable: ("Something went wrong", "It is our fault. Please try again in a moment."),
         to_form: "To the form",
     },
 };
@@ -207,12 +247,13 @@ const DE: Words = Words {
     faults: Faults {
         title: "Fehler: ",
         heading: "Bitte prüfen Sie Ihre Angaben",
-        no_name: "Geben Sie Ihren Namen ein",
         no_email: "Geben Sie Ihre E-Mail-Adresse ein",
         not_an_email: "Geben Sie eine E-Mail-Adresse wie ann@example.com ein",
         no_subject: "Geben Sie einen Betreff ein",
         no_message: "Geben Sie Ihre Nachricht ein",
+        missing: |field| format!("{field}: bitte ausfüllen"),
         too_long: |field, max| format!("{field}: höchstens {max} Zeichen"),
+        invalid: |field| format!("{field}: ein Zeichen darin kann nicht gesendet werden"),
     },
     refusals: Refusals {
         automatic: (
@@ -270,6 +311,7 @@ const DE: Words = Words {
         no_receipt: ("Hier ist nichts", "Bitte prüfen Sie, ob der Link vollständig ist."),
         too_large: ("Das ist zu lang", "Bitte gehen Sie zurück, kürzen Sie Ihre Nachricht und senden Sie sie noch einmal."),
         not_a_form: ("Das konnte nicht gelesen werden", "Bitte senden Sie das Formular von seiner Seite."),
+        unavailable: ("Etwas ist schiefgegangen", "Es liegt an uns. Bitte versuchen Sie es gleich noch einmal."),
         to_form: "Zum Formular",
     },
 };
