@@ -1,16 +1,17 @@
 // Niceties: the page is complete without them.
 (() => {
-  // Where a page within another site's is not given the focus by the attribute.
-  const first = document.querySelector("[autofocus]");
-  if (first && document.activeElement !== first) first.focus();
-
+  // As it is written where the reader is, in the language of the page.
+  const { lang } = document.documentElement;
+  const locale = navigator.languages.find((known) => known.split("-")[0] === lang) ?? lang;
   for (const time of document.querySelectorAll("time")) {
-    const format = { dateStyle: "long", timeStyle: "short" };
-    time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang, format);
+    time.textContent = new Date(time.dateTime).toLocaleString(locale, { dateStyle: "long", timeStyle: "short" });
   }
 
-  // To the page that embeds this one, if it is one of those that may, and asks: how high the content is.
   if (parent === window) return;
+  // Within another site's page the attribute alone gives no focus.
+  document.querySelector("[autofocus]")?.focus();
+
+  // To the page that embeds this one, if it is one of those that may, and asks: how high the content is.
   const embedders = [location.origin, ...document.body.dataset.embedders.split(" ")];
   let asker;
   const tell = () => {
