@@ -10,7 +10,8 @@ use sk_tickets_core::{
         delivery::{Attempt, Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::{Event, FeedPosition},
-        id::{ContactId, EntryId, NotificationId, TicketId},
+        form::Form,
+        id::{ContactId, EntryId, FormId, NotificationId, TicketId},
         notification::{Notification, NotificationFilter},
         page::Order,
         queue::{Queue, Workload},
@@ -33,6 +34,7 @@ use crate::{
     columns::Columns,
     contact, deliveries, endpoint,
     error::Result,
+    form,
     guard::{Guarded, Scope},
     list::{self, Query},
     load::{Wanted, load},
@@ -211,6 +213,18 @@ impl RealmReader for SqliteStore {
     async fn policy_work(&self, realm: &Realm, priority: Priority, limit: usize) -> store::Result<Option<PolicyWork>> {
         self.read("find what to do about a policy", realm, move |connection, realm| {
             snapshot(connection, || policy::work(connection, realm, priority, row_limit(limit)))
+        })
+        .await
+    }
+
+    async fn form(&self, realm: &Realm, id: FormId) -> store::Result<Option<Form>> {
+        self.read("read a form", realm, move |connection, realm| form::find(connection, realm, id)).await
+    }
+
+    async fn form_page(&self, realm: &Realm, page: PageSpec<FormId>) -> store::Result<Vec<Form>> {
+        self.read("list forms", realm, move |connection, realm| {
+            let Query { sql, values } = form::page(realm, page);
+            rows(connection, &sql, params_from_iter(values), |row| row::form(&mut Columns::of(row)))
         })
         .await
     }
