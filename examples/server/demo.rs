@@ -35,9 +35,9 @@ const EVENTS_MAX: usize = 8;
 
 /// The pages, on a desk of the tenant.
 pub(crate) fn router(tickets: Tickets, desk: Desk) -> Router {
-    let file = |content_type: &'static str, body: &'static str| get(move || async move {
-        ([(header::CONTENT_TYPE, content_type)], body)
-    });
+    let file = |content_type: &'static str, body: &'static str| {
+        get(move || async move { ([(header::CONTENT_TYPE, content_type)], body) })
+    };
     Router::new()
         .route("/demo", get(page))
         .route("/demo/events", get(events))

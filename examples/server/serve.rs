@@ -67,11 +67,7 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
     let (sweeper, stopped) = (tickets.sweeper(), stop.clone().wait());
     let sweeper = tokio::spawn(async move { sweeper.run(stopped).await });
     let rate_limit = NonZeroU32::new(rate_limit).map(RateLimit::per_second);
-    let demo = if has_demo {
-        demo::router(tickets.clone(), tickets.desk(demo_realm()?))
-    } else {
-        Router::new()
-    };
+    let demo = if has_demo { demo::router(tickets.clone(), tickets.desk(demo_realm()?)) } else { Router::new() };
     let options = RouterOptions::new(tickets).rate_limit(rate_limit).trusted_proxies(trusted_proxies);
     let router = options.metrics(metrics).build().merge(demo);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

@@ -41,7 +41,10 @@ const DOCUMENT: OpenRoute = OpenRoute {
     summary: "This document",
     parameters: &[],
     body: None,
-    answers: &[OpenAnswer { status: 200, about: "The document.", media_types: &[JSON], headers: &[AnswerHeader::Etag] }, UNCHANGED],
+    answers: &[
+        OpenAnswer { status: 200, about: "The document.", media_types: &[JSON], headers: &[AnswerHeader::Etag] },
+        UNCHANGED,
+    ],
 };
 
 const REFERENCE: OpenRoute = OpenRoute {
@@ -52,7 +55,10 @@ const REFERENCE: OpenRoute = OpenRoute {
     summary: "The reference, for people",
     parameters: &[],
     body: None,
-    answers: &[OpenAnswer { status: 200, about: "A page.", media_types: &[HTML], headers: &[AnswerHeader::Etag] }, UNCHANGED],
+    answers: &[
+        OpenAnswer { status: 200, about: "A page.", media_types: &[HTML], headers: &[AnswerHeader::Etag] },
+        UNCHANGED,
+    ],
 };
 
 const ERRORS: OpenRoute = OpenRoute {

@@ -68,7 +68,10 @@ pub(super) async fn answer(door: &Door, form: &PublicForm, uri: &Uri, parts: &Pa
         Err(error) => {
             let is_busy = error.is_unavailable();
             log(&error);
-            again.failed(&token, if is_busy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::INTERNAL_SERVER_ERROR })
+            again.failed(
+                &token,
+                if is_busy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::INTERNAL_SERVER_ERROR },
+            )
         }
     }
 }

@@ -187,7 +187,10 @@ const EN: Words = Words {
             "Not sent yet",
             "This came from another website. What was written is below: if it is yours, please send it from here.",
         ),
-        stale: ("Not sent yet", "This page had been open for a long time. What you wrote is still here: please send it again."),
+        stale: (
+            "Not sent yet",
+            "This page had been open for a long time. What you wrote is still here: please send it again.",
+        ),
         unavailable: (
             "Not sent yet",
             "Something went wrong on our side. What you wrote is still here: please send it again in a moment.",
@@ -195,7 +198,9 @@ const EN: Words = Words {
         too_many: "Not sent yet",
         wait: |seconds| {
             let what = if seconds == 1 { "a second".to_owned() } else { format!("{seconds} seconds") };
-            format!("A lot was sent from here just now. What you wrote is still here: please wait {what} and send it again.")
+            format!(
+                "A lot was sent from here just now. What you wrote is still here: please wait {what} and send it again."
+            )
         },
         sent_before: (
             "Already sent",
@@ -309,7 +314,10 @@ const DE: Words = Words {
     absent: Absent {
         no_form: ("Hier ist kein Formular", "Bitte prüfen Sie die Adresse, oder gehen Sie zurück, woher Sie kamen."),
         no_receipt: ("Hier ist nichts", "Bitte prüfen Sie, ob der Link vollständig ist."),
-        too_large: ("Das ist zu lang", "Bitte gehen Sie zurück, kürzen Sie Ihre Nachricht und senden Sie sie noch einmal."),
+        too_large: (
+            "Das ist zu lang",
+            "Bitte gehen Sie zurück, kürzen Sie Ihre Nachricht und senden Sie sie noch einmal.",
+        ),
         not_a_form: ("Das konnte nicht gelesen werden", "Bitte senden Sie das Formular von seiner Seite."),
         unavailable: ("Etwas ist schiefgegangen", "Es liegt an uns. Bitte versuchen Sie es gleich noch einmal."),
         to_form: "Zum Formular",

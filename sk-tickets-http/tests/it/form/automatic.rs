@@ -150,7 +150,9 @@ async fn what_other_sites_send_is_refused() {
         let customer = Customer::at(&app, &form(&app).await);
         let token = customer.look().await;
         app.clock.advance(A_WHILE);
-        let ask = |token: &str| headers.iter().fold(customer.ask(token, &[]), |ask: Ask, (name, value)| ask.header(name, value));
+        let ask = |token: &str| {
+            headers.iter().fold(customer.ask(token, &[]), |ask: Ask, (name, value)| ask.header(name, value))
+        };
         let answer = customer.client.send(ask(&token)).await;
         assert_eq!(answer.status, status, "{headers:?}");
         if status == 403 {

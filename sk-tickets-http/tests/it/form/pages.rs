@@ -1,6 +1,10 @@
 //! What the pages of a form say, and what their headers keep out.
 
-use sk_tickets_core::{CreateForm, UpdateForm, model::form::{Locale, ThemePatch}, platform::input::Patch};
+use sk_tickets_core::{
+    CreateForm, UpdateForm,
+    model::form::{Locale, ThemePatch},
+    platform::input::Patch,
+};
 
 use super::{Customer, SHOP, form, form_in, html, token};
 use crate::app::{ACME, ACME_LIVE, Answer, Ask, TestApp, fresh_idempotency_key};
@@ -8,7 +12,11 @@ use crate::app::{ACME, ACME_LIVE, Answer, Ask, TestApp, fresh_idempotency_key};
 /// The directives of a policy, by name.
 fn policy(answer: &Answer) -> Vec<(String, String)> {
     let policy = answer.header("content-security-policy").unwrap();
-    policy.split("; ").map(|directive| directive.split_once(' ').unwrap()).map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
+    policy
+        .split("; ")
+        .map(|directive| directive.split_once(' ').unwrap())
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .collect()
 }
 
 #[tokio::test]
@@ -65,7 +73,9 @@ async fn a_form_that_nobody_may_embed_is_framed_by_its_own_origin_alone() {
 async fn a_form_that_is_not_there_is_told_to_people_and_is_the_same_in_every_realm() {
     let app = TestApp::start().await;
     let client = app.anonymous();
-    for path in ["/forms/frm_00000000000000000000000000/page", "/forms/junk/page", "/forms/tkt_00000000000000000000000000/page"] {
+    for path in
+        ["/forms/frm_00000000000000000000000000/page", "/forms/junk/page", "/forms/tkt_00000000000000000000000000/page"]
+    {
         let answer = client.get(path).await.expect(404);
         assert!(html(&answer).contains("<h1>There is no form here</h1>"));
         assert!(policy(&answer).contains(&("frame-ancestors".to_owned(), "'none'".to_owned())));

@@ -19,7 +19,10 @@ async fn a_submission_is_a_ticket_at_once_with_the_queue_and_owner_of_its_topic(
     let tickets = admin.all("/tickets").await;
     let [ticket] = tickets.as_slice() else { panic!("{tickets:?}") };
     assert_eq!(ticket["subject"], "Where is my order?");
-    assert_eq!((&ticket["source"], &ticket["topic"], &ticket["queue"]), (&json!("form"), &json!("delivery"), &json!("orders")));
+    assert_eq!(
+        (&ticket["source"], &ticket["topic"], &ticket["queue"]),
+        (&json!("form"), &json!("delivery"), &json!("orders"))
+    );
     assert_eq!((&ticket["status"], text(ticket, "owner_id").get(..4)), (&json!("open"), Some("usr_")));
     let thread = admin.all(&format!("/tickets/{}/thread", text(ticket, "id"))).await;
     assert_eq!(thread[0]["body"], "Ordered two weeks ago.\nNothing since.");
@@ -167,7 +170,8 @@ async fn faults_are_told_beside_their_fields_and_nothing_typed_is_lost() {
         assert!(page.contains(&format!("aria-invalid=\"true\" aria-describedby=\"{field}-fault\"")), "{field}: {page}");
     }
     assert_eq!(page.matches("aria-invalid").count() - page.matches("[aria-invalid").count(), 3, "{page}");
-    for kept in ["value=\"Ann Smith\"", "value=\"nonsense\"", &format!("value=\"{long}\""), "value=\"praise\" selected"] {
+    for kept in ["value=\"Ann Smith\"", "value=\"nonsense\"", &format!("value=\"{long}\""), "value=\"praise\" selected"]
+    {
         assert!(page.contains(kept), "{kept}: {page}");
     }
     assert_eq!(told.header("cache-control"), Some("no-store"));
@@ -193,7 +197,14 @@ async fn hostile_text_is_text_in_every_field() {
             assert!(!page.contains(harm), "{harm}: {page}");
         }
     }
-    assert_eq!(customer.client.get(&format!("/forms/{}/page", hostile.replace(['"', '<', '>', ' ', '{', '}'], ""))).await.status, 404);
+    assert_eq!(
+        customer
+            .client
+            .get(&format!("/forms/{}/page", hostile.replace(['"', '<', '>', ' ', '{', '}'], "")))
+            .await
+            .status,
+        404
+    );
     // A message that begins with a line break keeps it, and is what is sent again.
     let message = "\r\n<b>&amp;</b>";
     let page = html(&customer.send(&first, &[("message", message), ("email", "")]).await.expect(422));
