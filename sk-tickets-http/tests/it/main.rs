@@ -10,6 +10,7 @@ mod docs;
 mod embedding;
 mod endpoint_health;
 mod filters;
+mod forms;
 #[path = "../../../sk-tickets-core/tests/it/golden.rs"]
 mod golden;
 mod idempotency;
