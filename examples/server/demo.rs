@@ -23,7 +23,6 @@ use sk_tickets_core::{
 
 use crate::Failure;
 
-const NAME: &str = "How can we help?";
 /// What customers can choose from: the topic, what they read, and the queue that it leads to.
 const TOPICS: [(&str, &str, &str); 3] = [
     ("delivery", "Where is my order?", "orders"),
@@ -64,12 +63,9 @@ async fn page(State(demo): State<Demo>) -> Response {
 }
 
 impl Demo {
-    /// The form, which is made if it is not there; none if the tenant is not there.
+    /// The form, which is made the first time: asked again with the same key, the answer is that of the first time. None
+    /// if the tenant is not there.
     async fn form(&self) -> Result<Option<Form>, Failure> {
-        let forms = self.desk.forms(&PageRequest::first().limit(PAGE_MAX)).await?;
-        if let Some(form) = forms.data.into_iter().rfind(|form| form.name == NAME) {
-            return Ok(Some(form));
-        }
         let keys = self.tickets.store().api_keys().await?;
         if !keys.iter().any(|key| key.realm == *self.desk.realm()) {
             return Ok(None);
@@ -80,7 +76,7 @@ impl Demo {
         });
         let topics = List::new(topics.collect::<Result<_, _>>()?)?;
         let theme = ThemePatch { accent: Patch::Set("#2f6b45".parse()?), ..ThemePatch::nothing() };
-        let create = CreateForm { topics, theme: Some(theme), ..CreateForm::new(NAME)? };
+        let create = CreateForm { topics, theme: Some(theme), ..CreateForm::new("How can we help?")? };
         Ok(Some(self.desk.create_form(&IdempotencyKey::system("demo form"), create).await?.value))
     }
 

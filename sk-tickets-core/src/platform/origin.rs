@@ -112,6 +112,7 @@ impl<'de> Deserialize<'de> for Origin {
 super::schema::inline_schema!([] Origin, |_| schemars::json_schema!({
     "type": "string",
     "pattern": r"^[hH][tT][tT][pP][sS]?://[^\x00-\x20/\\?#@*%\[\]:]+(:[0-9]+)?$",
+    "examples": ["https://shop.example"],
 }));
 
 impl Input for Origin {

@@ -5,6 +5,7 @@ mod decide;
 mod diagram;
 mod dispatcher;
 mod documents;
+mod forms;
 mod golden;
 mod product;
 mod properties;

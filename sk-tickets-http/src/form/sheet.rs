@@ -92,8 +92,9 @@ pub(super) fn page<'a>(
         (badge(form.environment(), words))
         h1 { (name) }
         (notice(above, words))
-        // To the address that the page has, wherever the router is nested.
-        form method="post" action="page" novalidate {
+        // Relative, so that it is right wherever the router is nested. With a query, since browsers forget the page at an
+        // address that something is sent to: going back would get a new one, and what is sent from there would be new.
+        form method="post" action="page?send" novalidate {
             input type="hidden" name=(TOKEN) value=(token);
             (fields(form.form(), typed, above, words))
             // Hidden from sight, from the keyboard and from what reads pages aloud.

@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc, time::Duration};
 use http::Method;
 use http_body_util::BodyExt;
 use sk_tickets_core::{
-    Clock, ContactId, CreateContact, CreateEndpoint, CreateQueue, CreateTicket, DeliveryFilter, Environment,
-    MemoryStore, NotificationFilter, PageRequest, Realm, ReplayDeadLetters, Scope, Status, Timestamp, TransitionTicket,
-    UserId, testing::ManualClock,
+    Clock, ContactId, CreateContact, CreateEndpoint, CreateForm, CreateQueue, CreateTicket, DeliveryFilter,
+    Environment, MemoryStore, NotificationFilter, PageRequest, Realm, ReplayDeadLetters, Scope, Status, Timestamp,
+    TransitionTicket, UserId, testing::ManualClock,
 };
 use tower::ServiceExt;
 
@@ -71,6 +71,7 @@ struct Ids {
     entry: String,
     event: String,
     queue: String,
+    form: String,
     contact: String,
     notification: String,
     endpoint: String,
@@ -87,6 +88,7 @@ impl Ids {
             entry: id("ent"),
             event: id("evt"),
             queue: "nothing".to_owned(),
+            form: id("frm"),
             contact: id("ctc"),
             notification: id("ntf"),
             endpoint: id("whe"),
@@ -106,6 +108,7 @@ impl Ids {
         desk.enable_endpoint(&key("on"), endpoint).await.unwrap();
         let queue = CreateQueue::new("billing".parse().unwrap());
         let queue = desk.create_queue(&key("queue"), queue).await.unwrap().value;
+        let form = desk.create_form(&key("form"), CreateForm::new("Contact us").unwrap()).await.unwrap().value.id;
         let contact = CreateContact { id: None, name: Some("Ann".parse().unwrap()), email: None, phone: None };
         let contact = desk.create_contact(&key("contact"), contact).await.unwrap().value.id;
         // It names somebody who is not known here.
@@ -128,6 +131,7 @@ impl Ids {
             entry: entry.to_string(),
             event: letter.event_id.to_string(),
             queue: queue.key,
+            form: form.to_string(),
             contact: contact.to_string(),
             notification: notification.to_string(),
             endpoint: endpoint.to_string(),
@@ -142,6 +146,7 @@ impl Ids {
             // Of statistics there are none to name by an id.
             "tickets" | "stats" => &self.ticket,
             "queues" => &self.queue,
+            "forms" => &self.form,
             "sla_policies" => "urgent",
             "contacts" => &self.contact,
             "notifications" => &self.notification,
@@ -177,6 +182,7 @@ fn body(route: &Operation) -> &'static str {
         ("POST", "discard" | "redact") => r#"{"reason":"x"}"#,
         ("PATCH", "{id}") if route.path.starts_with("/tickets") => r#"{"subject":"x"}"#,
         ("PATCH", "{id}") if route.path.starts_with("/contacts") => r#"{"name":"x"}"#,
+        ("PATCH", "{id}") if route.path.starts_with("/forms") => r#"{"name":"x"}"#,
         ("PATCH", "{key}") => r#"{"name":"x"}"#,
         ("PATCH", "{id}") => r#"{"description":"x"}"#,
         _ => "",

@@ -11,6 +11,7 @@ mod embedding;
 mod endpoint_health;
 mod filters;
 mod form;
+mod forms;
 #[path = "../../../sk-tickets-core/tests/it/golden.rs"]
 mod golden;
 mod idempotency;

@@ -49,25 +49,26 @@ export async function makeShop(pages) {
   const shop = createServer((asked, answer) => {
     const page = pages[asked.url];
     answer.writeHead(page ? 200 : 404, { "content-type": "text/html; charset=utf-8" });
-    answer.end(page && `<!doctype html><html lang="en"><title>Shop</title><body><h1>Shop</h1>${page()}</body></html>`);
+    answer.end(page && `<!doctype html><html lang="en"><title>Shop</title><main><h1>Shop</h1>${page()}</main></html>`);
   });
   await new Promise((listening) => shop.listen(0, "127.0.0.1", listening));
   const { port } = shop.address();
-  return { friend: `http://localhost:${port}`, stranger: `http://127.0.0.1:${port}`, close: () => shop.close() };
+  return { friend: `http://localhost:${port}`, stranger: `http://127.0.0.1:${port}`, close: () => shop.closeAllConnections() ?? shop.close() };
 }
 
 /** A visitor: a tab that notes whom it asks and what it complains of. */
 export async function visit(url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
   const asked = [];
   const complaints = [];
   page.on("request", (request) => asked.push(new URL(request.url())));
   page.on("pageerror", (error) => complaints.push(`${error}`));
   page.on("console", (message) => {
-    // That an answer is a refusal is no fault of the page's.
-    const isRefusal = /status of 4\d\d/.test(message.text());
-    if (["error", "warning"].includes(message.type()) && !isRefusal) complaints.push(message.text());
+    // That an answer is a refusal is no fault of the page's, and that the attribute is of no use in a frame is known.
+    const isExpected = /status of 4\d\d|^Blocked autofocusing/.test(message.text());
+    if (["error", "warning"].includes(message.type()) && !isExpected) complaints.push(message.text());
   });
   await page.goto(url);
   const since = Date.now();
