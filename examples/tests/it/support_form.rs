@@ -23,7 +23,7 @@ fn the_support_form_works_in_a_browser() {
     listener.wait_for("waiting for webhooks");
 
     let output = Command::new("node")
-        .args(["--test", "--test-reporter=spec", "--test-force-exit", "--test-timeout=120000"])
+        .args(["--test", "--test-reporter=spec", "--test-force-exit", "--test-timeout=300000"])
         .arg(tests.join("form.test.mjs"))
         .env("SK_TICKETS_ORIGIN", format!("http://{}", server.authority))
         .env("SK_TICKETS_KEY", &server.key)
