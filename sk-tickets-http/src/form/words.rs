@@ -207,7 +207,7 @@ const EN: Words = Words {
             "You have sent this form before, and what you changed since was not sent. To send it as another request, use the \
              button below.",
         ),
-        to_receipt: "See what you sent first",
+        to_receipt: "To the receipt of what you sent",
         send_anew: "Send as another request",
     },
     receipt: ReceiptWords {
@@ -293,7 +293,7 @@ const DE: Words = Words {
             "Sie haben dieses Formular schon gesendet; was Sie seither geändert haben, wurde nicht gesendet. Um es als neue \
              Anfrage zu senden, benutzen Sie den Knopf unten.",
         ),
-        to_receipt: "Ansehen, was zuerst gesendet wurde",
+        to_receipt: "Zur Bestätigung dessen, was Sie gesendet haben",
         send_anew: "Als neue Anfrage senden",
     },
     receipt: ReceiptWords {

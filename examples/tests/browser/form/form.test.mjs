@@ -143,7 +143,7 @@ for (const javaScriptEnabled of [true, false]) {
     await page.getByRole("heading", { name: "Already sent" }).waitFor();
     if (javaScriptEnabled) await judge(page, "already sent");
     await picture(page, `already-sent-${javaScriptEnabled ? "with" : "without"}-scripts`);
-    assert.equal(await page.getByRole("link", { name: "See what you sent first" }).evaluate((link) => link.href), receipt);
+    assert.equal(await page.getByRole("link", { name: "To the receipt of what you sent" }).evaluate((link) => link.href), receipt);
     assert.equal((await form.tickets()).length, 1);
     await page.waitForTimeout(2_100);
     await page.getByRole("button", { name: "Send as another request" }).click();
@@ -223,6 +223,7 @@ test("by script on another site's page, twice and with several forms", async () 
   await page.waitForFunction(() => document.querySelectorAll("iframe").length === 3);
   assert.equal(await page.locator("#here > iframe").getAttribute("title"), "Another form");
   assert.equal(await page.locator("p:text('Before') + script + iframe + p").count(), 1, "it is where the script stands");
+  for (const frame of page.frames().slice(1)) await frame.locator("#message").waitFor();
   const leaked = await page.evaluate(() => Object.keys(window).filter((name) => !window.before.includes(name) && name !== "before"));
   assert.deepEqual(leaked.filter((name) => Number.isNaN(Number(name))), [], "no name of its own is left");
   await judge(page, "the shop");
