@@ -7,11 +7,10 @@ use sk_tickets_core::{
 };
 
 use crate::{
-    list::{beyond, direction},
-    reader::limit,
+    list,
     realms::RealmNumber,
     row::form_columns,
-    statement::{Query, Value as Bound, id, in_realm, uuid},
+    statement::{Query, in_realm, uuid},
 };
 
 /// A change of a form, by its columns.
@@ -49,22 +48,7 @@ pub(crate) const FORM: &str = in_realm!(
 
 /// A page of forms.
 pub(crate) fn page(realm: RealmNumber, page: PageSpec<FormId>) -> Query {
-    let PageSpec { after, order, limit: most } = page;
-    let mut query = Query::on(realm);
-    let after = after.map_or_else(String::new, |after| format!(" AND id {} {}", beyond(order), query.bind(id(after))));
-    let most = query.bind(Bound::Number(limit(most)));
-    let direction = direction(order);
-    query.sql = format!(
-        concat!(
-            in_realm!("SELECT form.* FROM realm CROSS JOIN LATERAL (SELECT "),
-            form_columns!(),
-            " FROM sk_tickets.forms
-              WHERE tenant = realm.tenant AND environment = realm.environment{}
-              ORDER BY id {} LIMIT {}) AS form ORDER BY form.id {}"
-        ),
-        after, direction, most, direction
-    );
-    query
+    list::by_id(Query::on(realm), form_columns!(), "forms", String::new(), page)
 }
 
 /// The form `$1`, of whatever realm, after the realm.

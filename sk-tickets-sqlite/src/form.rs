@@ -10,9 +10,9 @@ use sk_tickets_core::{
 use crate::{
     columns::Columns,
     error::Result,
-    list::{Query, Within},
+    list::{self, Query},
     reader::one,
-    realms::{RealmNumber, Skew},
+    realms::RealmNumber,
     row::{self, form_columns},
 };
 
@@ -85,13 +85,9 @@ pub(crate) fn count(connection: &Connection, realm: RealmNumber) -> Result<usize
 
 /// A page of forms.
 pub(crate) fn page(realm: RealmNumber, page: PageSpec<FormId>) -> Query {
-    let PageSpec { after, order, limit } = page;
     let mut query = Query::default();
-    let mut conditions = format!("realm = {}", query.bind(Value::Integer(realm)));
-    let within = Within { id: "id", created_at: "created_at", after, order, from: None, to: None };
-    conditions += &within.condition(&mut query, Skew::default());
-    let select = format!(concat!("SELECT ", form_columns!(), " FROM my_forms WHERE {}"), conditions);
-    query.finish(&[select], order, limit)
+    let in_realm = format!("realm = {}", query.bind(Value::Integer(realm)));
+    list::by_id(query, form_columns!(), "my_forms", &in_realm, page)
 }
 
 /// The one form that the scope is for, and its realm.

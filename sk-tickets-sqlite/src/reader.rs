@@ -43,7 +43,7 @@ use crate::{
     queues,
     realms::{RealmNumber, Skew},
     replay,
-    row::{self, attempt_columns, delivery_columns, endpoint_columns, entry_columns, event_columns, ticket_columns},
+    row::{self, attempt_columns, delivery_columns, entry_columns, event_columns, ticket_columns},
     store::SqliteStore,
 };
 
@@ -235,28 +235,8 @@ impl RealmReader for SqliteStore {
 
     async fn endpoint_page(&self, realm: &Realm, page: PageSpec<EndpointId>) -> store::Result<Vec<Endpoint>> {
         self.read("list endpoints", realm, move |connection, realm| {
-            // Shorter and larger than any id: the first page begins beyond every row.
-            let (sql, beyond) = match page.order {
-                Order::Asc => (
-                    concat!(
-                        "SELECT ",
-                        endpoint_columns!(),
-                        " FROM my_endpoints WHERE realm = ?1 AND id > ?2 AND deleted_at IS NULL ORDER BY id ASC LIMIT ?3"
-                    ),
-                    [].as_slice(),
-                ),
-                Order::Desc => (
-                    concat!(
-                        "SELECT ",
-                        endpoint_columns!(),
-                        " FROM my_endpoints WHERE realm = ?1 AND id < ?2 AND deleted_at IS NULL ORDER BY id DESC LIMIT ?3"
-                    ),
-                    [0xFF; 17].as_slice(),
-                ),
-            };
-            let after = page.after.map(EndpointId::to_bytes);
-            let after = after.as_ref().map_or(beyond, |id| id.as_slice());
-            rows(connection, sql, params![realm, after, row_limit(page.limit)], row::endpoint)
+            let Query { sql, values } = endpoint::page(realm, page);
+            rows(connection, &sql, params_from_iter(values), row::endpoint)
         })
         .await
     }

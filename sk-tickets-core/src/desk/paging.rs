@@ -59,6 +59,21 @@ pub(super) struct List<'a, F, T, K> {
     pub(super) key: fn(&T) -> K,
 }
 
+/// The page of a list that is so short that it is read as a whole.
+pub(super) fn page_of<T, K: Ord>(mut rows: Vec<T>, page: &PageSpec<K>, key: fn(&T) -> K) -> Vec<T> {
+    let PageSpec { after, order, limit } = page;
+    rows.sort_by_key(key);
+    match order {
+        Order::Asc => rows.retain(|row| after.as_ref().is_none_or(|after| key(row) > *after)),
+        Order::Desc => {
+            rows.reverse();
+            rows.retain(|row| after.as_ref().is_none_or(|after| key(row) < *after));
+        }
+    }
+    rows.truncate(*limit);
+    rows
+}
+
 impl Desk {
     /// A page of a list that `fetch` reads. It is asked for one row more than wanted, to know whether there are more.
     pub(super) async fn page<F, T, K, Fetch>(

@@ -1,6 +1,9 @@
 //! The reads.
 
-use super::{Desk, Error, paging::List};
+use super::{
+    Desk, Error,
+    paging::{List, page_of},
+};
 use crate::{
     model::{
         contact::{CONTACT_ORDER, Contact, ContactFilter},
@@ -25,7 +28,6 @@ use crate::{
         problem::Problem,
         time::Timestamp,
     },
-    store::PageSpec,
 };
 
 impl Desk {
@@ -184,20 +186,8 @@ impl Desk {
     /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
     pub async fn queues(&self, page: &PageRequest) -> Result<Page<Queue>, Error> {
         let list = List { name: "queues".to_owned(), filter: &(), order: QUEUE_ORDER, key: |queue: &Queue| queue.id };
-        self.page(list, page, |PageSpec { after, order, limit }| async move {
-            let mut queues = self.every_queue().await?;
-            queues.sort_by_key(|queue| queue.id);
-            if order == Order::Desc {
-                queues.reverse();
-            }
-            queues.retain(|queue| match order {
-                Order::Asc => after.is_none_or(|after| queue.id > after),
-                Order::Desc => after.is_none_or(|after| queue.id < after),
-            });
-            queues.truncate(limit);
-            Ok(queues)
-        })
-        .await
+        self.page(list, page, |spec| async move { Ok(page_of(self.every_queue().await?, &spec, |queue| queue.id)) })
+            .await
     }
 
     /// The SLA policies that were set, newest first unless asked otherwise.
@@ -211,22 +201,11 @@ impl Desk {
             order: SLA_POLICY_ORDER,
             key: |policy: &SlaPolicy| policy.id,
         };
-        self.page(list, page, |PageSpec { after, order, limit }| async move {
+        self.page(list, page, |spec| async move {
             let kept = self.inner.store.policies(&self.realm).await?;
-            let beyond = |id| match order {
-                Order::Asc => after.is_none_or(|after| id > after),
-                Order::Desc => after.is_none_or(|after| id < after),
-            };
             // As many as there are priorities.
-            let mut policies: Vec<_> = kept.into_iter().map(|kept| kept.policy).collect();
-            policies.retain(|policy| beyond(policy.id));
-            policies.sort_by_key(|policy| policy.id);
-            match order {
-                Order::Asc => {}
-                Order::Desc => policies.reverse(),
-            }
-            policies.truncate(limit);
-            Ok(policies)
+            let policies = kept.into_iter().map(|kept| kept.policy).collect();
+            Ok(page_of(policies, &spec, |policy| policy.id))
         })
         .await
     }
