@@ -381,7 +381,7 @@ impl Ask {
     }
 
     /// From this address; only within the process.
-    pub(crate) fn from_peer(mut self, peer: &str) -> Self {
+    pub(crate) fn sent_from(mut self, peer: &str) -> Self {
         self.peer = Some(peer.parse().expect("an address"));
         self
     }

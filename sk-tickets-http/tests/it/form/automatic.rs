@@ -94,7 +94,7 @@ async fn a_hundred_from_one_address_are_limited_and_another_address_is_not() {
     let customer = Customer::at(&app, &form);
     let first = customer.look().await;
     app.clock.advance(A_WHILE);
-    let from = |peer: &str| customer.ask(&first, &[]).from_peer(peer);
+    let from = |peer: &str| customer.ask(&first, &[]).sent_from(peer);
     let mut answers = Vec::new();
     for _ in 0..100 {
         answers.push(customer.client.send(from("192.0.2.1")).await);
@@ -113,7 +113,7 @@ async fn a_hundred_from_one_address_are_limited_and_another_address_is_not() {
     let elsewhere = Customer::at(&app, &other);
     let its_token = elsewhere.look().await;
     app.clock.advance(A_WHILE);
-    elsewhere.client.send(elsewhere.ask(&its_token, &[]).from_peer("192.0.2.1")).await.expect(303);
+    elsewhere.client.send(elsewhere.ask(&its_token, &[]).sent_from("192.0.2.1")).await.expect(303);
     app.clock.advance(Duration::from_secs(20));
     customer.client.send(from("192.0.2.1")).await.expect(303);
     assert_eq!(customer.tickets().await, 2, "one for each token");
