@@ -26,6 +26,8 @@ STATE_OF_FIELDS = {
     "unknown_queue": "the queues are in the database",
     "invalid_range": "which of two times is the earlier one, and how far they are apart, no schema says",
     "too_early": "which of two numbers is the smaller one, no schema says",
+    "duplicate": "whether a member of two items is the same, no schema says",
+    "invalid_origin": "which names of hosts there are, no pattern says",
     "not_found": "which tickets there are, to be followed up, is in the database",
     "invalid_url": "what a URL is, no pattern says",
     "invalid_reference": "likewise, of evidence that is a URL; the patterns of ids are in the document",
