@@ -4,9 +4,9 @@ use std::{cmp::Reverse, collections::BTreeSet, io};
 
 use async_trait::async_trait;
 use sk_tickets_core::{
-    Contact, ContactFilter, ContactId, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId,
-    IdempotencyKey, JobId, Notification, NotificationFilter, NotificationId, Order, Priority, Queue, Realm, ReplayJob,
-    SearchQuery, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView, Timestamp,
+    Contact, ContactFilter, ContactId, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId, Form,
+    FormId, IdempotencyKey, JobId, Notification, NotificationFilter, NotificationId, Order, Priority, Queue, Realm,
+    ReplayJob, SearchQuery, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView, Timestamp,
     model::{
         contact::ContactHandle,
         endpoint::Endpoint,
@@ -172,6 +172,16 @@ impl RealmReader for JournalStore {
         .await
     }
 
+    async fn form(&self, realm: &Realm, id: FormId) -> Result<Option<Form>> {
+        let key = key(realm, "form", id);
+        self.with(move |journal| journal.get(&key)).await
+    }
+
+    async fn form_page(&self, realm: &Realm, spec: PageSpec<FormId>) -> Result<Vec<Form>> {
+        let prefix = key(realm, "form", "");
+        self.with(move |journal| page(journal.scan(&prefix), spec, |form: &Form| form.id, |_| true)).await
+    }
+
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>> {
         let realm = realm.clone();
         self.with(move |journal| endpoint(journal, &realm, id)).await
@@ -260,7 +270,7 @@ impl RealmReader for JournalStore {
             Subject::Ticket(id) | Subject::TicketAndQueue(id, _) | Subject::Redaction(id) => of_ticket(id),
             Subject::Queue(_) | Subject::Queues => (None, None, None, None, false),
             Subject::NewEndpoint => (None, None, None, None, true),
-            Subject::Policies => (None, None, None, None, false),
+            Subject::Policies | Subject::NewForm | Subject::Form(_) => (None, None, None, None, false),
             Subject::Endpoint(id) => (None, None, Some(id), None, false),
             Subject::Delivery(id) => (None, None, None, Some(id), false),
             Subject::DeadLetters { endpoint_id, .. } => (None, None, endpoint_id, None, false),
@@ -293,6 +303,11 @@ impl RealmReader for JournalStore {
             Subject::Notification(id) => Some(key(&realm, "notification", id)),
             _ => None,
         };
+        let form = match lookup.subject {
+            Subject::Form(id) => Some(id),
+            _ => None,
+        };
+        let counts_forms = matches!(lookup.subject, Subject::NewForm);
         let is_about_policies = matches!(
             lookup.subject,
             Subject::NewTicket { .. } | Subject::Ticket(_) | Subject::TicketAndQueue(..) | Subject::Policies
@@ -359,6 +374,12 @@ impl RealmReader for JournalStore {
             if let Some(filter) = letters {
                 let all = journal.scan::<DeliveryRow>(&key(&realm, "delivery", "")).collect::<io::Result<Vec<_>>>()?;
                 loaded.dead_letters = all.iter().filter(|row| filter.matches(&row.delivery)).count() as u64;
+            }
+            if let Some(id) = form {
+                loaded.form = journal.get(&key(&realm, "form", id))?;
+            }
+            if counts_forms {
+                loaded.form_count = form_count(journal, &realm);
             }
             if count {
                 loaded.endpoint_count = endpoints(journal, &realm)?.len();
@@ -439,6 +460,11 @@ pub(crate) fn endpoints(journal: &Journal, realm: &Realm) -> io::Result<Vec<Endp
 /// Every queue, by id.
 pub(crate) fn queues(journal: &Journal, realm: &Realm) -> io::Result<Vec<Queue>> {
     journal.scan(&key(realm, "queue", "")).collect()
+}
+
+/// How many forms there are.
+pub(crate) fn form_count(journal: &Journal, realm: &Realm) -> usize {
+    journal.scan::<Form>(&key(realm, "form", "")).count()
 }
 
 /// The queue that a new ticket is to be put in.

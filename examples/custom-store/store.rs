@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use sk_tickets_core::{
-    ApiKeyId, Realm, StoreError, Timestamp,
+    ApiKeyId, Form, FormId, Realm, StoreError, Timestamp,
     model::api_key::ApiKey,
     platform::{api_key::ApiKeyHash, cursor::CursorKey},
     store::{Directory, Result},
@@ -134,6 +134,10 @@ impl Directory for JournalStore {
         .await
     }
 
+    async fn public_form(&self, id: FormId) -> Result<Option<(Realm, Form)>> {
+        self.with(move |journal| public_form(journal, id)).await
+    }
+
     async fn realms(&self) -> Result<Vec<Realm>> {
         self.with(|journal| {
             let mut realms = BTreeSet::new();
@@ -153,4 +157,14 @@ impl Directory for JournalStore {
     async fn ping(&self) -> Result<()> {
         self.with(|journal| journal.write(Batch::default())).await
     }
+}
+
+/// The form with this id, of whatever realm. The key of its row names the realm, and no row of another table ends so.
+pub(crate) fn public_form(journal: &Journal, id: FormId) -> io::Result<Option<(Realm, Form)>> {
+    let end = format!("/form/{id}");
+    let Some(at) = journal.keys().find(|at| at.ends_with(&end)) else { return Ok(None) };
+    let mut parts = at.split('/');
+    let (Some(tenant), Some(environment)) = (parts.next(), parts.next()) else { return Ok(None) };
+    let realm = realm(tenant, environment.parse().map_err(io::Error::other)?)?;
+    Ok(journal.get(at)?.map(|form| (realm, form)))
 }

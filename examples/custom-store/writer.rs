@@ -4,7 +4,7 @@ use std::io;
 
 use async_trait::async_trait;
 use sk_tickets_core::{
-    Contact, Delivery, DeliveryStatus, EndpointId, Event, Priority, Realm, ReplayJob, Ticket, Timestamp,
+    Contact, Delivery, DeliveryStatus, EndpointId, Event, Form, Priority, Realm, ReplayJob, Ticket, Timestamp,
     limits::ENDPOINTS_MAX,
     model::{
         delivery::{DeadReason, delivery_id},
@@ -12,17 +12,17 @@ use sk_tickets_core::{
         redaction::REDACTED,
     },
     store::{
-        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, PolicyChange,
-        QueueChange, RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
+        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, FormChange,
+        PolicyChange, QueueChange, RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
     },
 };
 
 use crate::{
     journal::{Batch, Journal},
     notifications,
-    reader::{answers_showing, endpoint, endpoints, feed_key, head, last_position, queues},
+    reader::{answers_showing, endpoint, endpoints, feed_key, form_count, head, last_position, queues},
     rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, NotificationRow, PolicyRow, key, number},
-    store::JournalStore,
+    store::{JournalStore, public_form},
 };
 
 #[async_trait]
@@ -69,6 +69,7 @@ fn store(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
         Effect::Ticket(change) => change_ticket(journal, &mut batch, realm, change)?,
         Effect::Contact(change) => change_contact(journal, &mut batch, realm, change)?,
         Effect::Queue(change) => change_queue(journal, &mut batch, realm, change)?,
+        Effect::Form(change) => change_form(journal, &mut batch, realm, change)?,
         Effect::Policy(change) => change_policy(journal, &mut batch, realm, change)?,
         Effect::QueueClaim(_) => return Err(io::Error::other("a claim was not settled")),
         Effect::Endpoint(change) => change_endpoint(journal, &mut batch, realm, change)?,
@@ -247,6 +248,25 @@ fn change_queue(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &Qu
         return Ok(false);
     }
     batch.put(key(realm, "queue", after.id), after)?;
+    Ok(true)
+}
+
+fn change_form(journal: &Journal, batch: &mut Batch, realm: &Realm, change: &FormChange) -> io::Result<bool> {
+    let after = match change {
+        FormChange::Create { form, others } => {
+            if form_count(journal, realm) != *others || public_form(journal, form.id)?.is_some() {
+                return Ok(false);
+            }
+            form
+        }
+        FormChange::Update { before, after } => {
+            if journal.get::<Form>(&key(realm, "form", before.id))?.as_ref() != Some(before) {
+                return Ok(false);
+            }
+            after
+        }
+    };
+    batch.put(key(realm, "form", after.id), after)?;
     Ok(true)
 }
 

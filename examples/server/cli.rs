@@ -104,6 +104,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "SK_TICKETS_RATE_LIMIT", default_value_t = 100, value_name = "N")]
     pub(crate) rate_limit: u32,
 
+    /// How many proxies stand before this server; whom the first of them was asked by is who forms are sent by
+    #[arg(long, env = "SK_TICKETS_TRUSTED_PROXIES", default_value_t = 0, value_name = "N")]
+    pub(crate) trusted_proxies: u8,
+
     /// The URL that clients reach this server at; links in answers begin with it [default: that of ADDRESS]
     #[arg(long, env = "SK_TICKETS_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,

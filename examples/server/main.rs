@@ -5,6 +5,7 @@ mod backup;
 mod cli;
 mod client;
 mod dead_letters;
+mod demo;
 mod doctor;
 mod keys;
 mod listen;

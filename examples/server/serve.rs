@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use axum::Router;
 use sk_tickets_core::{
     ApiKeySecret, BASE_PATH, CallId, ContactId, Environment, Realm, Scope, Tickets,
     platform::{id::IdGenerator, system::SystemEntropy},
@@ -20,7 +21,7 @@ use tokio::net::TcpListener;
 use crate::{
     Failure,
     cli::{Location, Serve},
-    mail, secrets,
+    demo, mail, secrets,
     stop::Stop,
     store::{Database, Opened},
 };
@@ -31,7 +32,7 @@ const DEMO_TENANT: &str = "demo";
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failure> {
-    let Serve { listen, webhooks, desk, mail, mail_template, rate_limit, public_url } = options;
+    let Serve { listen, webhooks, desk, mail, mail_template, rate_limit, trusted_proxies, public_url } = options;
     let template = mail::template(mail_template.as_deref())?;
     let keyring = secrets::keyring(location)?;
     let opened = Database::parse(location)?.open().await?;
@@ -55,7 +56,8 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
     secrets::check(&tickets).await?;
 
     let stop = Stop::on_signal()?;
-    welcome(&tickets, location, &public_url).await?;
+    let has_demo = address.ip().is_loopback();
+    welcome(&tickets, location, &public_url, has_demo).await?;
 
     let metrics = Metrics::new();
     let dispatcher = tickets.dispatcher(metrics.watch(Arc::new(WebhookClient::new(webhooks.targets())?)));
@@ -65,8 +67,11 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
     let (sweeper, stopped) = (tickets.sweeper(), stop.clone().wait());
     let sweeper = tokio::spawn(async move { sweeper.run(stopped).await });
     let rate_limit = NonZeroU32::new(rate_limit).map(RateLimit::per_second);
-    let router = RouterOptions::new(tickets).rate_limit(rate_limit).metrics(metrics).build();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().wait());
+    let demo = if has_demo { demo::router(tickets.clone(), tickets.desk(demo_realm()?)) } else { Router::new() };
+    let options = RouterOptions::new(tickets).rate_limit(rate_limit).trusted_proxies(trusted_proxies);
+    let router = options.metrics(metrics).build().merge(demo);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().wait());
     let out_of_patience = async {
         stop.wait().await;
         tokio::time::sleep(GRACE).await;
@@ -82,6 +87,11 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
     Ok(())
 }
 
+/// Where one can try things.
+fn demo_realm() -> Result<Realm, Failure> {
+    Ok(Realm::assume(DEMO_TENANT.parse()?, Environment::Test))
+}
+
 /// Listens on an address, or says what to do.
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     Ok(TcpListener::bind(address)
@@ -90,14 +100,16 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// Says where the server is; on an empty database makes a test key, and says what to do with it.
-async fn welcome(tickets: &Tickets, location: &Location, url: &str) -> Result<(), Failure> {
+async fn welcome(tickets: &Tickets, location: &Location, url: &str, has_demo: bool) -> Result<(), Failure> {
     let mut out = stdout().lock();
     writeln!(out, "SK Tickets is listening on {url}")?;
     if tickets.store().api_keys().await?.is_empty() {
-        let realm = Realm::assume(DEMO_TENANT.parse()?, Environment::Test);
         let name = Some("first start".to_owned());
-        let (_, secret) = tickets.create_api_key(realm, name, Scope::ALL.iter().copied(), None).await?;
+        let (_, secret) = tickets.create_api_key(demo_realm()?, name, Scope::ALL.iter().copied(), None).await?;
         write!(out, "{}", first_steps(&secret, location, url, tickets))?;
+        if has_demo {
+            write!(out, "{}", demo_step(url))?;
+        }
     }
     Ok(out.flush()?)
 }
@@ -134,4 +146,8 @@ This database is new, so here is a test key. It is shown only this once:
 
 "#
     )
+}
+
+fn demo_step(url: &str) -> String {
+    format!("3. Or be a customer: a shop's page, whose form makes tickets.\n\n    {url}/demo\n\n")
 }

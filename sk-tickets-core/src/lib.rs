@@ -38,7 +38,7 @@
 //! - [`store`]: the contract of a backend. [`MemoryStore`] is its executable specification;
 //!   the `testing` feature has the suite that proves a backend.
 //! - [`Tickets`] and [`Desk`]: what users call. [`dispatch`]: the worker that delivers webhooks. [`notify`]: the worker
-//!   that tells customers. [`sweep`]: the worker that does what is due at tickets.
+//!   that tells customers. [`form`]: what customers send without an account. [`sweep`]: the worker that does what is due at tickets.
 //! - [`guide`](mod@guide): the README, the reasons for the design, the guide to webhooks, the rules of transitions.
 //!
 //! Nothing in here does I/O or asks the machine for time or chance but through a [`Clock`] and an [`Entropy`].
@@ -51,6 +51,7 @@
 pub mod decide;
 mod desk;
 pub mod dispatch;
+pub mod form;
 pub mod limits;
 mod memory;
 pub mod model;
@@ -65,10 +66,12 @@ pub mod transition;
 #[cfg(feature = "schema")]
 pub use decide::event_schemas;
 pub use decide::{
-    Command, ContactCommand, DeadLetterCommand, EndpointCommand, NotificationCommand, QueueCommand, TicketCommand,
+    Command, ContactCommand, DeadLetterCommand, EndpointCommand, FormCommand, NotificationCommand, QueueCommand,
+    TicketCommand,
 };
 pub use desk::{Answer, BASE_PATH, Desk, Error, Receipt, Request, Secrets, Tickets, TicketsBuilder};
 pub use dispatch::{Dispatcher, SendError, WebhookReply, WebhookRequest, WebhookSender};
+pub use form::{PublicForm, Submission, Submitted};
 pub use memory::MemoryStore;
 pub use model::{
     actor::{Actor, AgentRef},
@@ -78,8 +81,10 @@ pub use model::{
     endpoint::{CreateEndpoint, EndpointView, EventFilter, RotateSecret, UpdateEndpoint},
     event::{Event, EventType},
     evidence::{Evidence, EvidenceKind},
+    form::{CreateForm, Form, UpdateForm},
     id::{
-        ActorId, AgentId, CallId, ContactId, EntryId, NotificationId, OwnerId, QueueId, SlaPolicyId, TicketId, UserId,
+        ActorId, AgentId, CallId, ContactId, EntryId, FormId, NotificationId, OwnerId, QueueId, SlaPolicyId, TicketId,
+        UserId,
     },
     notification::{Channel, Notification, NotificationFilter, Outcome},
     page::{Order, Page, PageRequest},

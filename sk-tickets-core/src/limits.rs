@@ -34,6 +34,26 @@ pub const QUEUE_NAME_MAX: usize = 100;
 pub const QUEUE_TOPICS_MAX: usize = 100;
 /// The most queues in a realm, beside `default`.
 pub const QUEUES_MAX: usize = 200;
+/// The longest name of a form, in characters.
+pub const FORM_NAME_MAX: usize = 200;
+/// The most topics that a form offers.
+pub const FORM_TOPICS_MAX: usize = 50;
+/// The longest label of a topic on a form, in characters.
+pub const FORM_TOPIC_LABEL_MAX: usize = 200;
+/// The most origins whose pages may embed a form.
+pub const FORM_ORIGINS_MAX: usize = 50;
+/// The roundest that the corners of a form can be, in pixels.
+pub const FORM_RADIUS_MAX: u64 = 32;
+/// The most forms in a realm.
+pub const FORMS_MAX: usize = 100;
+/// How long somebody needs at least to fill in a form, in milliseconds: who is faster is none.
+pub const FORM_FILL_MIN_MILLIS: u64 = 2_000;
+/// For how long a form that was shown can be sent, in seconds: a day.
+pub const FORM_SHOWN_MAX_SECS: u64 = 24 * 3_600;
+/// How often one address can send a form at once.
+pub const FORM_POSTS_BURST: u32 = 30;
+/// After how long it can do so once more, in seconds.
+pub const FORM_POSTS_INTERVAL_SECS: u32 = 20;
 /// The longest name of a contact, in characters.
 pub const CONTACT_NAME_MAX: usize = 200;
 /// The longest e-mail address, in characters (RFC 5321, section 4.5.3.1.3, less the angle brackets).

@@ -17,6 +17,7 @@
 //! - `api`: the table of operations, and a file of handlers for each noun.
 //! - `openapi`: the document that is made from the table. `docs`: the reference and the error pages. `open`: the paths
 //!   that ask for no key.
+//! - `form`: the support form, as customers see it.
 //! - `router`: the order in which a request is judged.
 //! - `status`, `metrics`: how the process fares, for who runs it.
 //! - `webhook`: the client that deliveries are sent with. `mail` (feature `smtp`): how customers are told.
@@ -29,6 +30,7 @@
 
 mod api;
 mod docs;
+mod form;
 #[cfg(feature = "smtp")]
 mod mail;
 #[cfg(feature = "mcp")]

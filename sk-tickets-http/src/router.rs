@@ -25,10 +25,11 @@ use sk_tickets_core::{
 
 use crate::{
     api::{self, Asked, Call, KeyRing, Operation},
-    docs,
+    docs, form,
     metrics::Metrics,
     platform::{
-        body, fault,
+        body::{self, Unread},
+        fault,
         query::Query,
         rate_limit::{Buckets, RateLimit, Standing},
     },
@@ -51,6 +52,7 @@ struct Api {
     keys: KeyRing,
     buckets: Option<Arc<Buckets<ApiKeyId>>>,
     metrics: Metrics,
+    trusted_proxies: u8,
 }
 
 /// Choices for a router.
@@ -60,12 +62,13 @@ pub struct RouterOptions {
     tickets: Tickets,
     rate_limit: Option<RateLimit>,
     metrics: Option<Metrics>,
+    trusted_proxies: u8,
 }
 
 impl RouterOptions {
     /// The API of an engine, without a rate limit.
     pub const fn new(tickets: Tickets) -> Self {
-        Self { tickets, rate_limit: None, metrics: None }
+        Self { tickets, rate_limit: None, metrics: None, trusted_proxies: 0 }
     }
 
     /// Lets each key make no more requests than this, on this node; what is over is answered 429.
@@ -80,14 +83,26 @@ impl RouterOptions {
         self
     }
 
+    /// Believes so many proxies before this server whom they were asked by (`X-Forwarded-For`): each adds a place to the
+    /// end. None unless told otherwise, since anybody can send that header.
+    ///
+    /// How often a form is sent is limited for each address, so it has to be known: serve the router with
+    /// [`into_make_service_with_connect_info::<SocketAddr>()`](Router::into_make_service_with_connect_info). Otherwise all
+    /// customers are one to it.
+    pub const fn trusted_proxies(mut self, proxies: u8) -> Self {
+        self.trusted_proxies = proxies;
+        self
+    }
+
     /// The router; see [`router()`].
     pub fn build(self) -> Router {
-        let Self { tickets, rate_limit, metrics } = self;
+        let Self { tickets, rate_limit, metrics, trusted_proxies } = self;
         build(Api {
             tickets,
             keys: KeyRing::default(),
             buckets: rate_limit.map(|limit| Arc::new(Buckets::new(limit))),
             metrics: metrics.unwrap_or_default(),
+            trusted_proxies,
         })
     }
 }
@@ -110,7 +125,8 @@ fn build(api: Api) -> Router {
     }
     let mut router = Router::new()
         .merge(status::routes(api.tickets.clone(), api.metrics.clone()))
-        .merge(docs::routes(api.tickets.error_docs()));
+        .merge(docs::routes(api.tickets.error_docs()))
+        .merge(form::routes(api.tickets.clone(), api.trusted_proxies));
     for (path, operations) in by_path {
         router = router.route(&format!("{BASE_PATH}{path}"), methods(operations));
     }
@@ -158,6 +174,11 @@ async fn frame(State(api): State<Api>, mut request: Request, next: Next) -> Resp
     let (method, route) = (parts.method.clone(), parts.extensions.get::<MatchedPath>().cloned());
     let mut response = match body::read(body, &parts.headers, REQUEST_BYTES_MAX).await {
         Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(problem) if route.as_ref().is_some_and(|route| form::tells_people(route.as_str())) => {
+            let mut request = Request::from_parts(parts, Body::empty());
+            request.extensions_mut().insert(Unread(problem));
+            next.run(request).await
+        }
         Err(problem) => fault::response(&problem, None, docs, request_id),
     };
     if let Ok(value) = HeaderValue::try_from(request_id.to_string()) {

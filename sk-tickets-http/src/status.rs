@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Router, extract::State, response::IntoResponse, routing::get};
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 use sk_tickets_core::Tickets;
 
 use crate::{
@@ -16,38 +16,44 @@ const TEXT: &[&str] = &["text/plain; charset=utf-8"];
 const HEALTHZ: OpenRoute = OpenRoute {
     path: "/healthz",
     under_base: false,
+    method: Method::GET,
     id: "get_health",
     summary: "Whether the process runs",
-    parameter: None,
-    answers: &[OpenAnswer { status: 200, about: "It does.", media_types: TEXT, has_etag: false }],
+    parameters: &[],
+    body: None,
+    answers: &[OpenAnswer { status: 200, about: "It does.", media_types: TEXT, headers: &[] }],
 };
 
 const READYZ: OpenRoute = OpenRoute {
     path: "/readyz",
     under_base: false,
+    method: Method::GET,
     id: "get_readiness",
     summary: "Whether the store can be reached",
-    parameter: None,
+    parameters: &[],
+    body: None,
     answers: &[
-        OpenAnswer { status: 200, about: "It can.", media_types: TEXT, has_etag: false },
-        OpenAnswer { status: 503, about: "It cannot: send requests elsewhere.", media_types: TEXT, has_etag: false },
+        OpenAnswer { status: 200, about: "It can.", media_types: TEXT, headers: &[] },
+        OpenAnswer { status: 503, about: "It cannot: send requests elsewhere.", media_types: TEXT, headers: &[] },
     ],
 };
 
 const METRICS: OpenRoute = OpenRoute {
     path: "/metrics",
     under_base: false,
+    method: Method::GET,
     id: "get_metrics",
     summary: "How the process fares, for Prometheus",
-    parameter: None,
+    parameters: &[],
+    body: None,
     answers: &[
         OpenAnswer {
             status: 200,
             about: "The metrics as OpenMetrics text.",
             media_types: &[metrics::CONTENT_TYPE],
-            has_etag: false,
+            headers: &[],
         },
-        OpenAnswer { status: 500, about: "They could not be written.", media_types: TEXT, has_etag: false },
+        OpenAnswer { status: 500, about: "They could not be written.", media_types: TEXT, headers: &[] },
     ],
 };
 

@@ -112,6 +112,21 @@ CREATE TABLE sk_tickets.queue_topics (
     FOREIGN KEY (tenant, environment, queue_id) REFERENCES sk_tickets.queues (tenant, environment, id)
 );
 
+-- Who is shown a form has its id and nothing else, so the id is unique beyond the realm.
+CREATE TABLE sk_tickets.forms (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    topics jsonb NOT NULL,
+    allowed_origins text[] NOT NULL,
+    locale text NOT NULL,
+    theme jsonb NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (tenant, environment, id),
+    CONSTRAINT forms_id UNIQUE (id)
+);
+
 CREATE TABLE sk_tickets.tickets (
     tenant bigint NOT NULL,
     environment smallint NOT NULL,

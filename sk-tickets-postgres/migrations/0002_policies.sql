@@ -12,7 +12,7 @@ BEGIN
         EXECUTE format('ALTER TABLE sk_tickets.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
     END LOOP;
     FOREACH name IN ARRAY ARRAY['realms', 'claims', 'contacts', 'queues', 'queue_topics', 'queue_blocks', 'queue_moves',
-                                'sla_policies', 'tickets', 'ticket_tags', 'ticket_terms',
+                                'sla_policies', 'forms', 'tickets', 'ticket_tags', 'ticket_terms',
                                 'thread_entries', 'events',
                                 'feed_pending', 'feed', 'endpoints', 'deliveries', 'delivery_attempts',
                                 'replay_jobs', 'notifications'] LOOP
@@ -29,8 +29,8 @@ GRANT SELECT ON sk_tickets.schema_version TO sk_tickets_app;
 GRANT SELECT, INSERT ON sk_tickets.claims, sk_tickets.thread_entries, sk_tickets.events,
     sk_tickets.feed, sk_tickets.replay_jobs TO sk_tickets_app;
 GRANT UPDATE (secret) ON sk_tickets.claims TO sk_tickets_app;
-GRANT SELECT, INSERT, UPDATE ON sk_tickets.contacts, sk_tickets.queues, sk_tickets.sla_policies, sk_tickets.tickets, sk_tickets.endpoints,
-    sk_tickets.deliveries TO sk_tickets_app;
+GRANT SELECT, INSERT, UPDATE ON sk_tickets.contacts, sk_tickets.queues, sk_tickets.sla_policies, sk_tickets.forms,
+    sk_tickets.tickets, sk_tickets.endpoints, sk_tickets.deliveries TO sk_tickets_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON sk_tickets.queue_blocks TO sk_tickets_app;
 GRANT SELECT, INSERT, DELETE ON sk_tickets.queue_moves, sk_tickets.queue_topics, sk_tickets.ticket_tags,
     sk_tickets.feed_pending TO sk_tickets_app;
@@ -85,5 +85,9 @@ CREATE POLICY directory ON sk_tickets.tenants FOR ALL TO sk_tickets_directory US
 CREATE POLICY directory ON sk_tickets.realms FOR ALL TO sk_tickets_directory USING (true) WITH CHECK (true);
 CREATE POLICY directory ON sk_tickets.api_keys FOR ALL TO sk_tickets_directory USING (true) WITH CHECK (true);
 CREATE POLICY directory ON sk_tickets.settings FOR ALL TO sk_tickets_directory USING (true) WITH CHECK (true);
+-- Of forms, the one that was asked for.
+CREATE POLICY directory ON sk_tickets.forms FOR SELECT TO sk_tickets_directory
+    USING (id = NULLIF(current_setting('sk_tickets.form', true), '')::uuid);
 GRANT SELECT, INSERT ON sk_tickets.tenants, sk_tickets.realms, sk_tickets.settings TO sk_tickets_directory;
+GRANT SELECT ON sk_tickets.forms TO sk_tickets_directory;
 GRANT SELECT, INSERT, UPDATE (revoked_at, last_used_at) ON sk_tickets.api_keys TO sk_tickets_directory;

@@ -567,6 +567,37 @@ BEGIN
     END IF;
 END $$;
 
+-- One change at a time in a realm, as with queues.
+CREATE FUNCTION sk_tickets.change_form(p_tenant bigint, p_environment smallint, p_change jsonb)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    after sk_tickets.forms := jsonb_populate_record(NULL::sk_tickets.forms, p_change->'after');
+    current sk_tickets.forms;
+BEGIN
+    PERFORM FROM sk_tickets.realms WHERE tenant = p_tenant AND environment = p_environment FOR NO KEY UPDATE;
+    IF p_change->>'action' = 'create' THEN
+        IF (SELECT count(*) FROM sk_tickets.forms WHERE tenant = p_tenant AND environment = p_environment)
+            <> (p_change->>'others')::bigint
+        THEN
+            PERFORM sk_tickets.stale();
+        END IF;
+        -- Also if the id is another realm's.
+        INSERT INTO sk_tickets.forms SELECT after.* ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+        RETURN;
+    END IF;
+
+    SELECT * INTO current FROM sk_tickets.forms
+    WHERE tenant = p_tenant AND environment = p_environment AND id = after.id FOR UPDATE;
+    IF NOT FOUND OR jsonb_populate_record(current, p_change->'before') IS DISTINCT FROM current THEN
+        PERFORM sk_tickets.stale();
+    END IF;
+    UPDATE sk_tickets.forms
+    SET name = after.name, topics = after.topics, allowed_origins = after.allowed_origins, locale = after.locale,
+        theme = after.theme, created_at = after.created_at
+    WHERE tenant = p_tenant AND environment = p_environment AND id = after.id;
+END $$;
+
 CREATE FUNCTION sk_tickets.change_policy(p_tenant bigint, p_environment smallint, p_change jsonb)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -801,6 +832,7 @@ BEGIN
                 due := true;
             WHEN 'contact' THEN PERFORM sk_tickets.change_contact(p_tenant, p_environment, p_effect);
             WHEN 'queue' THEN PERFORM sk_tickets.change_queue(p_tenant, p_environment, p_effect);
+            WHEN 'form' THEN PERFORM sk_tickets.change_form(p_tenant, p_environment, p_effect);
             WHEN 'policy' THEN PERFORM sk_tickets.change_policy(p_tenant, p_environment, p_effect);
             WHEN 'endpoint' THEN due := sk_tickets.change_endpoint(p_tenant, p_environment, p_at, p_effect, p_payloads);
             WHEN 'delivery' THEN due := sk_tickets.change_delivery(p_tenant, p_environment, p_at, p_effect);

@@ -86,6 +86,19 @@ BEGIN
     ORDER BY t.name COLLATE "C", r.environment;
 END $$;
 
+-- The form with this id, of whatever realm. The policy shows no other, whatever the query says.
+CREATE FUNCTION sk_tickets.public_form(p_id uuid) RETURNS TABLE (
+    tenant bigint, tenant_name text, environment smallint, id uuid, name text, topics jsonb, allowed_origins text[],
+    locale text, theme jsonb, created_at bigint
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM set_config('sk_tickets.form', p_id::text, true);
+    RETURN QUERY
+    SELECT f.tenant, t.name, f.environment, f.id, f.name, f.topics, f.allowed_origins, f.locale, f.theme, f.created_at
+    FROM sk_tickets.forms AS f JOIN sk_tickets.tenants AS t ON t.id = f.tenant WHERE f.id = p_id;
+END $$;
+
 -- Functions are everyone's until they are taken away.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA sk_tickets FROM PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sk_tickets TO sk_tickets_app;
@@ -118,4 +131,5 @@ ALTER FUNCTION sk_tickets.api_key_revoke OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.api_key_used OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.cursor_key OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.realms OWNER TO sk_tickets_directory;
+ALTER FUNCTION sk_tickets.public_form OWNER TO sk_tickets_directory;
 REVOKE CREATE ON SCHEMA sk_tickets FROM sk_tickets_worker, sk_tickets_directory, sk_tickets_redactor;

@@ -34,7 +34,7 @@ use sqlx::{
 use crate::{
     columns::{Columns, number_of, rank},
     error::{Fault, Result},
-    load, notification, policy,
+    form, load, notification, policy,
     pool::Pool,
     realms::RealmNumber,
     redaction, replay,
@@ -161,6 +161,11 @@ fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, Vec<&[u8]>)> {
                     "kind": "queue", "action": "update", "before": self::queue(before), "after": self::queue(after),
                 }),
             };
+            place(realm, &mut change["after"]);
+            (change, Vec::new())
+        }
+        Effect::Form(change) => {
+            let mut change = form::change(change);
             place(realm, &mut change["after"]);
             (change, Vec::new())
         }

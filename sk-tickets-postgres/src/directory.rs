@@ -5,7 +5,11 @@
 
 use async_trait::async_trait;
 use sk_tickets_core::{
-    model::api_key::{ApiKey, Scope},
+    model::{
+        api_key::{ApiKey, Scope},
+        form::Form,
+        id::FormId,
+    },
     platform::{api_key::ApiKeyHash, cursor::CursorKey, id::ApiKeyId, realm::Realm, time::Timestamp},
     store::{self, Directory},
 };
@@ -18,7 +22,7 @@ use sqlx::{
 use crate::{
     columns::{Columns, number_of},
     error::{Fault, Result},
-    row,
+    form, row,
     statement::uuid,
     store::PostgresStore,
 };
@@ -72,6 +76,21 @@ impl Directory for PostgresStore {
             .await
             .map(CursorKey::from_bytes)
             .map_err(|error| Fault::from(error).during("keep the cursor key"))
+    }
+
+    async fn public_form(&self, id: FormId) -> store::Result<Option<(Realm, Form)>> {
+        let found = async {
+            let rows = self.inner.pool.rows(sqlx::query(form::PUBLIC).bind(uuid(id))).await?;
+            let read = |row: &PgRow| -> Result<_> {
+                let mut columns = Columns::of(row);
+                let (tenant, realm) = row::realm(&mut columns)?;
+                // What is sent with it is written next, and that takes the number.
+                self.inner.realms.remember(&realm, tenant);
+                Ok((realm, row::form(&mut columns)?))
+            };
+            rows.first().map(read).transpose()
+        };
+        found.await.map_err(|fault: Fault| fault.during("find a form"))
     }
 
     async fn realms(&self) -> store::Result<Vec<Realm>> {

@@ -53,6 +53,7 @@ mod deliveries;
 mod directory;
 mod error;
 mod feed;
+mod form;
 mod list;
 mod load;
 mod mail;

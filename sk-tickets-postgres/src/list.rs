@@ -12,7 +12,11 @@ use sk_tickets_core::{
         page::Order,
         ticket::{OwnerFilter, Status, TicketFilter},
     },
-    platform::{id::EndpointId, idempotency::IdempotencyKey, time::Timestamp},
+    platform::{
+        id::{EndpointId, Id, IdKind},
+        idempotency::IdempotencyKey,
+        time::Timestamp,
+    },
     store::PageSpec,
 };
 
@@ -199,25 +203,33 @@ pub(crate) fn span(
     )
 }
 
-/// A page of endpoints.
-pub(crate) fn endpoints(realm: RealmNumber, page: PageSpec<EndpointId>) -> Query {
-    let mut query = Query::on(realm);
-    let after = page
-        .after
-        .map_or_else(String::new, |after| format!(" AND id {} {}", beyond(page.order), query.bind(id(after))));
+/// A page of a table of the realm, in order of id: of rows of which more conditions hold, each after an `AND`.
+pub(crate) fn by_id<K: IdKind>(
+    mut query: Query,
+    columns: &str,
+    table: &str,
+    mut conditions: String,
+    page: PageSpec<Id<K>>,
+) -> Query {
+    if let Some(after) = page.after {
+        let _ = write!(conditions, " AND id {} {}", beyond(page.order), query.bind(id(after)));
+    }
     let limit = query.bind(Value::Number(limit(page.limit)));
     let direction = direction(page.order);
     query.sql = format!(
-        concat!(
-            in_realm!("SELECT endpoint.* FROM realm CROSS JOIN LATERAL (SELECT "),
-            endpoint_columns!(),
-            " FROM sk_tickets.endpoints
-              WHERE tenant = realm.tenant AND environment = realm.environment AND deleted_at IS NULL{}
-              ORDER BY id {} LIMIT {}) AS endpoint ORDER BY endpoint.id {}"
+        in_realm!(
+            "SELECT listed.* FROM realm CROSS JOIN LATERAL (SELECT {} FROM sk_tickets.{}
+                 WHERE tenant = realm.tenant AND environment = realm.environment{}
+                 ORDER BY id {} LIMIT {}) AS listed ORDER BY listed.id {}"
         ),
-        after, direction, limit, direction
+        columns, table, conditions, direction, limit, direction
     );
     query
+}
+
+/// A page of the endpoints that were not deleted.
+pub(crate) fn endpoints(realm: RealmNumber, page: PageSpec<EndpointId>) -> Query {
+    by_id(Query::on(realm), endpoint_columns!(), "endpoints", " AND deleted_at IS NULL".to_owned(), page)
 }
 
 /// A page of the secrets in recorded answers, by key.

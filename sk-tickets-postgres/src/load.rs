@@ -16,9 +16,10 @@ use crate::{
     realms::RealmNumber,
     redaction,
     row::{
-        self, CONTACT_WIDTH, DELIVERY_WIDTH, ENDPOINT_WIDTH, NOTIFICATION_WIDTH, QUEUE_WIDTH, RECORDED_WIDTH,
-        TICKET_WIDTH, TIMERS_WIDTH, attempt_columns, contact_columns, delivery_columns, endpoint_columns,
-        notification_columns, queue_columns, recorded_columns, ticket_columns, timer_columns,
+        self, CONTACT_WIDTH, DELIVERY_WIDTH, ENDPOINT_WIDTH, FORM_WIDTH, NOTIFICATION_WIDTH, QUEUE_WIDTH,
+        RECORDED_WIDTH, TICKET_WIDTH, TIMERS_WIDTH, attempt_columns, contact_columns, delivery_columns,
+        endpoint_columns, form_columns, notification_columns, queue_columns, recorded_columns, ticket_columns,
+        timer_columns,
     },
     statement::{Query, Value, id, in_realm, text},
     store::PostgresStore,
@@ -91,6 +92,11 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
             CONTACT.to_owned()
         }
         Subject::Policies => POLICIES.to_owned(),
+        Subject::NewForm => NEW_FORM.to_owned(),
+        Subject::Form(form) => {
+            query.values.push(id(form));
+            FORM.to_owned()
+        }
         Subject::NewEndpoint => NEW_ENDPOINT.to_owned(),
         Subject::Endpoint(endpoint) => {
             query.values.push(id(endpoint));
@@ -146,6 +152,8 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
                 loaded.email_holder = columns.maybe_id()?;
                 loaded.phone_holder = columns.maybe_id()?;
             }
+            Subject::NewForm => loaded.form_count = columns.number()?,
+            Subject::Form(_) => loaded.form = columns.maybe(FORM_WIDTH, row::form)?,
             Subject::NewEndpoint => loaded.endpoint_count = columns.number()?,
             Subject::Endpoint(_) => loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?,
             Subject::Delivery(_) => {
@@ -313,6 +321,15 @@ const CONTACT: &str = in_realm!(
     joined!("contact", contact_columns!(), "contacts", "id = $4"),
     joined!("by_email", "id", "contacts", "email = $5"),
     joined!("by_phone", "id", "contacts", "phone = COALESCE(NULLIF($6, ''), contact.phone) AND email IS NULL")
+);
+
+const NEW_FORM: &str =
+    in_realm!("SELECT recorded.*, forms.count FROM realm", recorded!(), joined!("forms", "count(*)", "forms", "true"));
+
+const FORM: &str = in_realm!(
+    "SELECT recorded.*, form.* FROM realm",
+    recorded!(),
+    joined!("form", form_columns!(), "forms", "id = $4")
 );
 
 const NEW_ENDPOINT: &str = in_realm!(

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Value, json};
 use sk_tickets_core::{
     model::{
         id::NotificationId,
@@ -14,15 +14,14 @@ use sk_tickets_core::{
 
 use crate::{
     error::Result,
-    list::{beyond, direction},
-    reader::limit,
+    list,
     realms::RealmNumber,
     row::notification_columns,
-    statement::{Query, Value, id, in_realm, text, uuid},
+    statement::{Query, id, in_realm, text, uuid},
 };
 
 /// A change of a notification along with its ticket.
-pub(crate) fn change(change: &NotificationChange) -> Result<Json> {
+pub(crate) fn change(change: &NotificationChange) -> Result<Value> {
     Ok(match change {
         NotificationChange::Create(notification) => json!({ "action": "create", "row": row(notification) }),
         NotificationChange::Settle(settled) => {
@@ -40,7 +39,7 @@ pub(crate) fn change(change: &NotificationChange) -> Result<Json> {
     })
 }
 
-pub(crate) fn revived(change: &RevivedNotification) -> Json {
+pub(crate) fn revived(change: &RevivedNotification) -> Value {
     let RevivedNotification { id, to, ticket: (ticket, version) } = change;
     json!({
         "kind": "notification",
@@ -51,7 +50,7 @@ pub(crate) fn revived(change: &RevivedNotification) -> Json {
 }
 
 /// One that is new, by its columns.
-fn row(notification: &Notification) -> Json {
+fn row(notification: &Notification) -> Value {
     let Notification {
         id,
         ticket_id,
@@ -96,7 +95,6 @@ pub(crate) const NOTIFICATION: &str = in_realm!(
 
 /// A page of notifications. A ticket has few.
 pub(crate) fn page(realm: RealmNumber, filter: &NotificationFilter, page: PageSpec<NotificationId>) -> Query {
-    let PageSpec { after, order, limit: most } = page;
     let NotificationFilter { ticket_id, outcome } = filter;
     let mut query = Query::on(realm);
     let mut conditions = String::new();
@@ -106,19 +104,5 @@ pub(crate) fn page(realm: RealmNumber, filter: &NotificationFilter, page: PageSp
     if let Some(outcome) = outcome {
         let _ = write!(conditions, " AND outcome = {}", query.bind(text(outcome.as_str())));
     }
-    if let Some(after) = after {
-        let _ = write!(conditions, " AND id {} {}", beyond(order), query.bind(id(after)));
-    }
-    let most = query.bind(Value::Number(limit(most)));
-    let direction = direction(order);
-    query.sql = format!(
-        in_realm!(
-            "SELECT notifications.* FROM realm CROSS JOIN LATERAL (SELECT ",
-            notification_columns!(),
-            " FROM sk_tickets.notifications WHERE tenant = realm.tenant AND environment = realm.environment{}
-             ORDER BY id {} LIMIT {}) AS notifications ORDER BY id {}"
-        ),
-        conditions, direction, most, direction
-    );
-    query
+    list::by_id(query, notification_columns!(), "notifications", conditions, page)
 }

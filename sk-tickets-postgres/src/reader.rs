@@ -7,7 +7,8 @@ use sk_tickets_core::{
         delivery::{Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::{Event, FeedPosition},
-        id::{ContactId, EntryId, NotificationId, TicketId},
+        form::Form,
+        id::{ContactId, EntryId, FormId, NotificationId, TicketId},
         notification::{Notification, NotificationFilter},
         page::Order,
         queue::{Queue, Workload},
@@ -31,7 +32,7 @@ use crate::{
     columns::{Columns, Read},
     contact, deliveries,
     error::Result,
-    feed, list,
+    feed, form, list,
     load::load,
     notification, places, policy, queues,
     realms::RealmNumber,
@@ -236,6 +237,14 @@ impl RealmReader for PostgresStore {
     async fn policy_work(&self, realm: &Realm, priority: Priority, limit: usize) -> store::Result<Option<PolicyWork>> {
         let context = "find what to do about a policy";
         self.read(context, realm, async |realm| policy::work(self, realm, priority, limit).await).await
+    }
+
+    async fn form(&self, realm: &Realm, id: FormId) -> store::Result<Option<Form>> {
+        self.read("read a form", realm, async |realm| self.one(with_id(realm, form::FORM, id), row::form).await).await
+    }
+
+    async fn form_page(&self, realm: &Realm, page: PageSpec<FormId>) -> store::Result<Vec<Form>> {
+        self.read("list forms", realm, async |realm| self.all(form::page(realm, page), row::form).await).await
     }
 
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> store::Result<Option<Endpoint>> {

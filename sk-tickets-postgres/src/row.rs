@@ -9,6 +9,7 @@ use sk_tickets_core::{
         delivery::{Attempt, Delivery},
         endpoint::{Endpoint, OldSecret},
         event::Event,
+        form::Form,
         notification::Notification,
         queue::Queue,
         sla::{KeptPolicy, SlaPolicy, Timers},
@@ -244,6 +245,30 @@ pub(crate) fn contact(columns: &mut Columns<'_>) -> Read<Contact> {
         name: columns.plain()?,
         email: columns.plain()?,
         phone: columns.plain()?,
+        created_at: columns.time()?,
+    })
+}
+
+/// The columns of a form.
+macro_rules! form_columns {
+    () => {
+        "id, name, topics::text, allowed_origins, locale, theme::text, created_at"
+    };
+}
+pub(crate) use form_columns;
+
+/// How many [`form_columns`] there are.
+pub(crate) const FORM_WIDTH: usize = 7;
+
+/// A form out of [`form_columns`].
+pub(crate) fn form(columns: &mut Columns<'_>) -> Read<Form> {
+    Ok(Form {
+        id: columns.id()?,
+        name: columns.plain()?,
+        topics: columns.json()?,
+        allowed_origins: columns.words()?,
+        locale: columns.word()?,
+        theme: columns.json()?,
         created_at: columns.time()?,
     })
 }

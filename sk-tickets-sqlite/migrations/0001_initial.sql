@@ -120,6 +120,20 @@ CREATE TABLE queue_topics (
     CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
+-- Who is shown a form has its id and nothing else, so the id is unique beyond the realm.
+CREATE TABLE forms (
+    realm INTEGER NOT NULL REFERENCES realms (id),
+    id BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    topics TEXT NOT NULL,
+    allowed_origins TEXT NOT NULL,
+    locale TEXT NOT NULL,
+    theme TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (realm, id),
+    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE tickets (
     realm INTEGER NOT NULL REFERENCES realms (id),
     id BLOB NOT NULL,
@@ -518,6 +532,14 @@ CREATE TRIGGER queue_blocks_guard_delete BEFORE DELETE ON queue_blocks
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
+CREATE TRIGGER forms_guard_change BEFORE UPDATE ON forms
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
+CREATE TRIGGER forms_guard_delete BEFORE DELETE ON forms
+WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+    SELECT RAISE (ABORT, 'a row of another realm');
+END;
 CREATE TRIGGER tickets_guard_change BEFORE UPDATE ON tickets
 WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
@@ -632,6 +654,7 @@ CREATE VIEW my_contacts AS SELECT * FROM contacts WHERE realm = current_realm();
 CREATE VIEW my_queues AS SELECT * FROM queues WHERE realm = current_realm();
 CREATE VIEW my_queue_blocks AS SELECT * FROM queue_blocks WHERE realm = current_realm();
 CREATE VIEW my_queue_topics AS SELECT * FROM queue_topics WHERE realm = current_realm();
+CREATE VIEW my_forms AS SELECT * FROM forms WHERE realm = current_realm();
 CREATE VIEW my_tickets AS SELECT * FROM tickets WHERE realm = current_realm();
 CREATE VIEW my_sla_policies AS SELECT * FROM sla_policies WHERE realm = current_realm();
 CREATE VIEW my_ticket_tags AS SELECT * FROM ticket_tags WHERE realm = current_realm();
@@ -704,3 +727,8 @@ CREATE VIEW worker_sla_policies AS SELECT realm, priority FROM sla_policies INDE
 CREATE VIEW directory_realms AS SELECT id, tenant, environment FROM realms WHERE current_scope() IS 'directory';
 CREATE VIEW directory_api_keys AS SELECT * FROM api_keys WHERE current_scope() IS 'directory';
 CREATE VIEW directory_settings AS SELECT * FROM settings WHERE current_scope() IS 'directory';
+
+-- What is known of a form before its realm is: the one that was asked for, by its whole id.
+CREATE VIEW public_form AS SELECT tenant, environment, forms.*
+    FROM forms JOIN realms ON realms.id = forms.realm
+    WHERE forms.id = current_form();

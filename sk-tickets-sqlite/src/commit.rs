@@ -13,6 +13,7 @@ use sk_tickets_core::{
 use crate::{
     contact, endpoint,
     error::{Fault, Result},
+    form,
     guard::{Guarded, Scope},
     load::{Wanted, load},
     notification, outbox, policy, queues,
@@ -94,6 +95,7 @@ fn store(connection: &Connection, realm: RealmNumber, commit: &Commit) -> Result
         Effect::Redact(redaction) => ticket::change(connection, realm, &redaction.change)?,
         Effect::Contact(change) => Change::unless_stale(contact::change(connection, realm, change)?),
         Effect::Queue(change) => Change::unless_stale(queues::change(connection, realm, change)?),
+        Effect::Form(change) => Change::unless_stale(form::change(connection, realm, change)?),
         Effect::Policy(change) => Change::unless_stale(policy::change(connection, realm, change)?),
         Effect::QueueClaim(_) => return Err(Fault::Broken("a claim was not settled")),
         Effect::Endpoint(change) => endpoint::change(connection, realm, change, commit.at())?,

@@ -12,9 +12,9 @@ use sk_tickets_core::{
 use crate::{
     columns::Columns,
     error::Result,
-    list::{Query, Within},
+    list::{self, Query},
     reader::one,
-    realms::{RealmNumber, Skew},
+    realms::RealmNumber,
     row::{self, contact_columns},
 };
 
@@ -106,7 +106,6 @@ fn holder(connection: &Connection, sql: &str, realm: RealmNumber, handle: &str) 
 
 /// A page of contacts. Few have the same handle, so those are looked at all.
 pub(crate) fn page(realm: RealmNumber, filter: &ContactFilter, page: PageSpec<ContactId>) -> Query {
-    let PageSpec { after, order, limit } = page;
     let ContactFilter { email, phone } = filter;
     let mut query = Query::default();
     let mut conditions = format!("realm = {}", query.bind(rusqlite::types::Value::Integer(realm)));
@@ -115,8 +114,5 @@ pub(crate) fn page(realm: RealmNumber, filter: &ContactFilter, page: PageSpec<Co
             conditions += &format!(" AND {column} = {}", query.bind(row::text(wanted)));
         }
     }
-    let within = Within { id: "id", created_at: "created_at", after, order, from: None, to: None };
-    conditions += &within.condition(&mut query, Skew::default());
-    let select = format!(concat!("SELECT ", contact_columns!(), " FROM my_contacts WHERE {}"), conditions);
-    query.finish(&[select], order, limit)
+    list::by_id(query, contact_columns!(), "my_contacts", &conditions, page)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use sk_tickets_core::{
-    model::api_key::ApiKey,
+    model::{api_key::ApiKey, form::Form, id::FormId},
     platform::{api_key::ApiKeyHash, cursor::CursorKey, id::ApiKeyId, realm::Realm, time::Timestamp},
     store::{self, Directory},
 };
@@ -13,6 +13,7 @@ use sk_tickets_core::{
 use crate::{
     columns::Columns,
     error::Result,
+    form,
     guard::{Guarded, Scope},
     realms::Realms,
     row,
@@ -90,6 +91,10 @@ impl Directory for SqliteStore {
             Ok(Verdict::Keep(CursorKey::from_bytes(kept)))
         })
         .await
+    }
+
+    async fn public_form(&self, id: FormId) -> store::Result<Option<(Realm, Form)>> {
+        self.inner.readers.read("find a form", move |guarded| guarded.within(Scope::Form(id), form::find_public)).await
     }
 
     async fn realms(&self) -> store::Result<Vec<Realm>> {

@@ -1,6 +1,6 @@
 //! Webhook endpoints as writes change them.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params, types::Value};
 use sk_tickets_core::{
     limits::ENDPOINTS_MAX,
     model::{
@@ -8,13 +8,15 @@ use sk_tickets_core::{
         endpoint::{DisabledReason, Endpoint, EndpointStatus},
     },
     platform::{id::EndpointId, time::Timestamp},
-    store::EndpointChange,
+    store::{EndpointChange, PageSpec},
 };
 
 use crate::{
     commit::Change,
     error::Result,
-    feed, outbox,
+    feed,
+    list::{self, Query},
+    outbox,
     realms::RealmNumber,
     row::{self, endpoint_columns},
 };
@@ -60,6 +62,13 @@ pub(crate) fn all(connection: &Connection, realm: RealmNumber) -> Result<Vec<End
     ))?;
     let endpoints = statement.query_map([realm], row::endpoint)?;
     Ok(endpoints.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A page of the endpoints that were not deleted.
+pub(crate) fn page(realm: RealmNumber, page: PageSpec<EndpointId>) -> Query {
+    let mut query = Query::default();
+    let present = format!("realm = {} AND deleted_at IS NULL", query.bind(Value::Integer(realm)));
+    list::by_id(query, endpoint_columns!(), "my_endpoints", &present, page)
 }
 
 /// How many endpoints were not deleted.

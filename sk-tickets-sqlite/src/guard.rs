@@ -4,10 +4,10 @@
 //! and a write that does not is refused. It has three parts:
 //!
 //! - **Scopes.** A connection can only be used [within](Guarded::within) a [`Scope`], which ends with the work, also
-//!   after a panic. The functions `current_realm()` and `current_scope()` tell the database which it is; outside of any
-//!   they are null, so nothing is visible and nothing can be written.
-//! - **The schema.** Views show the rows of the current realm, of all that the worker needs the little that it needs, and
-//!   the directory; a CHECK refuses rows of another realm, and triggers refuse to change or delete one. A connection
+//!   after a panic. The functions `current_realm()`, `current_form()` and `current_scope()` tell the database which it
+//!   is; outside of any they are null, so nothing is visible and nothing can be written.
+//! - **The schema.** Views show the rows of the current realm, of all that the worker needs the little that it needs, the
+//!   directory, and the one form that was asked for; a CHECK refuses rows of another realm, and triggers refuse to change or delete one. A connection
 //!   that lacks the functions, such as that of SQLite's own shell, cannot write to a guarded table at all.
 //! - **An authorizer**, asked when a statement is prepared, refuses whatever would read a table past the views, change
 //!   the schema or its settings.
@@ -18,10 +18,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rusqlite::{
@@ -29,6 +26,8 @@ use rusqlite::{
     functions::FunctionFlags,
     hooks::{AuthAction, AuthContext, Authorization},
 };
+
+use sk_tickets_core::model::id::FormId;
 
 use crate::{error::Result, realms::RealmNumber};
 
@@ -44,12 +43,14 @@ pub(crate) enum Scope {
     Worker,
     /// Realms, API keys and settings.
     Directory,
+    /// One form, of whatever realm, and that realm's name.
+    Form(FormId),
     /// Everything: migrations, checks, copies of the whole.
     Maintenance,
 }
 
 /// The views. Nothing but these and [`SCHEMA_VERSION`] can be read.
-pub(crate) const VIEWS: [&str; 49] = [
+pub(crate) const VIEWS: [&str; 51] = [
     "directory_api_keys",
     "directory_realms",
     "directory_settings",
@@ -64,6 +65,7 @@ pub(crate) const VIEWS: [&str; 49] = [
     "my_delivery_attempts",
     "my_endpoints",
     "my_events",
+    "my_forms",
     "my_notifications",
     "my_notifications_by_outcome",
     "my_notifications_by_ticket",
@@ -90,6 +92,7 @@ pub(crate) const VIEWS: [&str; 49] = [
     "my_tickets_by_topic",
     "my_tickets_in_hand",
     "my_tickets_waiting",
+    "public_form",
     "worker_dead_letters",
     "worker_dead_notifications",
     "worker_deliveries",
@@ -108,7 +111,7 @@ const SCHEMA_VERSION: &str = "schema_version";
 const KEY_COLUMNS: [&str; 2] = ["realm", "id"];
 
 /// What can be written, and how. The schema says on which rows.
-const INSERTED: [&str; 20] = [
+const INSERTED: [&str; 21] = [
     "api_keys",
     "claims",
     "contacts",
@@ -116,6 +119,7 @@ const INSERTED: [&str; 20] = [
     "delivery_attempts",
     "endpoints",
     "events",
+    "forms",
     "notifications",
     "queue_blocks",
     "queue_topics",
@@ -130,12 +134,13 @@ const INSERTED: [&str; 20] = [
     "ticket_terms",
     "tickets",
 ];
-const UPDATED: [&str; 14] = [
+const UPDATED: [&str; 15] = [
     "api_keys",
     "claims",
     "contacts",
     "deliveries",
     "endpoints",
+    "forms",
     "notifications",
     "queue_blocks",
     "queues",
@@ -199,40 +204,27 @@ impl fmt::Debug for Guarded {
     }
 }
 
-/// The scope of a connection, which the functions and the authorizer see. A number: that of the realm, or below; where it
-/// is redacted, as far above the smallest one.
+/// The scope of a connection, which the functions and the authorizer see.
 #[derive(Debug, Default)]
-struct Current(AtomicI64);
-
-const NOTHING: i64 = 0;
-const WORKER: i64 = -1;
-const DIRECTORY: i64 = -2;
-const MAINTENANCE: i64 = -3;
-const REDACTION: i64 = i64::MIN;
+struct Current(Mutex<Option<Scope>>);
 
 impl Current {
     fn enter(&self, scope: Scope) -> Leave<'_> {
-        let number = match scope {
+        *self.lock() = match scope {
             // Numbers of realms begin with 1.
-            Scope::Realm(realm) => realm.max(NOTHING),
-            Scope::Redaction(realm) => REDACTION + realm.max(NOTHING),
-            Scope::Worker => WORKER,
-            Scope::Directory => DIRECTORY,
-            Scope::Maintenance => MAINTENANCE,
+            Scope::Realm(realm) | Scope::Redaction(realm) if realm < 1 => None,
+            lawful => Some(lawful),
         };
-        self.0.store(number, Ordering::Relaxed);
         Leave(self)
     }
 
     fn scope(&self) -> Option<Scope> {
-        match self.0.load(Ordering::Relaxed) {
-            WORKER => Some(Scope::Worker),
-            DIRECTORY => Some(Scope::Directory),
-            MAINTENANCE => Some(Scope::Maintenance),
-            realm if realm > NOTHING => Some(Scope::Realm(realm)),
-            redacted if redacted > REDACTION && redacted < MAINTENANCE => Some(Scope::Redaction(redacted - REDACTION)),
-            _ => None,
-        }
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Scope>> {
+        // Whoever held it had nothing to do but to copy.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -241,7 +233,7 @@ struct Leave<'a>(&'a Current);
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
-        self.0.0.store(NOTHING, Ordering::Relaxed);
+        *self.0.lock() = None;
     }
 }
 
@@ -253,7 +245,15 @@ fn define(connection: &Connection, current: &Arc<Current>) -> Result<()> {
     connection.create_scalar_function("current_realm", 0, flags, move |_| {
         Ok(match scope.scope() {
             Some(Scope::Realm(realm) | Scope::Redaction(realm)) => Some(realm),
-            Some(Scope::Worker | Scope::Directory | Scope::Maintenance) | None => None,
+            Some(Scope::Worker | Scope::Directory | Scope::Form(_) | Scope::Maintenance) | None => None,
+        })
+    })?;
+    let scope = Arc::clone(current);
+    connection.create_scalar_function("current_form", 0, flags, move |_| {
+        Ok(match scope.scope() {
+            Some(Scope::Form(form)) => Some(form.to_bytes()),
+            Some(Scope::Realm(_) | Scope::Redaction(_) | Scope::Worker | Scope::Directory | Scope::Maintenance)
+            | None => None,
         })
     })?;
     let scope = Arc::clone(current);
@@ -263,6 +263,7 @@ fn define(connection: &Connection, current: &Arc<Current>) -> Result<()> {
             Scope::Redaction(_) => "redaction",
             Scope::Worker => "worker",
             Scope::Directory => "directory",
+            Scope::Form(_) => "form",
             Scope::Maintenance => "maintenance",
         }))
     })?;

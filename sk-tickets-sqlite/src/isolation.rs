@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use rusqlite::{Connection, types::Value};
 use sk_tickets_core::{
-    model::ticket::TicketFilter,
+    model::{id::FormId, ticket::TicketFilter},
     store::{PageSpec, RealmReader},
 };
 
@@ -113,7 +113,11 @@ async fn a_table_cannot_be_read_past_its_view() {
     let stage = stage().await;
     for connection in [stage.reader(), stage.writer()] {
         for (table, ..) in TABLES {
-            for scope in [Some(Scope::Realm(stage.mine)), Some(Scope::Worker), Some(Scope::Directory), None] {
+            for scope in [Scope::Realm(stage.mine), Scope::Worker, Scope::Directory, stage.form_of(stage.foreign).1]
+                .map(Some)
+                .into_iter()
+                .chain([None])
+            {
                 let came = read(&connection, scope, &format!("SELECT * FROM {table}"));
                 assert!(matches!(&came, Came::Refused(why) if why.contains("prohibited")), "{table}: {came:?}");
             }
@@ -160,7 +164,8 @@ async fn a_foreign_key_that_exists_is_refused_like_one_that_does_not() {
 async fn without_a_scope_nothing_is_seen_or_written() {
     let stage = stage().await;
     let writer = stage.writer();
-    for scope in [None, Some(Scope::Worker), Some(Scope::Directory), Some(Scope::Realm(0)), Some(Scope::Realm(-3))] {
+    let none = [Scope::Worker, Scope::Directory, stage.form_of(stage.mine).1, Scope::Realm(0), Scope::Realm(-3)];
+    for scope in none.map(Some).into_iter().chain([None]) {
         for (table, column, value, _) in TABLES {
             assert_eq!(read(&writer, scope, &format!("SELECT * FROM my_{table}")), Came::Through(0), "{table}");
             let (insert, _, row) = stage.foreign_row(table);
@@ -218,6 +223,60 @@ async fn each_door_shows_what_it_is_for() {
     for scope in [Some(Scope::Realm(stage.mine)), Some(Scope::Worker), Some(Scope::Directory), None] {
         assert!(matches!(write(&writer, scope, &widen(stage.foreign), &[]), Came::Refused(_)), "{scope:?}");
     }
+}
+
+/// Who has no key gets the one form whose whole id they have, and cannot look for others.
+#[tokio::test]
+async fn the_door_to_forms_opens_one_at_a_time() {
+    let stage = stage().await;
+    let (mine, door) = stage.form_of(stage.mine);
+    let (theirs, _) = stage.form_of(stage.foreign);
+    for connection in [stage.reader(), stage.writer()] {
+        assert_eq!(read(&connection, Some(door), "SELECT * FROM public_form"), Came::Through(1));
+        for sql in [
+            format!("SELECT * FROM public_form WHERE id <> {mine}"),
+            format!("SELECT * FROM public_form WHERE id = {theirs}"),
+            format!("SELECT * FROM public_form WHERE realm = {}", stage.foreign),
+            "SELECT * FROM my_forms".to_owned(),
+            "SELECT * FROM my_tickets".to_owned(),
+            "SELECT * FROM directory_realms".to_owned(),
+            "SELECT * FROM directory_api_keys".to_owned(),
+        ] {
+            assert_eq!(read(&connection, Some(door), &sql), Came::Through(0), "{sql}");
+        }
+        let nobodys = Scope::Form(FormId::from_bytes([9; 16]));
+        for scope in
+            [Scope::Realm(stage.mine), Scope::Worker, Scope::Directory, nobodys].map(Some).into_iter().chain([None])
+        {
+            assert_eq!(read(&connection, scope, "SELECT * FROM public_form"), Came::Through(0), "{scope:?}");
+        }
+    }
+    // It is a door for looking.
+    let writer = stage.writer();
+    for sql in [
+        format!("UPDATE forms SET name = 'stolen' WHERE id = {mine}"),
+        format!("DELETE FROM forms WHERE id = {mine}"),
+        "INSERT INTO public_form SELECT * FROM public_form".to_owned(),
+    ] {
+        assert!(matches!(write(&writer, Some(door), &sql, &[]), Came::Refused(_)), "{sql}");
+    }
+}
+
+/// The id of a form is unique beyond its realm, but takes no other realm's form away.
+#[tokio::test]
+async fn the_id_of_a_foreign_form_replaces_nothing() {
+    let stage = stage().await;
+    let (theirs, _) = stage.form_of(stage.foreign);
+    let writer = stage.writer();
+    let row = format!("INTO forms VALUES ({}, {theirs}, 'twin', '[]', '[]', 'en', '{{}}', 0)", stage.mine);
+    for verb in ["INSERT", "REPLACE", "INSERT OR REPLACE"] {
+        let came = write(&writer, Some(Scope::Realm(stage.mine)), &format!("{verb} {row}"), &[]);
+        assert!(matches!(came, Came::Refused(_)), "{verb}: {came:?}");
+    }
+    let ignored = format!("INSERT {row} ON CONFLICT DO NOTHING");
+    assert_eq!(write(&writer, Some(Scope::Realm(stage.mine)), &ignored, &[]), Came::Through(0));
+    let moved = format!("UPDATE OR REPLACE forms SET id = {theirs} WHERE realm = {}", stage.mine);
+    assert!(matches!(write(&writer, Some(Scope::Realm(stage.mine)), &moved, &[]), Came::Refused(_)));
 }
 
 #[tokio::test]
@@ -400,6 +459,8 @@ async fn a_view_is_searched_by_the_primary_key() {
         assert!(lawful.contains(&plan), "{plan}");
     }
     assert_eq!(plan("SELECT * FROM my_realm"), "SEARCH realms USING INTEGER PRIMARY KEY (rowid=?)");
+    let door = plan("SELECT * FROM public_form");
+    assert!(door.contains("SEARCH forms USING INDEX sqlite_autoindex_forms_") && door.contains("(id=?)"), "{door}");
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ mod directory;
 mod endpoint;
 mod error;
 mod feed;
+mod form;
 mod guard;
 #[cfg(test)]
 mod isolation;

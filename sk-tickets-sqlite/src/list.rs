@@ -58,6 +58,20 @@ impl Query {
     }
 }
 
+/// A page of what a view shows of a realm, in order of id: of rows of which a condition holds, that of the realm included.
+pub(crate) fn by_id<K: IdKind>(
+    mut query: Query,
+    columns: &str,
+    view: &str,
+    condition: &str,
+    page: PageSpec<Id<K>>,
+) -> Query {
+    let PageSpec { after, order, limit } = page;
+    let within = Within { id: "id", created_at: "created_at", after, order, from: None, to: None };
+    let beyond = within.condition(&mut query, Skew::default());
+    query.finish(&[format!("SELECT {columns} FROM {view} WHERE {condition}{beyond}")], order, limit)
+}
+
 /// Which filter leads the way through tickets: the one that is likely to leave the fewest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lead {

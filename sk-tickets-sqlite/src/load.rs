@@ -5,7 +5,7 @@ use sk_tickets_core::{
     model::{
         contact::ContactHandle,
         delivery::DeliveryFilter,
-        id::{ContactId, NotificationId, TicketId},
+        id::{ContactId, FormId, NotificationId, TicketId},
         notification::Notification,
         sla::Timers,
     },
@@ -21,7 +21,7 @@ use crate::{
     columns::Columns,
     commit, contact, deliveries, endpoint,
     error::Result,
-    notification, policy, queues,
+    form, notification, policy, queues,
     reader::{find_delivery, find_ticket, one},
     realms::RealmNumber,
     redaction,
@@ -48,6 +48,8 @@ pub(crate) enum Wanted {
         email: Option<String>,
         phone: Option<String>,
     },
+    NewForm,
+    Form(FormId),
     NewEndpoint,
     Endpoint(EndpointId),
     Delivery(DeliveryId),
@@ -73,6 +75,8 @@ impl From<Subject<'_>> for Wanted {
             Subject::Contact { id, email, phone } => {
                 Self::Contact { id, email: email.map(str::to_owned), phone: phone.map(str::to_owned) }
             }
+            Subject::NewForm => Self::NewForm,
+            Subject::Form(id) => Self::Form(id),
             Subject::NewEndpoint => Self::NewEndpoint,
             Subject::Endpoint(id) => Self::Endpoint(id),
             Subject::Delivery(id) => Self::Delivery(id),
@@ -164,6 +168,8 @@ pub(crate) fn load(
             }
         }
         Wanted::Policies => loaded.policies = policy::all(connection, realm)?,
+        Wanted::NewForm => loaded.form_count = form::count(connection, realm)?,
+        Wanted::Form(id) => loaded.form = form::find(connection, realm, id)?,
         Wanted::NewEndpoint => loaded.endpoint_count = endpoint::count(connection, realm)?,
         Wanted::Endpoint(id) => loaded.endpoint = endpoint::find(connection, realm, id)?,
         Wanted::Delivery(id) => {

@@ -13,9 +13,9 @@ use sk_tickets_core::{
 use crate::{
     columns::Columns,
     error::Result,
-    list::{Query, Within},
+    list::{self, Query},
     reader::one,
-    realms::{RealmNumber, Skew},
+    realms::RealmNumber,
     row::{self, notification_columns},
     ticket,
 };
@@ -130,7 +130,6 @@ pub(crate) fn lease_token(connection: &Connection, realm: RealmNumber, id: Notif
 
 /// A page of notifications. A ticket has few.
 pub(crate) fn page(realm: RealmNumber, filter: NotificationFilter, page: PageSpec<NotificationId>) -> Query {
-    let PageSpec { after, order, limit } = page;
     let NotificationFilter { ticket_id, outcome } = filter;
     let mut query = Query::default();
     let mut conditions = format!("realm = {}", query.bind(Value::Integer(realm)));
@@ -140,15 +139,12 @@ pub(crate) fn page(realm: RealmNumber, filter: NotificationFilter, page: PageSpe
     if let Some(outcome) = outcome {
         conditions += &format!(" AND outcome = {}", query.bind(row::text(outcome.as_str())));
     }
-    let within = Within { id: "id", created_at: "created_at", after, order, from: None, to: None };
-    conditions += &within.condition(&mut query, Skew::default());
     let source = match (ticket_id, outcome) {
         (Some(_), _) => "my_notifications_by_ticket",
         (None, Some(_)) => "my_notifications_by_outcome",
         (None, None) => "my_notifications",
     };
-    let select = format!(concat!("SELECT ", notification_columns!(), " FROM {} WHERE {}"), source, conditions);
-    query.finish(&[select], order, limit)
+    list::by_id(query, notification_columns!(), source, &conditions, page)
 }
 
 #[cfg(test)]

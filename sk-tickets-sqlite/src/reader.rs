@@ -10,7 +10,8 @@ use sk_tickets_core::{
         delivery::{Attempt, Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::{Event, FeedPosition},
-        id::{ContactId, EntryId, NotificationId, TicketId},
+        form::Form,
+        id::{ContactId, EntryId, FormId, NotificationId, TicketId},
         notification::{Notification, NotificationFilter},
         page::Order,
         queue::{Queue, Workload},
@@ -33,6 +34,7 @@ use crate::{
     columns::Columns,
     contact, deliveries, endpoint,
     error::Result,
+    form,
     guard::{Guarded, Scope},
     list::{self, Query},
     load::{Wanted, load},
@@ -41,7 +43,7 @@ use crate::{
     queues,
     realms::{RealmNumber, Skew},
     replay,
-    row::{self, attempt_columns, delivery_columns, endpoint_columns, entry_columns, event_columns, ticket_columns},
+    row::{self, attempt_columns, delivery_columns, entry_columns, event_columns, ticket_columns},
     store::SqliteStore,
 };
 
@@ -215,34 +217,26 @@ impl RealmReader for SqliteStore {
         .await
     }
 
+    async fn form(&self, realm: &Realm, id: FormId) -> store::Result<Option<Form>> {
+        self.read("read a form", realm, move |connection, realm| form::find(connection, realm, id)).await
+    }
+
+    async fn form_page(&self, realm: &Realm, page: PageSpec<FormId>) -> store::Result<Vec<Form>> {
+        self.read("list forms", realm, move |connection, realm| {
+            let Query { sql, values } = form::page(realm, page);
+            rows(connection, &sql, params_from_iter(values), |row| row::form(&mut Columns::of(row)))
+        })
+        .await
+    }
+
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> store::Result<Option<Endpoint>> {
         self.read("read an endpoint", realm, move |connection, realm| endpoint::find(connection, realm, id)).await
     }
 
     async fn endpoint_page(&self, realm: &Realm, page: PageSpec<EndpointId>) -> store::Result<Vec<Endpoint>> {
         self.read("list endpoints", realm, move |connection, realm| {
-            // Shorter and larger than any id: the first page begins beyond every row.
-            let (sql, beyond) = match page.order {
-                Order::Asc => (
-                    concat!(
-                        "SELECT ",
-                        endpoint_columns!(),
-                        " FROM my_endpoints WHERE realm = ?1 AND id > ?2 AND deleted_at IS NULL ORDER BY id ASC LIMIT ?3"
-                    ),
-                    [].as_slice(),
-                ),
-                Order::Desc => (
-                    concat!(
-                        "SELECT ",
-                        endpoint_columns!(),
-                        " FROM my_endpoints WHERE realm = ?1 AND id < ?2 AND deleted_at IS NULL ORDER BY id DESC LIMIT ?3"
-                    ),
-                    [0xFF; 17].as_slice(),
-                ),
-            };
-            let after = page.after.map(EndpointId::to_bytes);
-            let after = after.as_ref().map_or(beyond, |id| id.as_slice());
-            rows(connection, sql, params![realm, after, row_limit(page.limit)], row::endpoint)
+            let Query { sql, values } = endpoint::page(realm, page);
+            rows(connection, &sql, params_from_iter(values), row::endpoint)
         })
         .await
     }

@@ -11,6 +11,7 @@ use sk_tickets_core::{
         delivery::{Attempt, Delivery},
         endpoint::{Endpoint, OldSecret},
         event::Event,
+        form::Form,
         id::OwnerId,
         notification::Notification,
         queue::Queue,
@@ -355,6 +356,27 @@ pub(crate) fn queue(row: &Row<'_>) -> Read<Queue> {
         default_owner_id: columns.maybe_word()?,
         default_priority: columns.maybe_priority()?,
         created_at: columns.maybe_time()?,
+    })
+}
+
+/// The columns of a form.
+macro_rules! form_columns {
+    () => {
+        "id, name, topics, allowed_origins, locale, theme, created_at"
+    };
+}
+pub(crate) use form_columns;
+
+/// A form out of [`form_columns`].
+pub(crate) fn form(columns: &mut Columns<'_, '_>) -> Read<Form> {
+    Ok(Form {
+        id: columns.id()?,
+        name: columns.plain()?,
+        topics: columns.json()?,
+        allowed_origins: columns.json()?,
+        locale: columns.word()?,
+        theme: columns.json()?,
+        created_at: columns.time()?,
     })
 }
 

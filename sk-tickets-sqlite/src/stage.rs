@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, params_from_iter, types::Value};
 use sk_tickets_core::{
-    CreateQueue, CreateTicket, Environment, IdempotencyKey, OwnerId, Priority, Realm, SetSlaPolicy, Status, Tickets,
-    TransitionTicket, UserId,
+    CreateForm, CreateQueue, CreateTicket, Environment, IdempotencyKey, OwnerId, Priority, Realm, SetSlaPolicy, Status,
+    Tickets, TransitionTicket, UserId,
     model::{
-        contact::InlineContact, delivery::Attempt, endpoint::CreateEndpoint, replay_job::ReplayDeadLetters,
+        contact::InlineContact, delivery::Attempt, endpoint::CreateEndpoint, id::FormId, replay_job::ReplayDeadLetters,
         sla::SlaSeconds,
     },
     platform::{text::List, time::Timestamp, webhook::TargetPolicy},
@@ -23,12 +23,13 @@ use crate::{
 };
 
 /// Every table with rows of realms, a column to change with a value for it, and the key of a row after the realm.
-pub(crate) const TABLES: [(&str, &str, &str, &[&str]); 17] = [
+pub(crate) const TABLES: [(&str, &str, &str, &[&str]); 18] = [
     ("claims", "status", "299", &["key"]),
     ("contacts", "name", "'Eve'", &["id"]),
     ("queues", "name", "'stolen'", &["id"]),
     ("queue_blocks", "waiting", "99", &["queue", "priority", "start_at", "start_id"]),
     ("queue_topics", "queue_id", "zeroblob(16)", &["topic"]),
+    ("forms", "name", "'stolen'", &["id"]),
     ("tickets", "subject", "'stolen'", &["id"]),
     ("sla_policies", "revision", "99", &["priority"]),
     ("ticket_tags", "tag", "'stolen'", &["tag", "ticket_id"]),
@@ -67,6 +68,7 @@ pub(crate) async fn stage() -> Stage {
         let topics = List::new(vec!["delivery".parse().unwrap()]).unwrap();
         let queue = CreateQueue { topics, ..CreateQueue::new("second".parse().unwrap()) };
         desk.create_queue(&key("queue"), queue).await.unwrap();
+        desk.create_form(&key("form"), CreateForm::new("Contact us").unwrap()).await.unwrap();
         let policy = SetSlaPolicy {
             first_response_seconds: Some(SlaSeconds::new(60).unwrap()),
             resolution_seconds: None,
@@ -141,6 +143,16 @@ impl Stage {
 
     pub(crate) fn reader(&self) -> Guarded {
         connect::reader(&self.options).unwrap()
+    }
+
+    /// The id of a realm's form as SQL has it, and the scope in which it is shown.
+    pub(crate) fn form_of(&self, realm: RealmNumber) -> (String, Scope) {
+        let id = self.writer().within(Scope::Realm(realm), |connection| {
+            Ok(connection.query_row("SELECT id FROM my_forms", [], |row| row.get::<_, [u8; 16]>(0))?)
+        });
+        let id = FormId::from_bytes(id.unwrap());
+        let digits: String = id.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        (format!("x'{digits}'"), Scope::Form(id))
     }
 
     /// The same database with every safeguard gone: no authorizer, no triggers, no checks, views that show everything.

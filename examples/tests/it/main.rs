@@ -33,4 +33,6 @@ mod sla;
 mod start;
 mod stop;
 #[cfg(feature = "cross-language")]
+mod support_form;
+#[cfg(feature = "cross-language")]
 mod tools;

@@ -119,3 +119,38 @@ fn a_schedule_can_be_chosen_and_each_attempt_is_signed_anew() {
     assert_eq!(letter["reason"], "exhausted");
     assert_eq!(letter["attempts"].as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn the_demo_is_made_when_it_is_looked_at_and_the_start_leaves_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    assert!(server.process.stdout().contains(&format!("http://{}/demo\n", server.authority)));
+    let count = |path: &str| server.get(path).json()["data"].as_array().unwrap().len();
+    assert_eq!((count("/forms"), count("/queues"), count("/events")), (0, 1, 0));
+
+    let demo = || crate::client::send(&server.authority, "GET", "/demo", &[], b"").unwrap();
+    let (page, again) = (demo(), demo());
+    assert_eq!((page.status, &page.body), (200, &again.body));
+    let form = server.get("/forms").json()["data"][0].clone();
+    let script = format!("<script src=\"/tickets/v1/forms/{}/embed.js\" async>", form["id"].as_str().unwrap());
+    assert!(String::from_utf8(page.body).unwrap().contains(&script));
+    assert_eq!((count("/forms"), count("/queues"), count("/events")), (1, 3, 0));
+}
+
+#[test]
+fn there_is_no_demo_without_the_tenant_of_a_first_start_and_none_for_other_machines() {
+    let status = |authority: &str| crate::client::send(authority, "GET", "/demo", &[], b"").unwrap().status;
+    let folder = tempfile::tempdir().unwrap();
+    crate::process::create_key(folder.path(), &["--tenant", "acme", "--environment", "live"]);
+    let mut process = Process::start(command(folder.path(), &["--listen", "127.0.0.1:0"]));
+    let stdout = process.wait_for("listening on http://");
+    assert!(!stdout.contains("/demo"));
+    assert_eq!(status(stdout.trim().rsplit('/').next().unwrap()), 404);
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::start(command(folder.path(), &["--listen", "0.0.0.0:0"]));
+    let stdout = process.wait_for("call_id");
+    assert!(!stdout.contains("/demo"));
+    let port = stdout.lines().next().unwrap().rsplit(':').next().unwrap();
+    assert_eq!(status(&format!("127.0.0.1:{port}")), 404);
+}

@@ -5,7 +5,8 @@ use crate::{
         contact::{ContactHandle, CreateContact, Email, InlineContact, Phone, UpdateContact},
         delivery::DiscardDeadLetter,
         endpoint::{CreateEndpoint, RotateSecret, UpdateEndpoint},
-        id::{ContactId, EntryId, NotificationId, TicketId},
+        form::{CreateForm, UpdateForm},
+        id::{ContactId, EntryId, FormId, NotificationId, TicketId},
         queue::{ClaimTicket, CreateQueue, QueueSlug, UpdateQueue},
         redaction::RedactEntry,
         replay_job::ReplayDeadLetters,
@@ -38,6 +39,8 @@ pub enum Command {
     Claim(QueueSlug, ClaimTicket),
     /// What is aimed at for the tickets of a priority.
     SetSlaPolicy(Priority, SetSlaPolicy),
+    /// About a form.
+    Form(FormCommand),
     /// About a webhook endpoint.
     Endpoint(EndpointCommand),
     /// About a dead letter.
@@ -84,6 +87,16 @@ pub enum QueueCommand {
     Create(CreateQueue),
     /// Change the one with this key.
     Update(QueueSlug, UpdateQueue),
+}
+
+/// What can be asked about a form.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "matches on it are total on purpose")]
+pub enum FormCommand {
+    /// Make one.
+    Create(CreateForm),
+    /// Change it.
+    Update(FormId, UpdateForm),
 }
 
 /// What can be asked about a webhook endpoint.
@@ -146,6 +159,10 @@ impl Command {
             },
             Self::Claim(..) => "queue_claim",
             Self::SetSlaPolicy(..) => "sla_policy_set",
+            Self::Form(command) => match command {
+                FormCommand::Create(_) => "form_create",
+                FormCommand::Update(..) => "form_update",
+            },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => "endpoint_create",
                 EndpointCommand::Update(..) => "endpoint_update",
@@ -186,6 +203,10 @@ impl Command {
             },
             Self::Claim(key, _) => vec![key.to_string()],
             Self::SetSlaPolicy(priority, _) => vec![priority.to_string()],
+            Self::Form(command) => match command {
+                FormCommand::Create(_) => Vec::new(),
+                FormCommand::Update(id, _) => vec![id.to_string()],
+            },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => Vec::new(),
                 EndpointCommand::Update(id, _)
@@ -228,6 +249,10 @@ impl Command {
             },
             Self::Claim(_, body) => json(body),
             Self::SetSlaPolicy(_, body) => json(body),
+            Self::Form(command) => match command {
+                FormCommand::Create(body) => json(body),
+                FormCommand::Update(_, body) => json(body),
+            },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(body) => json(body),
                 EndpointCommand::Update(_, body) => json(body),
@@ -269,6 +294,10 @@ impl Command {
             },
             Self::Claim(_, body) => body.check(Pointer::ROOT, &mut faults),
             Self::SetSlaPolicy(_, body) => body.check(Pointer::ROOT, &mut faults),
+            Self::Form(command) => match command {
+                FormCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
+                FormCommand::Update(_, body) => body.check(Pointer::ROOT, &mut faults),
+            },
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(body) => body.check(Pointer::ROOT, &mut faults),
                 EndpointCommand::Update(_, body) => body.check(Pointer::ROOT, &mut faults),
@@ -301,6 +330,7 @@ impl Command {
             | Self::Queue(_)
             | Self::Claim(..)
             | Self::SetSlaPolicy(..)
+            | Self::Form(_)
             | Self::DeadLetter(_)
             | Self::ReplayDeadLetters(_)
             | Self::Notification(_)
@@ -322,6 +352,7 @@ impl Command {
             | Self::Queue(_)
             | Self::Claim(..)
             | Self::SetSlaPolicy(..)
+            | Self::Form(_)
             | Self::Endpoint(_)
             | Self::DeadLetter(_)
             | Self::ReplayDeadLetters(_)
@@ -361,6 +392,8 @@ impl Command {
             Self::Claim(key, _) => Subject::Queue(key.as_str()),
             Self::Queue(QueueCommand::Create(_) | QueueCommand::Update(..)) => Subject::Queues,
             Self::SetSlaPolicy(..) => Subject::Policies,
+            Self::Form(FormCommand::Create(_)) => Subject::NewForm,
+            Self::Form(FormCommand::Update(id, _)) => Subject::Form(*id),
             Self::Endpoint(command) => match command {
                 EndpointCommand::Create(_) => Subject::NewEndpoint,
                 // To offer a replay of what came while it was disabled.

@@ -12,6 +12,7 @@ mod endpoint;
 mod event_detail;
 #[cfg(feature = "schema")]
 mod event_schema;
+mod form;
 mod notification;
 mod post;
 mod queue;
@@ -25,20 +26,22 @@ mod update;
 pub(crate) use chore::{Chore, decide_chore};
 pub use claim::decide_claim;
 pub use command::{
-    Command, ContactCommand, DeadLetterCommand, EndpointCommand, NotificationCommand, QueueCommand, TicketCommand,
+    Command, ContactCommand, DeadLetterCommand, EndpointCommand, FormCommand, NotificationCommand, QueueCommand,
+    TicketCommand,
 };
 pub use contact::decide_contact;
 pub use dead_letter::decide_dead_letter;
 pub use endpoint::decide_endpoint;
 #[cfg(feature = "schema")]
 pub use event_schema::event_schemas;
+pub use form::decide_form;
 pub use notification::{decide_notification, decide_settlement};
 pub use queue::decide_queue;
 pub use redact::{Redaction, decide_redaction};
 pub use rejection::{
-    CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, NOT_REDACTABLE,
-    NOTIFICATION_NOT_DEAD, OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED,
-    Rejection, TICKET_CLOSED, TICKET_PROBLEMS, TOPIC_TAKEN,
+    CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, FORM_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER,
+    NOT_REDACTABLE, NOTIFICATION_NOT_DEAD, OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED,
+    RESOLUTION_NOTE_REQUIRED, Rejection, TICKET_CLOSED, TICKET_PROBLEMS, TOPIC_TAKEN,
 };
 pub use replay_job::decide_replay;
 pub use sla_policy::decide_sla_policy;

@@ -64,13 +64,6 @@ fn make(command: &CreateQueue, cx: &Context<'_>) -> Queue {
 }
 
 fn patched(before: &Queue, command: &UpdateQueue) -> Queue {
-    fn one<T: Copy>(patch: &Patch<T>, before: Option<T>) -> Option<T> {
-        match patch {
-            Patch::Keep => before,
-            Patch::Clear => None,
-            Patch::Set(value) => Some(*value),
-        }
-    }
     let UpdateQueue { name, topics, default_owner_id, default_priority } = command;
     Queue {
         id: before.id,
@@ -81,8 +74,8 @@ fn patched(before: &Queue, command: &UpdateQueue) -> Queue {
             Patch::Clear => Vec::new(),
             Patch::Set(topics) => distinct(topics),
         },
-        default_owner_id: one(default_owner_id, before.default_owner_id),
-        default_priority: one(default_priority, before.default_priority),
+        default_owner_id: default_owner_id.apply(before.default_owner_id),
+        default_priority: default_priority.apply(before.default_priority),
         created_at: before.created_at,
     }
 }

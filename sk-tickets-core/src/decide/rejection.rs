@@ -21,6 +21,8 @@ problem_kinds! { TICKET_PROBLEMS:
     TOPIC_TAKEN = 409 "topic_taken" "Another queue has that topic";
     /// The realm has as many queues as it may have.
     QUEUE_LIMIT = 409 "queue_limit_reached" "There are as many queues as there may be";
+    /// The realm has as many forms as it may have.
+    FORM_LIMIT = 409 "form_limit_reached" "There are as many forms as there may be";
     /// The realm has as many endpoints as it may have.
     ENDPOINT_LIMIT = 409 "endpoint_limit_reached" "There are as many webhook endpoints as there may be";
     /// The endpoint is disabled.
@@ -75,6 +77,8 @@ pub enum Rejection {
     },
     /// The realm has as many queues as it may have.
     QueueLimit,
+    /// The realm has as many forms as it may have.
+    FormLimit,
     /// The realm has as many endpoints as it may have.
     EndpointLimit,
     /// The endpoint is disabled.
@@ -123,6 +127,7 @@ impl Rejection {
                     .with("queue", queue.as_str())
             }
             Self::QueueLimit => Problem::new(QUEUE_LIMIT, "use one of the queues there are"),
+            Self::FormLimit => Problem::new(FORM_LIMIT, "change one of the forms there are"),
             Self::EndpointLimit => Problem::new(ENDPOINT_LIMIT, "delete an endpoint that is no longer used"),
             Self::EndpointDisabled => Problem::new(ENDPOINT_DISABLED, "enable the endpoint first"),
             Self::NotificationNotDead => {

@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use super::BASE_PATH;
 use crate::{
-    decide::{ContactCommand, EndpointCommand, QueueCommand, TicketCommand},
+    decide::{ContactCommand, EndpointCommand, FormCommand, QueueCommand, TicketCommand},
     model::{
         contact::Contact,
         delivery::Delivery,
         endpoint::{Endpoint, EndpointView, ReplayOffer, ReplayOfferBody, Secret},
+        form::Form,
         notification::Notification,
         queue::Queue,
         replay_job::ReplayJob,
@@ -77,6 +78,15 @@ pub(super) fn queue(command: &QueueCommand, queue: &Queue) -> StoredResponse {
             StoredResponse { location: Some(format!("{BASE_PATH}/queues/{}", queue.key)), ..answer(201, queue) }
         }
         QueueCommand::Update(..) => answer(200, queue),
+    }
+}
+
+pub(super) fn form(command: &FormCommand, form: &Form) -> StoredResponse {
+    match command {
+        FormCommand::Create(_) => {
+            StoredResponse { location: Some(format!("{BASE_PATH}/forms/{}", form.id)), ..answer(201, form) }
+        }
+        FormCommand::Update(..) => answer(200, form),
     }
 }
 

@@ -2,8 +2,8 @@ use super::{Desk, Error, answer};
 use crate::{
     decide::{
         Command, Context, Decision, Redaction, Rejection, TicketCommand, decide, decide_claim, decide_contact,
-        decide_dead_letter, decide_endpoint, decide_notification, decide_queue, decide_redaction, decide_replay,
-        decide_sla_policy,
+        decide_dead_letter, decide_endpoint, decide_form, decide_notification, decide_queue, decide_redaction,
+        decide_replay, decide_sla_policy,
     },
     limits::CONTENTION_RETRIES_MAX,
     model::{
@@ -71,6 +71,14 @@ pub struct Answer {
     pub replayed: bool,
 }
 
+/// What came of a request.
+pub(crate) enum Attempt {
+    /// It was answered.
+    Answered(Answer),
+    /// Its key had been used for another request; this was the answer to that one.
+    KeyReused(StoredResponse),
+}
+
 impl Desk {
     /// Does what a request asks for, once. The typed methods go through here; so do the doors that have their requests
     /// as JSON.
@@ -79,6 +87,16 @@ impl Desk {
     /// What is not recorded: a fault of the request itself, a key used for another request, a failed precondition,
     /// contention, and faults of the store. A rejection is an [`Answer`].
     pub async fn execute(&self, request: Request) -> Result<Answer, Error> {
+        match self.attempt(request).await? {
+            Attempt::Answered(answer) => Ok(answer),
+            Attempt::KeyReused(_) => {
+                Err(Problem::new(problem::IDEMPOTENCY_KEY_REUSED, "use a new key for a new request").into())
+            }
+        }
+    }
+
+    /// The same, where a key that was used for another request is an outcome.
+    pub(crate) async fn attempt(&self, request: Request) -> Result<Attempt, Error> {
         let Request { claim, if_match, records_rejections, command } = request;
         let faults = command.faults();
         if !faults.is_empty() {
@@ -111,16 +129,17 @@ impl Desk {
                 // A twin may have done it since: what it did itself is no reason to refuse it.
                 return match self.recorded(&claim.key).await? {
                     Some(recorded) => self.replay(recorded, &claim),
-                    None => self.answer(response, false),
+                    None => self.answered(response, false),
                 };
             }
             let recorded = Some((claim.clone(), response.clone()));
             let commit = Commit::new(self.realm.clone(), now, recorded, effect).showing(shows);
             match self.inner.store.commit(commit).await? {
-                CommitOutcome::Applied => return self.answer(response, false),
-                CommitOutcome::Claimed(response) => return self.answer(response, false),
-                CommitOutcome::Replayed(response) => return self.answer(response, true),
-                CommitOutcome::KeyReused => return Err(key_reused()),
+                CommitOutcome::Applied => return self.answered(response, false),
+                CommitOutcome::Claimed(response) => return self.answered(response, false),
+                CommitOutcome::Replayed(response) => return self.answered(response, true),
+                // What was recorded meanwhile is found by the next look.
+                CommitOutcome::KeyReused => {}
                 CommitOutcome::Stale => tokio::task::yield_now().await,
             }
         }
@@ -158,6 +177,8 @@ impl Desk {
                 let (effect, policy) = decide_sla_policy(known, *priority, command, &cx);
                 Ok(Decided::new(effect, answer::sla_policy(&policy)))
             }
+            Command::Form(command) => decide_form(known, command, &cx)
+                .map(|(effect, form)| Decided::new(effect, answer::form(command, &form))),
             Command::Endpoint(command) => decide_endpoint(known, command, &cx).map(|(effect, endpoint)| {
                 Decided::new(effect, answer::endpoint(command, endpoint, known.dead_letters))
             }),
@@ -209,12 +230,16 @@ impl Desk {
         answer::problem(&rejection.problem(), &self.inner.error_docs, request_id)
     }
 
-    fn replay(&self, recorded: Recorded, claim: &Claim) -> Result<Answer, Error> {
-        if recorded.fingerprint == claim.fingerprint { self.answer(recorded.response, true) } else { Err(key_reused()) }
+    fn replay(&self, recorded: Recorded, claim: &Claim) -> Result<Attempt, Error> {
+        if recorded.fingerprint == claim.fingerprint {
+            self.answered(recorded.response, true)
+        } else {
+            Ok(Attempt::KeyReused(recorded.response))
+        }
     }
 
     /// What is given to who asked: with the secret, if the answer tells one.
-    fn answer(&self, response: StoredResponse, replayed: bool) -> Result<Answer, Error> {
+    fn answered(&self, response: StoredResponse, replayed: bool) -> Result<Attempt, Error> {
         let response = match response.secret {
             None => response,
             Some(SecretSlot { at, secret }) => {
@@ -225,7 +250,7 @@ impl Desk {
                 StoredResponse { body, secret: None, ..response }
             }
         };
-        Ok(Answer { response, replayed })
+        Ok(Attempt::Answered(Answer { response, replayed }))
     }
 }
 
@@ -262,10 +287,6 @@ fn of_decision(decision: Decision, response: StoredResponse, shows_entry: bool) 
         Decision::Changed(change) => Effect::Ticket(change),
     };
     Decided { effect, response, shows }
-}
-
-fn key_reused() -> Error {
-    Problem::new(problem::IDEMPOTENCY_KEY_REUSED, "use a new key for a new request").into()
 }
 
 fn check_version(wanted: &[Version], known: &Loaded) -> Result<(), Error> {

@@ -18,9 +18,11 @@ use tokio::sync::OnceCell;
 
 pub use builder::TicketsBuilder;
 pub use error::Error;
+pub(crate) use execute::Attempt;
 pub use execute::{Answer, Request};
 pub use receipt::Receipt;
 pub use secrets::Secrets;
+pub(crate) use write::unreadable;
 
 use crate::{
     dispatch::{Dispatcher, WebhookSender},
@@ -37,6 +39,7 @@ use crate::{
         seal::Keyring,
         system::Entropy,
         time::{Clock, Timestamp},
+        token::TokenKey,
         webhook::{Schedule, TargetPolicy},
     },
     store::{Store, StoreError},
@@ -79,6 +82,18 @@ struct Inner {
     keyring: Arc<Keyring>,
     mail: MailTemplate,
     cursor_key: OnceCell<CursorKey>,
+}
+
+impl Inner {
+    /// The key that the store keeps, which cursors are authenticated with and keys for tokens are derived from.
+    async fn cursor_key(&self) -> Result<CursorKey, StoreError> {
+        let make = || async {
+            let mut candidate = [0; 32];
+            self.entropy.fill(&mut candidate);
+            self.store.cursor_key(CursorKey::from_bytes(candidate)).await
+        };
+        self.cursor_key.get_or_try_init(make).await.cloned()
+    }
 }
 
 impl Tickets {
@@ -163,6 +178,15 @@ impl Tickets {
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.clock
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.inner.entropy
+    }
+
+    /// What tokens of a purpose are signed with, on every node of this store.
+    pub(crate) async fn token_key(&self, purpose: &str) -> Result<TokenKey, StoreError> {
+        Ok(TokenKey::derive(&self.inner.cursor_key().await?, purpose))
     }
 
     pub(crate) fn schedule(&self) -> &Schedule {

@@ -9,10 +9,10 @@ use crate::{
         page::{Order, Page, PageRequest},
     },
     platform::{
-        cursor::{CursorError, CursorKey, CursorScope},
+        cursor::{CursorError, CursorScope},
         id::{Id, IdKind},
     },
-    store::{PageSpec, StoreError},
+    store::PageSpec,
 };
 
 /// What a list is ordered by: an immutable key, written into cursors as bytes.
@@ -59,6 +59,21 @@ pub(super) struct List<'a, F, T, K> {
     pub(super) key: fn(&T) -> K,
 }
 
+/// The page of a list that is so short that it is read as a whole.
+pub(super) fn page_of<T, K: Ord>(mut rows: Vec<T>, page: &PageSpec<K>, key: fn(&T) -> K) -> Vec<T> {
+    let PageSpec { after, order, limit } = page;
+    rows.sort_by_key(key);
+    match order {
+        Order::Asc => rows.retain(|row| after.as_ref().is_none_or(|after| key(row) > *after)),
+        Order::Desc => {
+            rows.reverse();
+            rows.retain(|row| after.as_ref().is_none_or(|after| key(row) < *after));
+        }
+    }
+    rows.truncate(*limit);
+    rows
+}
+
 impl Desk {
     /// A page of a list that `fetch` reads. It is asked for one row more than wanted, to know whether there are more.
     pub(super) async fn page<F, T, K, Fetch>(
@@ -74,7 +89,7 @@ impl Desk {
     {
         let order = request.order.unwrap_or(list.order);
         let scope = CursorScope::new(&self.realm, list.name, &(list.filter, order));
-        let secret = self.cursor_key().await?;
+        let secret = self.inner.cursor_key().await?;
         let after = match &request.cursor {
             None => None,
             Some(cursor) => {
@@ -100,16 +115,6 @@ impl Desk {
         last: K,
     ) -> Result<String, Error> {
         let scope = CursorScope::new(&self.realm, name, &(filter, order));
-        Ok(scope.encode(&self.cursor_key().await?, &last.to_vec()))
-    }
-
-    async fn cursor_key(&self) -> Result<CursorKey, StoreError> {
-        let inner = &self.inner;
-        let make = || async {
-            let mut candidate = [0; 32];
-            inner.entropy.fill(&mut candidate);
-            inner.store.cursor_key(CursorKey::from_bytes(candidate)).await
-        };
-        inner.cursor_key.get_or_try_init(make).await.cloned()
+        Ok(scope.encode(&self.inner.cursor_key().await?, &last.to_vec()))
     }
 }

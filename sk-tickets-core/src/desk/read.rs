@@ -1,13 +1,17 @@
 //! The reads.
 
-use super::{Desk, Error, paging::List};
+use super::{
+    Desk, Error,
+    paging::{List, page_of},
+};
 use crate::{
     model::{
         contact::{CONTACT_ORDER, Contact, ContactFilter},
         delivery::{DELIVERY_ORDER, Delivery, DeliveryFilter},
         endpoint::{ENDPOINT_ORDER, EndpointView},
         event::{Event, FEED_ORDER, FeedPosition},
-        id::{ContactId, EntryId, NotificationId, TicketId},
+        form::{FORM_ORDER, Form},
+        id::{ContactId, EntryId, FormId, NotificationId, TicketId},
         notification::{NOTIFICATION_ORDER, Notification, NotificationFilter},
         page::{Order, Page, PageRequest},
         queue::{DEFAULT_QUEUE, QUEUE_ORDER, Queue, QueueOverview, QueueSlug, Workload},
@@ -24,7 +28,6 @@ use crate::{
         problem::Problem,
         time::Timestamp,
     },
-    store::PageSpec,
 };
 
 impl Desk {
@@ -183,20 +186,8 @@ impl Desk {
     /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
     pub async fn queues(&self, page: &PageRequest) -> Result<Page<Queue>, Error> {
         let list = List { name: "queues".to_owned(), filter: &(), order: QUEUE_ORDER, key: |queue: &Queue| queue.id };
-        self.page(list, page, |PageSpec { after, order, limit }| async move {
-            let mut queues = self.every_queue().await?;
-            queues.sort_by_key(|queue| queue.id);
-            if order == Order::Desc {
-                queues.reverse();
-            }
-            queues.retain(|queue| match order {
-                Order::Asc => after.is_none_or(|after| queue.id > after),
-                Order::Desc => after.is_none_or(|after| queue.id < after),
-            });
-            queues.truncate(limit);
-            Ok(queues)
-        })
-        .await
+        self.page(list, page, |spec| async move { Ok(page_of(self.every_queue().await?, &spec, |queue| queue.id)) })
+            .await
     }
 
     /// The SLA policies that were set, newest first unless asked otherwise.
@@ -210,22 +201,11 @@ impl Desk {
             order: SLA_POLICY_ORDER,
             key: |policy: &SlaPolicy| policy.id,
         };
-        self.page(list, page, |PageSpec { after, order, limit }| async move {
+        self.page(list, page, |spec| async move {
             let kept = self.inner.store.policies(&self.realm).await?;
-            let beyond = |id| match order {
-                Order::Asc => after.is_none_or(|after| id > after),
-                Order::Desc => after.is_none_or(|after| id < after),
-            };
             // As many as there are priorities.
-            let mut policies: Vec<_> = kept.into_iter().map(|kept| kept.policy).collect();
-            policies.retain(|policy| beyond(policy.id));
-            policies.sort_by_key(|policy| policy.id);
-            match order {
-                Order::Asc => {}
-                Order::Desc => policies.reverse(),
-            }
-            policies.truncate(limit);
-            Ok(policies)
+            let policies = kept.into_iter().map(|kept| kept.policy).collect();
+            Ok(page_of(policies, &spec, |policy| policy.id))
         })
         .await
     }
@@ -256,6 +236,23 @@ impl Desk {
             queues.push(Queue::default_of(&self.realm));
         }
         Ok(queues)
+    }
+
+    /// The forms, newest first unless asked otherwise.
+    ///
+    /// # Errors
+    /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
+    pub async fn forms(&self, page: &PageRequest) -> Result<Page<Form>, Error> {
+        let list = List { name: "forms".to_owned(), filter: &(), order: FORM_ORDER, key: |form: &Form| form.id };
+        self.page(list, page, |spec| async move { Ok(self.inner.store.form_page(&self.realm, spec).await?) }).await
+    }
+
+    /// A form.
+    ///
+    /// # Errors
+    /// [`Error`] if the store fails.
+    pub async fn form(&self, id: FormId) -> Result<Option<Form>, Error> {
+        Ok(self.inner.store.form(&self.realm, id).await?)
     }
 
     /// The webhook endpoints, newest first unless asked otherwise; without their secrets.

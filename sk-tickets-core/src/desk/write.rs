@@ -5,13 +5,15 @@ use serde::de::DeserializeOwned;
 use super::{Answer, Desk, Error, Receipt, Request};
 use crate::{
     decide::{
-        Command, ContactCommand, DeadLetterCommand, EndpointCommand, NotificationCommand, QueueCommand, TicketCommand,
+        Command, ContactCommand, DeadLetterCommand, EndpointCommand, FormCommand, NotificationCommand, QueueCommand,
+        TicketCommand,
     },
     model::{
         contact::{Contact, CreateContact, UpdateContact},
         delivery::{Delivery, DiscardDeadLetter},
         endpoint::{CreateEndpoint, EndpointView, RotateSecret, UpdateEndpoint},
-        id::{ContactId, EntryId, NotificationId, TicketId},
+        form::{CreateForm, Form, UpdateForm},
+        id::{ContactId, EntryId, FormId, NotificationId, TicketId},
         notification::Notification,
         queue::{ClaimTicket, CreateQueue, Queue, QueueSlug, UpdateQueue},
         redaction::RedactEntry,
@@ -152,6 +154,27 @@ impl Desk {
         change: UpdateQueue,
     ) -> Result<Receipt<Queue>, Error> {
         self.typed(key, Command::Queue(QueueCommand::Update(queue, change))).await
+    }
+
+    /// Makes a form. Who has its id can send it.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `form_limit_reached`.
+    pub async fn create_form(&self, key: &IdempotencyKey, form: CreateForm) -> Result<Receipt<Form>, Error> {
+        self.typed(key, Command::Form(FormCommand::Create(form))).await
+    }
+
+    /// Changes a form.
+    ///
+    /// # Errors
+    /// As [`Desk::create_ticket`]; `not_found`.
+    pub async fn update_form(
+        &self,
+        key: &IdempotencyKey,
+        id: FormId,
+        change: UpdateForm,
+    ) -> Result<Receipt<Form>, Error> {
+        self.typed(key, Command::Form(FormCommand::Update(id, change))).await
     }
 
     /// Says what is aimed at for the tickets of a priority. Tickets whose clocks run or are paused are brought under it by
@@ -345,6 +368,6 @@ fn accepted(answer: Answer) -> Result<Answer, Error> {
     Err(Problem::from_json(&answer.response.body).map_or_else(unreadable, Error::from))
 }
 
-fn unreadable() -> Error {
+pub(crate) fn unreadable() -> Error {
     Problem::new(problem::INTERNAL, "the recorded answer cannot be read").into()
 }

@@ -24,7 +24,8 @@ use crate::{
         delivery::Delivery,
         endpoint::Endpoint,
         event::{Event, FeedPosition},
-        id::{ContactId, NotificationId, TicketId},
+        form::Form,
+        id::{ContactId, FormId, NotificationId, TicketId},
         notification::Notification,
         queue::Queue,
         replay_job::ReplayJob,
@@ -68,6 +69,7 @@ struct RealmData {
     contacts: BTreeMap<ContactId, Contact>,
     /// By key.
     queues: BTreeMap<String, Queue>,
+    forms: BTreeMap<FormId, Form>,
     /// What is in the feed, by position.
     feed: BTreeMap<FeedPosition, EventId>,
     /// Every event, pings too.
@@ -175,6 +177,13 @@ impl Directory for MemoryStore {
 
     async fn cursor_key(&self, candidate: CursorKey) -> Result<CursorKey> {
         Ok(self.world().cursor_key.get_or_insert(candidate).clone())
+    }
+
+    async fn public_form(&self, id: FormId) -> Result<Option<(Realm, Form)>> {
+        let world = self.world();
+        let mut found =
+            world.realms.iter().filter_map(|(realm, data)| Some((realm.clone(), data.forms.get(&id)?.clone())));
+        Ok(found.next())
     }
 
     async fn realms(&self) -> Result<Vec<Realm>> {

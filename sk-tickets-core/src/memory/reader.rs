@@ -9,7 +9,8 @@ use crate::{
         delivery::{Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::{Event, FeedPosition},
-        id::{ContactId, EntryId, NotificationId, TicketId},
+        form::Form,
+        id::{ContactId, EntryId, FormId, NotificationId, TicketId},
         notification::{Notification, NotificationFilter},
         page::Order,
         queue::{DEFAULT_QUEUE, Queue, Workload},
@@ -120,6 +121,14 @@ impl RealmReader for MemoryStore {
             let policy = PolicyRevision { priority, revision: row.kept.revision };
             Some(PolicyWork { policy, after, tickets: tickets.map(|(id, _)| *id).take(limit).collect() })
         }))
+    }
+
+    async fn form(&self, realm: &Realm, id: FormId) -> Result<Option<Form>> {
+        Ok(self.in_realm(realm, |data| data.forms.get(&id).cloned()))
+    }
+
+    async fn form_page(&self, realm: &Realm, page: PageSpec<FormId>) -> Result<Vec<Form>> {
+        Ok(self.in_realm(realm, |data| rows(&data.forms, page, |form| Some(form.clone()))))
     }
 
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>> {
@@ -237,6 +246,8 @@ impl RealmReader for MemoryStore {
                     });
                 }
                 Subject::Policies => loaded.policies = data.policies(),
+                Subject::NewForm => loaded.form_count = data.forms.len(),
+                Subject::Form(id) => loaded.form = data.forms.get(&id).cloned(),
                 Subject::NewEndpoint => loaded.endpoint_count = data.endpoint_count(),
                 Subject::Endpoint(id) => loaded.endpoint = data.endpoint(id).cloned(),
                 Subject::Delivery(id) => {

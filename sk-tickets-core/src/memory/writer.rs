@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{ClaimRow, DeliveryRow, EndpointRow, JobRow, MemoryStore, NotificationRow, PolicyRow, RealmData};
+use super::{ClaimRow, DeliveryRow, EndpointRow, JobRow, MemoryStore, NotificationRow, PolicyRow, RealmData, World};
 use crate::{
     limits::ENDPOINTS_MAX,
     model::{
@@ -16,8 +16,8 @@ use crate::{
     },
     platform::{id::EndpointId, idempotency::Recorded, seal::Sealed, time::Timestamp},
     store::{
-        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, PolicyChange,
-        QueueChange, RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
+        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, FormChange,
+        PolicyChange, QueueChange, RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
     },
 };
 
@@ -25,6 +25,7 @@ use crate::{
 impl RealmWriter for MemoryStore {
     async fn commit(&self, commit: Commit) -> Result<CommitOutcome> {
         let mut world = self.world();
+        let taken = world.has_form_of(&commit);
         let data = world.realms.entry(commit.realm().clone()).or_default();
         if let Some((claim, _)) = commit.claim()
             && let Some(ClaimRow { recorded, shows: _ }) = data.claims.get(&claim.key)
@@ -48,6 +49,7 @@ impl RealmWriter for MemoryStore {
             Effect::Redact(change) => data.redact(change),
             Effect::Contact(change) => data.change_contact(change),
             Effect::Queue(change) => data.change_queue(change),
+            Effect::Form(change) => !taken && data.change_form(change),
             Effect::Policy(change) => data.change_policy(change),
             // It was settled above.
             Effect::QueueClaim(_) => false,
@@ -71,6 +73,19 @@ impl RealmWriter for MemoryStore {
             self.due.notify_one();
         }
         Ok(answer.map_or(CommitOutcome::Applied, CommitOutcome::Claimed))
+    }
+}
+
+impl World {
+    /// Whether there is, in whatever realm, a form with the id of the one that a commit adds.
+    fn has_form_of(&self, commit: &Commit) -> bool {
+        let Effect::Form(change) = commit.effect() else { return false };
+        match &**change {
+            FormChange::Create { form, others: _ } => {
+                self.realms.values().any(|data| data.forms.contains_key(&form.id))
+            }
+            FormChange::Update { .. } => false,
+        }
     }
 }
 
@@ -193,6 +208,17 @@ impl RealmData {
             return false;
         }
         self.queues.insert(after.key.clone(), after.clone());
+        true
+    }
+
+    fn change_form(&mut self, change: &FormChange) -> bool {
+        let after = match change {
+            FormChange::Create { form: _, others } if self.forms.len() != *others => return false,
+            FormChange::Update { before, after: _ } if self.forms.get(&before.id) != Some(before) => return false,
+            FormChange::Create { form, others: _ } => form,
+            FormChange::Update { before: _, after } => after,
+        };
+        self.forms.insert(after.id, after.clone());
         true
     }
 

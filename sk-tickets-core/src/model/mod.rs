@@ -9,6 +9,7 @@ pub mod event;
 pub mod evidence;
 #[cfg(feature = "schema")]
 pub(crate) mod evidence_schema;
+pub mod form;
 pub mod id;
 pub mod metadata;
 pub mod notification;

@@ -352,6 +352,26 @@ pub enum Patch<T> {
 }
 
 impl<T> Patch<T> {
+    /// The value after this change.
+    #[must_use]
+    pub fn apply(self, before: Option<T>) -> Option<T> {
+        match self {
+            Self::Keep => before,
+            Self::Clear => None,
+            Self::Set(value) => Some(value),
+        }
+    }
+
+    /// The same change with another value.
+    #[must_use]
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Patch<U> {
+        match self {
+            Self::Keep => Patch::Keep,
+            Self::Clear => Patch::Clear,
+            Self::Set(value) => Patch::Set(change(value)),
+        }
+    }
+
     /// What it becomes, if it becomes something.
     pub const fn value(&self) -> Option<&T> {
         match self {

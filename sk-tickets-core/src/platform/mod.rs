@@ -13,6 +13,7 @@ pub mod json_edit;
 #[cfg(not(feature = "schema"))]
 mod no_schema;
 pub mod number;
+pub mod origin;
 pub mod problem;
 pub mod realm;
 #[cfg(feature = "schema")]
@@ -22,5 +23,6 @@ pub mod system;
 pub mod terms;
 pub mod text;
 pub mod time;
+pub mod token;
 pub mod webhook;
 pub mod words;

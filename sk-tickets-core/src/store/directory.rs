@@ -4,11 +4,12 @@ use async_trait::async_trait;
 
 use super::Result;
 use crate::{
-    model::api_key::ApiKey,
+    model::{api_key::ApiKey, form::Form, id::FormId},
     platform::{api_key::ApiKeyHash, cursor::CursorKey, id::ApiKeyId, realm::Realm, time::Timestamp},
 };
 
-/// What is known before a realm is: API keys, and the secret that cursors are authenticated with.
+/// What is known before a realm is: API keys, the forms that customers are shown, and the secret that cursors are
+/// authenticated with.
 #[async_trait]
 pub trait Directory: Debug + Send + Sync + 'static {
     /// Keeps a key, and makes its tenant if there is none of that name.
@@ -31,6 +32,12 @@ pub trait Directory: Debug + Send + Sync + 'static {
     /// ### To ensure correctness
     /// - the first call keeps `candidate`; every later call, on whatever node, answers what was kept
     async fn cursor_key(&self, candidate: CursorKey) -> Result<CursorKey>;
+
+    /// The form with this id, of whatever realm, and its realm: who is shown a form has no key.
+    ///
+    /// ### To ensure correctness
+    /// - the whole id is needed: there is no other way from outside to a form, and none to a list of them
+    async fn public_form(&self, id: FormId) -> Result<Option<(Realm, Form)>>;
 
     /// Every realm, for what is done to all of them in turn.
     async fn realms(&self) -> Result<Vec<Realm>>;

@@ -13,6 +13,7 @@ mod agenda;
 mod claim;
 mod commit;
 mod directory;
+mod directory_change;
 mod error;
 mod fairness;
 mod notifications;
@@ -27,10 +28,11 @@ use std::fmt::Debug;
 pub use agenda::Agenda;
 pub use claim::QueueClaim;
 pub use commit::{
-    Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, NotificationChange,
-    PolicyChange, QueueChange, RedactionChange, RevivedNotification, SecretChange, SettledNotification, TicketChange,
+    Commit, CommitOutcome, Effect, Expectation, NotificationChange, RedactionChange, RevivedNotification, SecretChange,
+    SettledNotification, TicketChange,
 };
 pub use directory::Directory;
+pub use directory_change::{ContactChange, DeliveryChange, EndpointChange, FormChange, PolicyChange, QueueChange};
 pub use error::{Result, StoreError};
 pub use fairness::{DueQueue, Lane, Slots, choose};
 pub use notifications::{

@@ -9,7 +9,8 @@ use crate::{
         delivery::{Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::{Event, EventType, FeedPosition},
-        id::{ContactId, EntryId, NotificationId, TicketId},
+        form::Form,
+        id::{ContactId, EntryId, FormId, NotificationId, TicketId},
         notification::{Notification, NotificationFilter},
         page::Order,
         queue::{Queue, Workload},
@@ -87,6 +88,10 @@ pub enum Subject<'a> {
     },
     /// The SLA policies.
     Policies,
+    /// A form that is to be made.
+    NewForm,
+    /// A form.
+    Form(FormId),
     /// An endpoint that is to be made.
     NewEndpoint,
     /// An endpoint.
@@ -133,6 +138,10 @@ pub struct Loaded {
     pub email_holder: Option<ContactId>,
     /// Who has the phone number and no e-mail address; asked for with [`Subject::Contact`].
     pub phone_holder: Option<ContactId>,
+    /// The form.
+    pub form: Option<Form>,
+    /// How many forms the realm has; asked for with [`Subject::NewForm`].
+    pub form_count: usize,
     /// The endpoint.
     pub endpoint: Option<Endpoint>,
     /// How many endpoints the realm has; asked for with [`Subject::NewEndpoint`].
@@ -248,6 +257,12 @@ pub trait RealmReader: Debug + Send + Sync + 'static {
     /// - the tickets are those of the priority that are [`clocked`](Timers::clocked) and come after the last one that was
     ///   seen to, at most so many
     async fn policy_work(&self, realm: &Realm, priority: Priority, limit: usize) -> Result<Option<PolicyWork>>;
+
+    /// A form.
+    async fn form(&self, realm: &Realm, id: FormId) -> Result<Option<Form>>;
+
+    /// The forms, by id.
+    async fn form_page(&self, realm: &Realm, page: PageSpec<FormId>) -> Result<Vec<Form>>;
 
     /// A webhook endpoint that was not deleted.
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> Result<Option<Endpoint>>;

@@ -18,6 +18,8 @@ pub trait RealmWriter: RealmReader {
     ///   written, the claim neither, and the answer is [`CommitOutcome::Stale`]
     /// - a contact whose handle another one has meanwhile, or one endpoint too many, is [`CommitOutcome::Stale`]
     /// - a queue whose key or topic another one has meanwhile, or one more than were known, is [`CommitOutcome::Stale`]
+    /// - a form whose id another one has, in whatever realm, or one more than were known, or one that has changed
+    ///   meanwhile, is [`CommitOutcome::Stale`]
     /// - the policy that a ticket's change was decided on is the one in force when it is stored, or the answer is
     ///   [`CommitOutcome::Stale`]; so is that of one to set, and the place that work about it had come to
     /// - a [`QueueClaim`](super::QueueClaim) takes the ticket that waits in the queue and comes before all others: more

@@ -3,6 +3,7 @@
 mod desk;
 mod json;
 mod parsers;
+mod tokens;
 
 use proptest::{
     prelude::ProptestConfig,

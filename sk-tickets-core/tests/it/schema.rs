@@ -9,9 +9,10 @@ use std::{collections::BTreeSet, fs};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use sk_tickets_core::{
-    AssignTicket, ClaimTicket, CreateContact, CreateEndpoint, CreateQueue, CreateTicket, DiscardDeadLetter, Evidence,
-    InlineContact, PostEntry, RedactEntry, ReplayDeadLetters, RotateSecret, SetSlaPolicy, TransitionTicket,
-    UpdateContact, UpdateEndpoint, UpdateQueue, UpdateTicket,
+    AssignTicket, ClaimTicket, CreateContact, CreateEndpoint, CreateForm, CreateQueue, CreateTicket, DiscardDeadLetter,
+    Evidence, InlineContact, PostEntry, RedactEntry, ReplayDeadLetters, RotateSecret, SetSlaPolicy, TransitionTicket,
+    UpdateContact, UpdateEndpoint, UpdateForm, UpdateQueue, UpdateTicket,
+    model::form::{NewFormTopic, ThemePatch},
     platform::{
         input::{Fault, Input},
         json::Json,
@@ -23,8 +24,10 @@ use sk_tickets_core::{
 use crate::{architecture::sources, golden::workspace};
 
 /// Codes of what no schema says: whether a day is in the calendar, whether a URL has a host, how long an address is in
-/// lower case, whether one field is less than another. A schema may take what is refused with one of these, and nothing else that is refused.
-const BEYOND_SCHEMA: [&str; 4] = ["invalid_time", "invalid_reference", "invalid_email", "too_early"];
+/// lower case, whether one field is less than another, whether a member of two items is the same. A schema may take what is
+/// refused with one of these, and nothing else that is refused.
+const BEYOND_SCHEMA: [&str; 6] =
+    ["invalid_time", "invalid_reference", "invalid_email", "invalid_origin", "too_early", "duplicate"];
 
 /// A request: its schema with all that it refers to, and how it is read.
 struct Request {
@@ -72,19 +75,23 @@ fn requests() -> Vec<Request> {
         Request::of::<ClaimTicket>(),
         Request::of::<CreateContact>(),
         Request::of::<CreateEndpoint>(),
+        Request::of::<CreateForm>(),
         Request::of::<CreateQueue>(),
         Request::of::<CreateTicket>(),
         Request::of::<DiscardDeadLetter>(),
         Request::of::<Evidence>(),
         Request::of::<InlineContact>(),
+        Request::of::<NewFormTopic>(),
         Request::of::<PostEntry>(),
         Request::of::<RedactEntry>(),
         Request::of::<ReplayDeadLetters>(),
         Request::of::<RotateSecret>(),
         Request::of::<SetSlaPolicy>(),
+        Request::of::<ThemePatch>(),
         Request::of::<TransitionTicket>(),
         Request::of::<UpdateContact>(),
         Request::of::<UpdateEndpoint>(),
+        Request::of::<UpdateForm>(),
         Request::of::<UpdateQueue>(),
         Request::of::<UpdateTicket>(),
     ]
@@ -182,12 +189,19 @@ fn where_a_schema_takes_more() {
     let time = |text: &str| (Request::of::<ReplayDeadLetters>(), json!({ "from": text }));
     let email = |text: &str| (Request::of::<InlineContact>(), json!({ "email": text }));
     let url = |text: &str| (Request::of::<Evidence>(), json!({ "kind": "file", "ref": text }));
+    let origin = |text: &str| (Request::of::<UpdateForm>(), json!({ "allowed_origins": [text] }));
     for (request, body) in [
         time("2026-02-30T06:00:00Z"),
         time("1970-01-01T00:00:00+05:00"),
         time("9999-12-31T23:59:59Z"),
         email(&format!("{}@example.com", "İ".repeat(242))),
         email("a\u{2003}b@example.com"),
+        origin("https://shop.example:99999"),
+        origin("https://shop.example;script-src"),
+        (
+            Request::of::<UpdateForm>(),
+            json!({ "topics": [{ "key": "a", "label": "A" }, { "key": "a", "label": "B" }] }),
+        ),
         url("https://["),
         url("https://exa<mple.com"),
     ] {
@@ -203,6 +217,8 @@ fn a_pattern_refuses_what_reading_refuses() {
     let email = |text: &str| (Request::of::<InlineContact>(), json!({ "email": text }));
     let phone = |text: &str| (Request::of::<InlineContact>(), json!({ "phone": text }));
     let evidence = |text: &str| (Request::of::<Evidence>(), json!({ "kind": "file", "ref": text }));
+    let origin = |text: &str| (Request::of::<UpdateForm>(), json!({ "allowed_origins": [text] }));
+    let accent = |text: &str| (Request::of::<ThemePatch>(), json!({ "accent": text }));
     for (request, body) in [
         owner(&format!("usr_{ulid}")),
         owner(&format!("AGT_{}", ulid.to_lowercase())),
@@ -213,6 +229,11 @@ fn a_pattern_refuses_what_reading_refuses() {
         phone("+49 (30) 12-34.56"),
         evidence(&format!("cht_{ulid}")),
         evidence("HTTPS://example.com/ä"),
+        origin("HTTPS://Shop.example:443"),
+        origin("http://127.0.0.1"),
+        origin("https://bücher.example"),
+        accent("#0aF"),
+        accent("#0B6e4f"),
     ] {
         assert!(request.takes(&body), "{}: {body}", request.name);
     }
@@ -236,6 +257,14 @@ fn a_pattern_refuses_what_reading_refuses() {
         evidence(&format!("CHT_{ulid}")),
         evidence("http://example.com"),
         evidence("https:example.com"),
+        origin("https://shop.example/"),
+        origin("https://*.example"),
+        origin("https://ann@shop.example"),
+        origin("https://[::1]:5000"),
+        origin("shop.example"),
+        accent("red"),
+        accent("#ffff"),
+        accent("#fff;"),
     ] {
         assert!(!request.takes(&body) && !request.validator.is_valid(&body), "{}: {body}", request.name);
     }

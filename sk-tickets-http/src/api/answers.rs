@@ -7,7 +7,8 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use sk_tickets_core::{
-    Contact, Delivery, EndpointView, Error, Notification, Queue, ReplayJob, SlaPolicy, ThreadEntry, Ticket, Version,
+    Contact, Delivery, EndpointView, Error, Form, Notification, Queue, ReplayJob, SlaPolicy, ThreadEntry, Ticket,
+    Version,
     platform::{
         idempotency::StoredResponse,
         problem::{self, Problem},
@@ -117,6 +118,10 @@ impl Resource for Contact {
 }
 
 impl Resource for Queue {
+    const HAS_VERSION: bool = false;
+}
+
+impl Resource for Form {
     const HAS_VERSION: bool = false;
 }
 

@@ -8,6 +8,7 @@ mod contacts;
 mod dead_letters;
 mod deliveries;
 mod events;
+mod forms;
 mod notifications;
 mod operation;
 mod queues;

@@ -3,16 +3,16 @@
 
 use http::Method;
 use sk_tickets_core::{
-    AssignTicket, ClaimTicket, Contact, ContactFilter, ContactId, CreateContact, CreateEndpoint, CreateQueue,
-    CreateTicket, Delivery, DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId, EndpointView, EntryId, Event,
-    EventId, JobId, Notification, NotificationFilter, NotificationId, Page, PostEntry, Priority, Queue, QueueOverview,
-    QueueSlug, RedactEntry, ReplayDeadLetters, ReplayJob, RotateSecret, Scope, SetSlaPolicy, SlaPolicy, Stats,
-    ThreadEntry, Ticket, TicketId, TicketView, TransitionTicket, UpdateContact, UpdateEndpoint, UpdateQueue,
-    UpdateTicket,
+    AssignTicket, ClaimTicket, Contact, ContactFilter, ContactId, CreateContact, CreateEndpoint, CreateForm,
+    CreateQueue, CreateTicket, Delivery, DeliveryFilter, DeliveryId, DiscardDeadLetter, EndpointId, EndpointView,
+    EntryId, Event, EventId, Form, FormId, JobId, Notification, NotificationFilter, NotificationId, Page, PostEntry,
+    Priority, Queue, QueueOverview, QueueSlug, RedactEntry, ReplayDeadLetters, ReplayJob, RotateSecret, Scope,
+    SetSlaPolicy, SlaPolicy, Stats, ThreadEntry, Ticket, TicketId, TicketView, TransitionTicket, UpdateContact,
+    UpdateEndpoint, UpdateForm, UpdateQueue, UpdateTicket,
     decide::{
-        CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER, NOT_REDACTABLE,
-        NOTIFICATION_NOT_DEAD, OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED, RESOLUTION_NOTE_REQUIRED,
-        TICKET_CLOSED, TOPIC_TAKEN,
+        CONTACT_EXISTS, ENDPOINT_DISABLED, ENDPOINT_LIMIT, FORM_LIMIT, ILLEGAL_TRANSITION, NOT_A_DEAD_LETTER,
+        NOT_REDACTABLE, NOTIFICATION_NOT_DEAD, OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED,
+        RESOLUTION_NOTE_REQUIRED, TICKET_CLOSED, TOPIC_TAKEN,
     },
     platform::problem::{NOT_FOUND, VALIDATION_FAILED},
 };
@@ -22,13 +22,13 @@ use super::{
     arguments::{Body, IfMatch, IfNoneMatch, Narrowed, NoBody, Paged},
     contacts,
     dead_letters::{self, Letters},
-    deliveries, events, notifications,
+    deliveries, events, forms, notifications,
     operation::{Answer, Argument, Operation},
     queues, sla_policies, stats, threads, tickets, webhook_endpoints,
 };
 
 /// The nouns: the module of handlers, its title, and what it is about.
-pub(crate) const NOUNS: [(&str, &str, &str); 11] = [
+pub(crate) const NOUNS: [(&str, &str, &str); 12] = [
     (
         "tickets",
         "Tickets",
@@ -44,6 +44,12 @@ pub(crate) const NOUNS: [(&str, &str, &str); 11] = [
         "Queues",
         "Where tickets wait until somebody takes them. The topic of a new ticket leads it to a queue, which may have an \
          owner and a priority for it.",
+    ),
+    (
+        "forms",
+        "Forms",
+        "How customers write without an account: on a page of the form's own, or within others. What they send is a ticket \
+         at once.",
     ),
     (
         "sla_policies",
@@ -208,6 +214,31 @@ pub(crate) const TABLE: &[Operation] = operations! {
     /// ask at once, each ticket is given to one of them, and the same key gives the same ticket again. 204 if none waits.
     POST "/queues/{key}/claim" claim_ticket: TicketsTriage =>
         queues::claim(key: QueueSlug, body: Body<ClaimTicket>) -> IfAny<Ticket>;
+
+    /// Make a form
+    ///
+    /// Who has its `id` can open it and send it. Its topics lead tickets to queues; a topic without a queue, or one that the
+    /// form does not offer, leads to `default`. Other sites can embed it if their origins are named.
+    POST "/forms" create_form: Admin =>
+        forms::create(body: Body<CreateForm>) -> Created<Form>,
+        refuses FORM_LIMIT;
+
+    /// List forms
+    ///
+    /// The newest first unless asked otherwise.
+    GET "/forms" list_forms: Admin =>
+        forms::list(list: Paged<()>) -> Found<Page<Form>>;
+
+    /// Read a form
+    GET "/forms/{id}" get_form: Admin =>
+        forms::get(id: FormId) -> Found<Form>;
+
+    /// Change a form
+    ///
+    /// A merge patch (RFC 7396): what is not named stays, `null` empties. The theme is merged too; topics and origins are
+    /// replaced.
+    PATCH "/forms/{id}" update_form: Admin =>
+        forms::update(id: FormId, body: Body<UpdateForm>) -> Changed<Form>;
 
     /// List SLA policies
     ///

@@ -4,7 +4,6 @@ mod fields;
 mod layout;
 mod pages;
 mod reference;
-mod served;
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,15 +13,16 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use sk_tickets_core::BASE_PATH;
 
 pub(crate) use pages::PAGES;
-use served::Served;
 
 use crate::{
+    api::AnswerHeader,
     open::{OpenAnswer, OpenRoute},
     openapi,
+    platform::served::{Served, digest},
 };
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -31,34 +31,46 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
 const UNCHANGED: OpenAnswer =
-    OpenAnswer { status: 304, about: "It is what you have.", media_types: &[], has_etag: true };
+    OpenAnswer { status: 304, about: "It is what you have.", media_types: &[], headers: &[AnswerHeader::Etag] };
 
 const DOCUMENT: OpenRoute = OpenRoute {
     path: "/openapi.json",
     under_base: true,
+    method: Method::GET,
     id: "get_openapi",
     summary: "This document",
-    parameter: None,
-    answers: &[OpenAnswer { status: 200, about: "The document.", media_types: &[JSON], has_etag: true }, UNCHANGED],
+    parameters: &[],
+    body: None,
+    answers: &[
+        OpenAnswer { status: 200, about: "The document.", media_types: &[JSON], headers: &[AnswerHeader::Etag] },
+        UNCHANGED,
+    ],
 };
 
 const REFERENCE: OpenRoute = OpenRoute {
     path: "/docs",
     under_base: true,
+    method: Method::GET,
     id: "get_reference",
     summary: "The reference, for people",
-    parameter: None,
-    answers: &[OpenAnswer { status: 200, about: "A page.", media_types: &[HTML], has_etag: true }, UNCHANGED],
+    parameters: &[],
+    body: None,
+    answers: &[
+        OpenAnswer { status: 200, about: "A page.", media_types: &[HTML], headers: &[AnswerHeader::Etag] },
+        UNCHANGED,
+    ],
 };
 
 const ERRORS: OpenRoute = OpenRoute {
     path: "/docs/errors",
     under_base: true,
+    method: Method::GET,
     id: "list_error_codes",
     summary: "Every error code",
-    parameter: None,
+    parameters: &[],
+    body: None,
     answers: &[
-        OpenAnswer { status: 200, about: "The index.", media_types: &[MARKDOWN, HTML], has_etag: true },
+        OpenAnswer { status: 200, about: "The index.", media_types: &[MARKDOWN, HTML], headers: &[AnswerHeader::Etag] },
         UNCHANGED,
     ],
 };
@@ -66,13 +78,15 @@ const ERRORS: OpenRoute = OpenRoute {
 const ERROR: OpenRoute = OpenRoute {
     path: "/docs/errors/{code}",
     under_base: true,
+    method: Method::GET,
     id: "get_error_code",
     summary: "What an error code means and what to do",
-    parameter: Some(("code", "The `code` of a problem.")),
+    parameters: &[("code", "The `code` of a problem.")],
+    body: None,
     answers: &[
-        OpenAnswer { status: 200, about: "Its page.", media_types: &[MARKDOWN, HTML], has_etag: true },
+        OpenAnswer { status: 200, about: "Its page.", media_types: &[MARKDOWN, HTML], headers: &[AnswerHeader::Etag] },
         UNCHANGED,
-        OpenAnswer { status: 404, about: "There is no such code.", media_types: &[TEXT], has_etag: false },
+        OpenAnswer { status: 404, about: "There is no such code.", media_types: &[TEXT], headers: &[] },
     ],
 };
 
@@ -101,12 +115,12 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(error_docs: &str) -> Rout
 }
 
 async fn document(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    site.document.get_or_init(|| Served::new(JSON, openapi::document().to_string())).answer(&headers)
+    answer(site.document.get_or_init(|| Served::new(JSON, openapi::document().to_string())), &headers)
 }
 
 async fn reference(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     let make = || Served::new(HTML, reference::page(openapi::document(), &site.base));
-    site.reference.get_or_init(make).answer(&headers)
+    answer(site.reference.get_or_init(make), &headers)
 }
 
 async fn error_index(headers: HeaderMap) -> Response {
@@ -128,7 +142,22 @@ fn markdown(title: &str, markdown: &str, headers: &HeaderMap) -> Response {
     } else {
         Served::new(MARKDOWN, markdown.to_owned())
     };
-    let mut response = served.answer(headers);
-    response.headers_mut().insert(header::VARY, http::HeaderValue::from_static("accept"));
+    let mut response = answer(&served, headers);
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// To be kept, and asked for anew, since a new release may say something else. Nothing but the style and the script of the
+/// pages themselves is used: no other host is ever asked.
+fn answer(served: &Served, headers: &HeaderMap) -> Response {
+    let mut response = served.answer(headers, "public, no-cache");
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; img-src data:; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'",
+        digest(layout::STYLE),
+        digest(layout::SCRIPT)
+    );
+    let policy = HeaderValue::try_from(policy).ok();
+    response.headers_mut().extend(policy.map(|policy| (header::CONTENT_SECURITY_POLICY, policy)));
     response
 }

@@ -28,6 +28,7 @@ pub(crate) const PAGES: &[ErrorPage] = pages! {
     "cursor_filter_mismatch"
     "endpoint_disabled"
     "endpoint_limit_reached"
+    "form_limit_reached"
     "idempotency_key_invalid"
     "idempotency_key_required"
     "idempotency_key_reused"

@@ -75,7 +75,8 @@ pub(crate) fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 
 /// The tag of what asks for no key.
 pub(crate) const OPEN_TAG: &str = "service";
-pub(crate) const OPEN_ABOUT: &str = "How the process fares, and its documents. Asks for no key.";
+pub(crate) const OPEN_ABOUT: &str =
+    "How the process fares, its documents, and what people see of forms. Asks for no key.";
 
 const ABOUT: &str = "\
 **Idempotency.** Every mutation has an `Idempotency-Key`. The same key with the same body is done once and answered the \

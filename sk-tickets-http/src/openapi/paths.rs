@@ -30,7 +30,7 @@ pub(super) fn paths(generator: &mut SchemaGenerator) -> (Value, Value) {
         add(path, operation.method.as_str().to_lowercase(), of_operation(operation, generator, &mut refusals));
     }
     for route in OpenRoute::all() {
-        add(route.full_path(), "get".to_owned(), of_open_route(route));
+        add(route.full_path(), route.method.as_str().to_lowercase(), of_open_route(route));
     }
     (paths.into(), refusals.into())
 }
@@ -175,7 +175,7 @@ fn links(operation: &Operation, status: u16) -> Map<String, Value> {
 fn of_open_route(route: &OpenRoute) -> Value {
     let mut responses = Map::new();
     for answer in route.answers {
-        let headers = [AnswerHeader::RequestId].into_iter().chain(answer.has_etag.then_some(AnswerHeader::Etag));
+        let headers = [AnswerHeader::RequestId].into_iter().chain(answer.headers.iter().copied());
         let mut response = json!({"description": answer.about, "headers": referred(headers)});
         if !answer.media_types.is_empty() {
             let content = answer.media_types.iter().map(|media_type| {
@@ -187,18 +187,22 @@ fn of_open_route(route: &OpenRoute) -> Value {
         responses.insert(answer.status.to_string(), response);
     }
     let parameters: Vec<_> = route
-        .parameter
+        .parameters
         .iter()
         .map(|(name, about)| {
             json!({"name": name, "in": "path", "required": true, "description": about, "schema": {"type": "string"}})
         })
         .collect();
-    json!({
+    let mut described = json!({
         "operationId": route.id,
         "tags": [OPEN_TAG],
         "summary": route.summary,
         "security": [],
         "parameters": parameters,
         "responses": responses,
-    })
+    });
+    if let Some(body) = &route.body {
+        described["requestBody"] = json!({"required": true, "content": {body.media_type: {"schema": (body.schema)()}}});
+    }
+    described
 }

@@ -4,7 +4,9 @@
 
 pub(crate) mod bearer;
 pub(crate) mod body;
+pub(crate) mod client_address;
 pub(crate) mod etag;
 pub(crate) mod fault;
 pub(crate) mod query;
 pub(crate) mod rate_limit;
+pub(crate) mod served;

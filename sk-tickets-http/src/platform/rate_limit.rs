@@ -15,32 +15,36 @@ use sk_tickets_core::platform::time::Timestamp;
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STANDING: HeaderName = HeaderName::from_static("ratelimit");
 
-/// So many requests a second, and after a rest twice as many at once.
+/// A request every so often, and after a rest a number at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    per_second: NonZeroU32,
+    /// The most requests at once.
+    burst: u32,
+    /// How long one request is paid off, in nanoseconds.
+    interval: i64,
 }
 
 /// What a second's worth of requests may be saved up to.
-const BURST_SECS: i64 = 2;
+const BURST_SECS: u32 = 2;
 /// The most holders whose requests are counted at a time.
 const HOLDERS_MAX: usize = 10_000;
 
 impl RateLimit {
-    /// So many requests a second.
+    /// So many requests a second, and after a rest twice as many at once.
     #[must_use]
     pub const fn per_second(requests: NonZeroU32) -> Self {
-        Self { per_second: requests }
+        let requests = requests.get();
+        Self { burst: requests.saturating_mul(BURST_SECS), interval: 1_000_000_000 / requests as i64 }
     }
 
-    /// The most requests at once.
-    const fn burst(self) -> i64 {
-        self.per_second.get() as i64 * BURST_SECS
+    /// A request every so many seconds, and after a rest so many at once.
+    pub(crate) const fn every_secs(seconds: u32, burst: NonZeroU32) -> Self {
+        Self { burst: burst.get(), interval: seconds as i64 * 1_000_000_000 }
     }
 
-    /// How long one request is paid off, in nanoseconds.
-    const fn interval(self) -> i64 {
-        1_000_000_000 / self.per_second.get() as i64
+    /// How long a whole bucket takes to fill, in nanoseconds.
+    const fn capacity(self) -> i64 {
+        (self.burst as i64).saturating_mul(self.interval)
     }
 }
 
@@ -69,8 +73,8 @@ impl<K: Eq + Hash + Copy> Buckets<K> {
 
     /// Takes one request out of a holder's bucket, if there is one in it.
     pub(crate) fn take(&self, holder: K, now: Timestamp) -> Standing {
-        let (interval, now) = (self.limit.interval(), now.as_millis().saturating_mul(1_000_000));
-        let capacity = self.limit.burst() * interval;
+        let (interval, now) = (self.limit.interval, now.as_millis().saturating_mul(1_000_000));
+        let capacity = self.limit.capacity();
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         if full_at.len() >= HOLDERS_MAX {
             full_at.retain(|_, at| *at > now);
@@ -93,7 +97,9 @@ impl<K: Eq + Hash + Copy> Buckets<K> {
 impl Standing {
     /// Tells of it in the headers of an answer.
     pub(crate) fn tell(self, headers: &mut HeaderMap) {
-        let policy = format!("\"default\";q={};w={BURST_SECS}", self.limit.burst());
+        let RateLimit { burst, .. } = self.limit;
+        let window = nanos(self.limit.capacity()).as_millis().div_ceil(1_000);
+        let policy = format!("\"default\";q={burst};w={window}");
         let standing = format!("\"default\";r={};t={}", self.remaining, self.until_full.as_millis().div_ceil(1_000));
         for (name, value) in [(POLICY, policy), (STANDING, standing)] {
             headers.extend(HeaderValue::try_from(value).ok().map(|value| (name, value)));
@@ -137,6 +143,15 @@ mod tests {
         }
         let refused_for = buckets.take(1, at(0)).refused_for.unwrap();
         assert!(refused_for <= Duration::from_millis(100), "{refused_for:?}");
+    }
+
+    #[test]
+    fn a_limit_can_be_slower_than_a_second() {
+        let buckets = Buckets::new(RateLimit::every_secs(20, NonZeroU32::new(3).unwrap()));
+        let passed = |millis| buckets.take(1, at(millis)).refused_for.is_none();
+        assert_eq!((0..10).filter(|_| passed(0)).count(), 3);
+        assert_eq!(buckets.take(1, at(0)).refused_for, Some(Duration::from_secs(20)));
+        assert!(passed(20_000) && !passed(20_000), "one more every twenty seconds");
     }
 
     #[test]

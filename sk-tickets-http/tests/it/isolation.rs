@@ -13,6 +13,7 @@ struct Things {
     entry: String,
     event: String,
     queue: String,
+    form: String,
     contact: String,
     notification: String,
     endpoint: String,
@@ -32,6 +33,7 @@ impl Things {
         // In every realm another one.
         let queue = ticket.to_lowercase();
         client.post("/queues", json!({"key": queue})).await.expect(201);
+        let form = id(&client.post("/forms", json!({"name": "Contact us"})).await.expect(201).json());
         let contact = id(&client.post("/contacts", json!({"name": "Ann"})).await.expect(201).json());
         let told = client.ticket(json!({"subject": "Resolved", "contact_id": contact, "owner_id": ANN})).await;
         let resolve = json!({"to": "resolved", "resolution_note": "Replaced"});
@@ -45,7 +47,7 @@ impl Things {
         client.ticket(json!({"subject": "Not told"})).await;
         let dead_letter = id(&client.all("/dead_letters").await[0]);
         let job = id(&client.post("/dead_letters/replay", json!({})).await.expect(202).json());
-        Self { ticket, entry, event, queue, contact, notification, endpoint, delivery, dead_letter, job }
+        Self { ticket, entry, event, queue, form, contact, notification, endpoint, delivery, dead_letter, job }
     }
 
     /// Things that are nowhere.
@@ -55,6 +57,7 @@ impl Things {
             entry: format!("ent_{UNKNOWN}"),
             event: format!("evt_{UNKNOWN}"),
             queue: "unknown".to_owned(),
+            form: format!("frm_{UNKNOWN}"),
             contact: format!("ctc_{UNKNOWN}"),
             notification: format!("ntf_{UNKNOWN}"),
             endpoint: format!("whe_{UNKNOWN}"),
@@ -66,7 +69,8 @@ impl Things {
 
     /// Every request that names one of them.
     fn requests(&self) -> Vec<Ask> {
-        let Self { ticket, entry, event, queue, contact, notification, endpoint, delivery, dead_letter, job } = self;
+        let Self { ticket, entry, event, queue, form, contact, notification, endpoint, delivery, dead_letter, job } =
+            self;
         let get = |path: String| Ask::get(&path);
         let send = |method, path: String, body: Value| Ask::new(method, &path).fresh_key().json(&body);
         vec![
@@ -76,6 +80,7 @@ impl Things {
             get(format!("/events/{event}")),
             get(format!("/queues/{queue}")),
             get(format!("/queues/{queue}/overview")),
+            get(format!("/forms/{form}")),
             get(format!("/contacts/{contact}")),
             get(format!("/notifications/{notification}")),
             get(format!("/webhook_endpoints/{endpoint}")),
@@ -90,6 +95,7 @@ impl Things {
             send(Method::POST, format!("/tickets/{ticket}/thread/{entry}/redact"), json!({"reason": "privacy"})),
             send(Method::PATCH, format!("/queues/{queue}"), json!({"name": "Mine"})),
             send(Method::POST, format!("/queues/{queue}/claim"), json!({"owner_id": ANN})),
+            send(Method::PATCH, format!("/forms/{form}"), json!({"name": "Mine"})),
             send(Method::PATCH, format!("/contacts/{contact}"), json!({"name": "Mine"})),
             send(Method::POST, format!("/notifications/{notification}/replay"), json!({})),
             send(Method::PATCH, format!("/webhook_endpoints/{endpoint}"), json!({"events": ["ticket.created"]})),
@@ -107,13 +113,14 @@ impl Things {
     /// Everything there is to see of them.
     async fn seen(&self, client: &Client) -> Vec<Value> {
         let mut seen = Vec::new();
-        for ask in self.requests().into_iter().take(12) {
+        for ask in self.requests().into_iter().take(13) {
             seen.push(client.send(ask).await.expect(200).json());
         }
         for list in [
             "/tickets",
             "/events",
             "/queues",
+            "/forms",
             "/contacts",
             "/notifications",
             "/webhook_endpoints",

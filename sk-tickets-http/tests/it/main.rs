@@ -10,6 +10,8 @@ mod docs;
 mod embedding;
 mod endpoint_health;
 mod filters;
+mod form;
+mod forms;
 #[path = "../../../sk-tickets-core/tests/it/golden.rs"]
 mod golden;
 mod idempotency;

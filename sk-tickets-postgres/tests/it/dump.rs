@@ -29,6 +29,9 @@ async fn a_dump_and_restore_brings_back_a_store_that_serves() {
     let desk = engine(&store).desk(stage.mine.realm().clone());
     let tickets = desk.tickets(&TicketFilter::ALL, &PageRequest::first()).await.unwrap().data;
     assert_eq!(tickets, stage.mine.tickets(&TicketFilter::ALL, &PageRequest::first()).await.unwrap().data);
+    let forms = desk.forms(&PageRequest::first()).await.unwrap().data;
+    assert_eq!(forms, stage.mine.forms(&PageRequest::first()).await.unwrap().data);
+    assert!(engine(&store).form(forms[0].id).await.unwrap().is_some(), "the door is there too");
     let create = || CreateTicket::new("after").unwrap();
     let made = desk.create_ticket(&key("after"), create()).await.unwrap();
     assert!(engine(&first).desk(desk.realm().clone()).create_ticket(&key("after"), create()).await.unwrap().replayed);

@@ -183,7 +183,7 @@ async fn without_its_policies_a_table_is_seen_to_leak() {
             .fetch_all(&mut raw(&stage.url).await)
             .await
             .unwrap();
-    assert_eq!(guarded.len(), 20);
+    assert_eq!(guarded.len(), 21);
     for table in &guarded {
         run(&stage.url, &format!("ALTER TABLE sk_tickets.{table} DISABLE ROW LEVEL SECURITY")).await;
         run(&stage.url, &format!("DROP POLICY realm ON sk_tickets.{table}")).await;
@@ -334,7 +334,70 @@ async fn workers_and_the_directory_see_no_more_than_they_need() {
         assert_eq!(refused.into_database_error().unwrap().code().unwrap(), "42501", "{sql}");
     }
     let directory = visible("sk_tickets_directory").await;
-    assert_eq!(tables(&directory), ["api_keys", "realms", "settings", "tenants"].map(str::to_owned).into());
+    assert_eq!(tables(&directory), ["api_keys", "forms", "realms", "settings", "tenants"].map(str::to_owned).into());
+}
+
+/// Who has no key gets the one form whose whole id they have; nobody gets a list, nor a form of another realm past the door.
+#[tokio::test]
+async fn the_door_to_forms_opens_one_at_a_time() {
+    let stage = Stage::set().await;
+    let mut attacker = Attacker::on(&stage).await;
+    let (mine, theirs) = (stage.tenant(&stage.mine).await, stage.tenant(&stage.theirs).await);
+    let mut superuser = raw(&stage.url).await;
+    let mut id_of = async |tenant: i64| -> uuid::Uuid {
+        let query = sqlx::query_scalar("SELECT id FROM sk_tickets.forms WHERE tenant = $1").bind(tenant);
+        query.fetch_one(&mut superuser).await.unwrap()
+    };
+    let (my_form, their_form) = (id_of(mine).await, id_of(theirs).await);
+    for setting in [Setting::Absent, Setting::LeftOver, Setting::Own(mine)] {
+        let mut count = async |sql: String| attacker.try_out(setting, &format!("SELECT count(*) {sql}")).await;
+        for id in [my_form, their_form] {
+            assert_eq!(count(format!("FROM sk_tickets.public_form('{id}') WHERE id = '{id}'")).await, Outcome::Rows(1));
+        }
+        let own = i64::from(matches!(setting, Setting::Own(_)));
+        for (sql, rows) in [
+            ("FROM sk_tickets.public_form(NULL)".to_owned(), 0),
+            ("FROM sk_tickets.public_form('00000000-0000-0000-0000-000000000000')".to_owned(), 0),
+            (format!("FROM sk_tickets.public_form('{my_form}') WHERE tenant = {theirs}"), 0),
+            (format!("FROM sk_tickets.public_form('{their_form}') WHERE tenant = {mine}"), 0),
+            // What there is to ask with is one's own.
+            ("FROM sk_tickets.forms AS f CROSS JOIN LATERAL sk_tickets.public_form(f.id)".to_owned(), own),
+            // What the door is told is of no use beside it.
+            (
+                format!(
+                    "FROM (SELECT set_config('sk_tickets.form', '{their_form}', true) OFFSET 0) AS told, sk_tickets.forms"
+                ),
+                own,
+            ),
+            (
+                format!("FROM sk_tickets.public_form('{their_form}'), sk_tickets.forms AS f WHERE f.tenant = {theirs}"),
+                0,
+            ),
+        ] {
+            assert_eq!(count(sql.clone()).await, Outcome::Rows(rows), "{setting:?}: {sql}");
+        }
+        let update = format!("UPDATE sk_tickets.forms SET name = 'stolen' WHERE id = '{their_form}'");
+        assert_eq!(attacker.try_out(setting, &update).await, Outcome::Rows(0));
+    }
+    // An id that is taken elsewhere takes nothing away from there.
+    let own = Setting::Own(mine);
+    let twin = |conflict: &str| {
+        format!(
+            "INSERT INTO sk_tickets.forms SELECT (jsonb_populate_record(f, '{{\"id\": \"{their_form}\"}}')).*
+             FROM sk_tickets.forms AS f {conflict}"
+        )
+    };
+    assert_eq!(attacker.try_out(own, &twin("ON CONFLICT DO NOTHING")).await, Outcome::Rows(0));
+    assert_eq!(attacker.try_out(own, &twin("ON CONFLICT (id) DO UPDATE SET name = 'stolen'")).await, denied());
+
+    // The role behind the door sees no more than the door shows.
+    execute(&mut superuser, "SET ROLE sk_tickets_directory").await;
+    let count = "SELECT count(*) FROM sk_tickets.forms";
+    let all: i64 = sqlx::query_scalar(count).fetch_one(&mut superuser).await.unwrap();
+    assert_eq!(all, 0);
+    execute(&mut superuser, &format!("SELECT set_config('sk_tickets.form', '{their_form}', false)")).await;
+    let one: i64 = sqlx::query_scalar(count).fetch_one(&mut superuser).await.unwrap();
+    assert_eq!(one, 1);
 }
 
 /// Of a recorded answer the application role can replace the secret, and nothing else; nor put one where there is none.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use sk_tickets_core::{
     AssignTicket, ClaimTicket, CreateTicket, DeliveryFilter, EventType, OwnerFilter, PageRequest, Priority,
-    ReplayDeadLetters, RotateSecret, Status, TicketFilter, Timestamp, UserId,
-    model::delivery::Attempt,
+    ReplayDeadLetters, RotateSecret, Status, TicketFilter, Timestamp, UpdateForm, UserId,
+    model::{delivery::Attempt, form::Locale},
+    platform::input::Change,
     store::{DeliveryQueue, Directory, NextStep, RealmReader, WorkerId},
 };
 use sqlx::PgConnection;
@@ -78,6 +79,19 @@ async fn a_read_is_one_statement_and_a_mutation_two() {
     assert_statements!(6, desk.claim_next(&key("claim"), "default".parse().unwrap(), claim()));
     assert_statements!(1, desk.claim_next(&key("claim"), "default".parse().unwrap(), claim()));
     assert_statements!(1, desk.queues(&PageRequest::first()));
+    let form = stage.mine.forms(&PageRequest::first()).await.unwrap().data.remove(0).id;
+    statements(&mut superuser).await;
+    assert_statements!(1, desk.forms(&PageRequest::first()));
+    assert_statements!(1, desk.form(form));
+    assert_statements!(1, stage.store.public_form(form));
+    assert_statements!(
+        2,
+        desk.update_form(
+            &key("form-again"),
+            form,
+            UpdateForm { locale: Change(Some(Locale::De)), ..UpdateForm::nothing() }
+        )
+    );
     // Whether there is such a queue, and what there is to do in it.
     assert_statements!(2, desk.queue_overview(&"default".parse().unwrap()));
     let endpoint = desk.endpoints(&PageRequest::first()).await.unwrap().data.remove(0).id;

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use sk_tickets_core::{
-    ContactId, CreateEndpoint, CreateQueue, CreateTicket, Desk, Environment, IdempotencyKey, InlineContact, Order,
-    PageRequest, Priority, Realm, ReplayDeadLetters, SetSlaPolicy, Status, TargetPolicy, Tickets, TransitionTicket,
-    UserId,
+    ContactId, CreateEndpoint, CreateForm, CreateQueue, CreateTicket, Desk, Environment, IdempotencyKey, InlineContact,
+    Order, PageRequest, Priority, Realm, ReplayDeadLetters, SetSlaPolicy, Status, TargetPolicy, Tickets,
+    TransitionTicket, UserId,
     model::{delivery::Attempt, sla::SlaSeconds},
     platform::text::List,
     store::{DeliveryQueue, NextStep, Settled, Slots, WorkerId},
@@ -88,6 +88,7 @@ async fn fill(store: &PostgresStore, tickets: &Tickets, desk: &Desk) {
     let topics = List::new(vec!["delivery".parse().unwrap()]).unwrap();
     let queue = CreateQueue { topics, ..CreateQueue::new("second".parse().unwrap()) };
     desk.create_queue(&key("queue"), queue).await.unwrap();
+    desk.create_form(&key("form"), CreateForm::new("Contact us").unwrap()).await.unwrap();
     let policy = SetSlaPolicy {
         first_response_seconds: Some(SlaSeconds::new(60).unwrap()),
         resolution_seconds: None,

@@ -77,6 +77,14 @@ macro_rules! conformance {
             queues::a_new_ticket_goes_where_its_topic_leads,
             queues::a_ticket_is_moved_to_another_queue,
             queues::an_overview_counts_what_there_is_to_do,
+            forms::a_form_is_made_and_changed,
+            forms::a_stale_change_of_a_form_writes_nothing,
+            forms::forms_are_listed,
+            forms::a_realm_has_no_more_forms_than_allowed,
+            forms::a_form_is_found_by_its_id_alone,
+            forms::no_two_realms_have_one_form,
+            forms::a_submission_is_a_ticket_at_once,
+            forms::what_is_sent_twice_is_one_ticket,
             notifications::what_a_customer_is_told_is_written_with_the_resolution,
             notifications::in_a_live_realm_it_waits_to_be_sent,
             notifications::who_is_not_named_or_has_no_address_is_not_told,
@@ -177,6 +185,7 @@ pub mod cases {
     pub mod delivery;
     pub mod directory;
     pub mod fairness;
+    pub mod forms;
     pub mod month;
     pub mod notifications;
     pub mod queues;

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     decide::{
-        Command, ContactCommand, DeadLetterCommand, EndpointCommand, NotificationCommand, QueueCommand, TicketCommand,
+        Command, ContactCommand, DeadLetterCommand, EndpointCommand, FormCommand, NotificationCommand, QueueCommand,
+        TicketCommand,
     },
     model::{
         contact::{CreateContact, InlineContact, UpdateContact},
@@ -16,7 +17,8 @@ use crate::{
         endpoint::{CreateEndpoint, EventFilter, RotateSecret, UpdateEndpoint},
         event::EventType,
         evidence::{Evidence, EvidenceKind},
-        id::{ActorId, AgentId, CallId, ContactId, EntryId, NotificationId, OwnerId, TicketId, UserId},
+        form::{CreateForm, Font, Locale, NewFormTopic, ThemePatch, UpdateForm},
+        id::{ActorId, AgentId, CallId, ContactId, EntryId, FormId, NotificationId, OwnerId, TicketId, UserId},
         metadata::MetadataPatch,
         queue::{ClaimTicket, CreateQueue, UpdateQueue},
         redaction::RedactEntry,
@@ -29,6 +31,7 @@ use crate::{
         id::DeliveryId,
         input::{Change, Patch},
         number::Whole,
+        origin::Origin,
         text::{List, Text},
     },
 };
@@ -36,6 +39,7 @@ use crate::{
 pub(super) const TAGS: [&str; 3] = ["vip", "Ünïcode ✓", "a b"];
 pub(super) const QUEUES: [&str; 3] = ["default", "second", "third"];
 pub(super) const TOPICS: [&str; 2] = ["delivery", "billing"];
+const ORIGINS: [&str; 3] = ["https://shop.example", "http://localhost:5000", "https://SHOP.example:443"];
 const EMAILS: [&str; 3] = ["ann@example.com", "Bob@Example.com", "eve@example.org"];
 const PHONES: [&str; 2] = ["+4930123456", "+4930654321"];
 pub(super) const TEXTS: [&str; 4] =
@@ -58,6 +62,7 @@ impl Script {
         match self.dice.below(10) {
             0 if self.dice.once_in(2) => Command::Queue(self.queue_command()),
             1 if self.dice.once_in(2) => self.claim_next(),
+            2 if self.dice.once_in(3) => Command::Form(self.form_command(known)),
             0..4 => Command::Ticket(self.ticket_command(known)),
             4 if self.dice.once_in(2) && !known.entries.is_empty() => self.redaction(known),
             4 if self.dice.once_in(2) => self.policy_command(),
@@ -166,6 +171,60 @@ impl Script {
             follow_up_of: dice.maybe(ids).filter(|_| dice.once_in(3)),
             actor_id: self.actor(),
             ..CreateTicket::new(dice.pick(&TEXTS).unwrap_or_default()).expect("lawful")
+        }
+    }
+
+    fn form_command(&self, known: &Known) -> FormCommand {
+        let dice = &self.dice;
+        let Some(form) = dice.pick(&known.forms).filter(|_| !dice.once_in(3)) else {
+            return FormCommand::Create(CreateForm {
+                name: text(dice.pick(&TEXTS).unwrap_or_default()),
+                topics: self.offers(),
+                allowed_origins: self.origins(),
+                locale: dice.maybe(Locale::ALL),
+                theme: dice.once_in(2).then(|| self.theme()),
+            });
+        };
+        let id = if dice.once_in(12) { FormId::from_bytes([1; 16]) } else { form.id };
+        let update = UpdateForm {
+            name: Change(dice.maybe(&TEXTS).map(text)),
+            topics: self.patch(|| self.offers()),
+            allowed_origins: self.patch(|| self.origins()),
+            locale: Change(dice.maybe(Locale::ALL)),
+            theme: self.patch(|| self.theme()),
+        };
+        FormCommand::Update(id, update)
+    }
+
+    fn patch<T>(&self, value: impl FnOnce() -> T) -> Patch<T> {
+        match self.dice.below(3) {
+            0 => Patch::Keep,
+            1 => Patch::Clear,
+            _ => Patch::Set(value()),
+        }
+    }
+
+    /// Now and then a topic twice: refused before the store is asked.
+    fn offers<const MAX: usize>(&self) -> List<NewFormTopic, MAX> {
+        let offer = |key| Some(NewFormTopic { key: text(key), label: text(self.dice.pick(&TEXTS)?) });
+        let mut offers: Vec<_> = self.dice.pick(&TOPICS).and_then(offer).into_iter().collect();
+        if self.dice.once_in(2) {
+            offers.extend(TOPICS.into_iter().filter_map(offer));
+        }
+        List::new(offers).expect("few enough")
+    }
+
+    fn origins<const MAX: usize>(&self) -> List<Origin, MAX> {
+        let origins = (0..self.dice.below(3)).filter_map(|_| self.dice.pick(&ORIGINS));
+        List::new(origins.map(|origin| origin.parse().expect("lawful")).collect()).expect("few enough")
+    }
+
+    fn theme(&self) -> ThemePatch {
+        ThemePatch {
+            accent: self.patch(|| "#0b6e4f".parse().expect("lawful")),
+            radius: self.patch(|| Whole::new(8).expect("lawful")),
+            font: self.patch(|| self.dice.pick(Font::ALL).unwrap_or(Font::System)),
+            ..ThemePatch::nothing()
         }
     }
 

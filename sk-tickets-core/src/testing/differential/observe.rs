@@ -39,6 +39,7 @@ pub(super) async fn everything(side: &Side, script: &Script) -> Seen {
         eye.deliveries(&script.endpoints).await;
         eye.contacts().await;
         eye.queues().await;
+        eye.forms(script).await;
         eye.notifications().await;
         eye.policies().await;
         eye.claims(script).await;
@@ -286,6 +287,16 @@ impl Eye<'_> {
             for topic in TOPICS.into_iter().map(Some).chain([None, Some("unknown")]) {
                 self.load(Subject::NewTicket { contact: None, follow_up_of: None, queue, topic }).await;
             }
+        }
+    }
+
+    async fn forms(&mut self, script: &Script) {
+        self.list("forms", async |desk, page| desk.forms(&page).await.ok()).await;
+        self.load(Subject::NewForm).await;
+        for id in &script.forms {
+            self.note(id, text(&self.desk.form(*id).await.expect("read")));
+            self.load(Subject::Form(*id)).await;
+            self.note(("for who has no key", id), text(&self.side.store.public_form(*id).await.expect("read")));
         }
     }
 

@@ -17,7 +17,8 @@ use crate::{
         delivery::{Attempt, Delivery, DeliveryFilter},
         endpoint::Endpoint,
         event::EventType,
-        id::{EntryId, NotificationId, QueueId, TicketId},
+        form::Form,
+        id::{EntryId, FormId, NotificationId, QueueId, TicketId},
         notification::{Notification, NotificationFilter, Outcome},
         page::Order,
         queue::Queue,
@@ -37,7 +38,7 @@ use crate::{
         time::Timestamp,
     },
     store::{
-        Commit, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, Lease, NextStep,
+        Commit, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, FormChange, Lease, NextStep,
         NotificationChange, NotificationLease, PageSpec, PolicyChange, QueueChange, RevivedNotification, SecretChange,
         SettledNotification, Slots, TicketChange, WorkerId,
     },
@@ -59,6 +60,7 @@ pub(super) struct Known {
     pub(super) tickets: Vec<Ticket>,
     pub(super) contacts: Vec<Contact>,
     pub(super) queues: Vec<Queue>,
+    pub(super) forms: Vec<Form>,
     pub(super) policies: Vec<KeptPolicy>,
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) deliveries: Vec<Delivery>,
@@ -82,6 +84,8 @@ pub(super) struct Script {
     mail_leases: Vec<NotificationLease>,
     /// The endpoints there ever were: a deleted one can still be asked for.
     pub(super) endpoints: Vec<EndpointId>,
+    /// The forms there ever were, in whatever realm.
+    pub(super) forms: BTreeSet<FormId>,
     /// The jobs there ever were.
     jobs: BTreeSet<JobId>,
 }
@@ -97,6 +101,7 @@ impl Script {
             leases: Vec::new(),
             mail_leases: Vec::new(),
             endpoints: Vec::new(),
+            forms: BTreeSet::from([FormId::from_bytes([7; 16])]),
             jobs: (0..4).map(|number| JobId::from_bytes([number; 16])).collect(),
         }
     }
@@ -133,6 +138,8 @@ impl Script {
                 self.endpoints.push(endpoint.id);
             }
         }
+        let forms = store.form_page(realm, all()).await.expect("read");
+        self.forms.extend(forms.iter().map(|form| form.id));
         let tickets = store.ticket_page(realm, &TicketFilter::ALL, all()).await.expect("read");
         let mut entries = Vec::new();
         for ticket in &tickets {
@@ -145,6 +152,7 @@ impl Script {
             deliveries: store.delivery_page(realm, &DeliveryFilter::default(), all()).await.expect("read"),
             contacts: store.contact_page(realm, &ContactFilter::default(), all()).await.expect("read"),
             queues: store.queues(realm).await.expect("read"),
+            forms,
             notifications: store.notification_page(realm, &NotificationFilter::default(), all()).await.expect("read"),
             policies: store.policies(realm).await.expect("read"),
             endpoints,
@@ -227,7 +235,7 @@ impl Script {
 
     fn effect(&self, realm: &Realm, known: &Known) -> Option<Effect> {
         let dice = &self.dice;
-        Some(match dice.below(12) {
+        Some(match dice.below(14) {
             0..3 => {
                 let mut ticket = dice.pick(&known.tickets)?;
                 let expect = if dice.once_in(4) { Expectation::Absent } else { Expectation::Version(ticket.version) };
@@ -312,6 +320,19 @@ impl Script {
             6 => {
                 let key = dice.pick(&self.committed)?;
                 Effect::Secret(Box::new(SecretChange { key, before: sealed(1 + dice.below(2)), after: sealed(2) }))
+            }
+            12 => {
+                let before = dice.pick(&known.forms)?;
+                let topics = dice.pick(&known.forms)?.topics;
+                let after = Form { topics, ..before.clone() };
+                let others = known.forms.len().saturating_sub(dice.below(2));
+                Effect::Form(Box::new(if dice.once_in(2) {
+                    // Its own, another one's, perhaps of another realm, or a new one.
+                    let id = self.dice.pick(&self.forms.iter().copied().collect::<Vec<_>>())?;
+                    FormChange::Create { form: Form { id, ..after }, others }
+                } else {
+                    FormChange::Update { before, after }
+                }))
             }
             11 => {
                 let Ticket { id, version, .. } = dice.pick(&known.tickets)?;

@@ -10,10 +10,14 @@ use proptest::prelude::*;
 use sk_tickets_core::{
     ActorId, ApiKeyId, ApiKeySecret, Environment, EventId, IdempotencyKey, OwnerId, Realm, Schedule, SignatureHeaders,
     TargetPolicy, Tenant, TicketId, Timestamp, VerifyError, WebhookSecret,
-    model::contact::{Email, Phone},
+    model::{
+        contact::{Email, Phone},
+        form::Color,
+    },
     platform::{
         cursor::{CursorError, CursorKey, CursorScope},
         json::Json,
+        origin::Origin,
         system::SeededEntropy,
         webhook::{sign, verify},
     },
@@ -22,7 +26,7 @@ use sk_tickets_core::{
 use super::seeded;
 
 /// Texts that parsers take, to be spoilt.
-const LAWFUL: [&str; 18] = [
+const LAWFUL: [&str; 20] = [
     "tkt_01J9X2M3N4P5Q6R7S8T9VAWBXC",
     "usr_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "key_00000000000000000000000000",
@@ -41,6 +45,8 @@ const LAWFUL: [&str; 18] = [
     "ann@example.com",
     "+49 (30) 12-34.56",
     "acme-2",
+    "https://shop-1.example:8443",
+    "#0b6e4f",
 ];
 
 /// Any text: wild ones, and lawful ones with a few characters taken out, put in or put elsewhere.
@@ -90,6 +96,7 @@ fn the_lawful_texts_are_taken() {
     assert!(Json::parse(LAWFUL[13].as_bytes()).is_ok());
     assert!(TargetPolicy::Public.judge(LAWFUL[14], Environment::Live).is_ok());
     assert!(keeps::<Email>(LAWFUL[15]) && keeps::<Phone>(LAWFUL[16]) && keeps::<Tenant>(LAWFUL[17]));
+    assert!(keeps::<Origin>(LAWFUL[18]) && keeps::<Color>(LAWFUL[19]));
 }
 
 proptest! {
@@ -134,6 +141,12 @@ proptest! {
         keeps::<Environment>(&text);
         keeps::<Email>(&text);
         keeps::<Phone>(&text);
+        keeps::<Color>(&text);
+        if keeps::<Origin>(&text) {
+            let origin: Origin = text.parse().expect("it was taken");
+            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b":/.-_".contains(&byte);
+            prop_assert!(origin.as_str().bytes().all(plain), "{} could say more to a policy", origin);
+        }
         if let Ok(key) = IdempotencyKey::client(&text) {
             let bare = key.as_str().strip_prefix("client:").expect("a client's namespace");
             prop_assert!((1..=255).contains(&bare.len()) && bare.bytes().all(|byte| byte.is_ascii_graphic()));

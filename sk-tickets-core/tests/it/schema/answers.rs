@@ -6,11 +6,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sk_tickets_core::{
     Actor, AgentRef, AssignTicket, Clock, Contact, CreateEndpoint, CreateTicket, Delivery, DeliveryFilter,
-    DiscardDeadLetter, EndpointView, Event, EventType, Evidence, EvidenceKind, InlineContact, Page, PageRequest,
+    DiscardDeadLetter, EndpointView, Event, EventType, Evidence, EvidenceKind, Form, InlineContact, Page, PageRequest,
     Priority, RedactEntry, ReplayDeadLetters, ReplayJob, SetSlaPolicy, SlaPolicy, Status, ThreadEntry, Ticket,
     TicketFilter, TicketView, TransitionTicket, UpdateTicket, WebhookSender, event_schemas,
     model::{
         delivery::Attempt,
+        form::{Color, Font, FormTopic, Locale, Theme},
         sla::{SlaClock, SlaState, TicketSla},
     },
     platform::{
@@ -241,6 +242,29 @@ fn whoever_acts() {
         created_at: Clock::now(&*Stage::new().clock),
     };
     check([Contact { name: None, email: None, phone: None, ..contact.clone() }, contact]);
+}
+
+#[test]
+fn what_customers_fill_in() {
+    let theme = Theme {
+        accent: Some(Color::of(1, 2, 3)),
+        background: Some(Color::of(4, 5, 6)),
+        text: Some(Color::of(7, 8, 9)),
+        radius: Some(32),
+        font: Some(Font::Mono),
+    };
+    check([Theme::default(), theme]);
+    let form = Form {
+        id: "frm_01J9X2M3N4P5Q6R7S8T9VAWBXC".parse().expect("lawful"),
+        name: "Contact us".to_owned(),
+        topics: vec![FormTopic { key: "delivery".to_owned(), label: "Where is it?".to_owned() }],
+        allowed_origins: vec!["https://shop.example".parse().expect("lawful")],
+        locale: Locale::De,
+        theme,
+        created_at: Clock::now(&*Stage::new().clock),
+    };
+    let bare = Form { topics: Vec::new(), allowed_origins: Vec::new(), theme: Theme::default(), ..form.clone() };
+    check([form, bare]);
 }
 
 #[test]

@@ -127,7 +127,15 @@ fn values(bound: &str, limit: u64, item: &Value) -> Vec<(Vec<Value>, Value)> {
         |length| format!("{}@b.de", "x".repeat(length.saturating_sub(5))).into(),
         |length| format!("https://b.de/{}", "x".repeat(length.saturating_sub(13))).into(),
     ];
-    let list = |length| Value::from(vec![item.clone(); length]);
+    // What has a key has another one each time.
+    let numbered = |number: usize| {
+        let mut item = item.clone();
+        if let Some(key) = item.get_mut("key") {
+            *key = number.to_string().into();
+        }
+        item
+    };
+    let list = |length| (0..length).map(numbered).collect::<Value>();
     let pairs = |length| Value::from((0..length).map(|name| (name.to_string(), "x".into())).collect::<Map<_, _>>());
     match bound {
         "maxLength" => texts.into_iter().map(|text| (vec![text(count), text(count - 1)], text(count + 1))).collect(),

@@ -17,8 +17,10 @@ use values::Place;
 const OF_STATE: [&str; 2] = ["unknown_queue", "not_found"];
 
 /// What no schema says: whether a URL is one, and whether it leads where webhooks may be sent; whether one field is less
-/// than another.
-const BEYOND_SCHEMA: [&str; 8] = [
+/// than another, and whether a member of two items is the same.
+const BEYOND_SCHEMA: [&str; 10] = [
+    "duplicate",
+    "invalid_origin",
     "too_early",
     "invalid_url",
     "invalid_reference",

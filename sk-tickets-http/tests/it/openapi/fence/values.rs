@@ -20,7 +20,7 @@ pub(super) struct Place {
 const NOTES: [&str; 4] = ["description", "examples", "default", "$ref"];
 
 /// Something of each kind of text that requests have, the choosy before the rest.
-const SAMPLES: [&str; 19] = [
+const SAMPLES: [&str; 21] = [
     "tkt_01J9X2M3N4P5Q6R7S8T9VAWBXC",
     "whe_01J9X2M3N4P5Q6R7S8T9VAWBXC",
     "dlv_01J9X2M3N4P5Q6R7S8T9VAWBXC",
@@ -30,12 +30,14 @@ const SAMPLES: [&str; 19] = [
     "usr_01J9X2M3N4P5Q6R7S8T9VAWBXC",
     "ctc_01J9X2M3N4P5Q6R7S8T9VAWBXC",
     "ntf_01J9X2M3N4P5Q6R7S8T9VAWBXC",
+    "frm_01J9X2M3N4P5Q6R7S8T9VAWBXC",
     "cal_01J9X2M3N4P5Q6R7S8T9VAWBXC",
     "2026-11-24T06:00:00.123456789Z",
     "ann@example.com",
     "+49 30 123456",
     "\"3\"",
     "none",
+    "#0b6e4f",
     "https://example.com/",
     "order-4711",
     "que_01J9X2M3N4P5Q6R7S8T9VAWBXC",
@@ -209,7 +211,15 @@ impl Place {
     }
 
     fn items(&self, length: usize) -> Value {
-        vec![sample(&self.schema["items"]); length].into()
+        // What has a key has another one each time.
+        let item = |number: usize| {
+            let mut item = sample(&self.schema["items"]);
+            if let Some(key) = item.get_mut("key") {
+                *key = json!(format!("key {number}"));
+            }
+            item
+        };
+        (0..length).map(item).collect()
     }
 }
 
