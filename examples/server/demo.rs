@@ -30,7 +30,7 @@ const TOPICS: [(&str, &str, &str); 3] = [
     ("invoice", "A question about an invoice", "billing"),
 ];
 /// How many events are shown.
-const EVENTS_MAX: usize = 8;
+const EVENTS_MAX: usize = 6;
 
 /// The pages, on a desk of the tenant.
 pub(crate) fn router(tickets: Tickets, desk: Desk) -> Router {
