@@ -44,7 +44,7 @@ impl Directory for SqliteStore {
                 .optional()?;
             Ok(key)
         };
-        self.inner.readers.read("find an API key", move |guarded| guarded.within(Scope::Directory, find)).await
+        self.inner.readers.read_here("find an API key", |guarded| guarded.within(Scope::Directory, find)).await
     }
 
     async fn api_keys(&self) -> store::Result<Vec<ApiKey>> {
@@ -94,7 +94,7 @@ impl Directory for SqliteStore {
     }
 
     async fn public_form(&self, id: FormId) -> store::Result<Option<(Realm, Form)>> {
-        self.inner.readers.read("find a form", move |guarded| guarded.within(Scope::Form(id), form::find_public)).await
+        self.inner.readers.read_here("find a form", |guarded| guarded.within(Scope::Form(id), form::find_public)).await
     }
 
     async fn realms(&self) -> store::Result<Vec<Realm>> {

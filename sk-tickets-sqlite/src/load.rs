@@ -92,6 +92,29 @@ impl From<Subject<'_>> for Wanted {
     }
 }
 
+impl Wanted {
+    /// Whether it is found by keys, so that it takes microseconds.
+    pub(crate) const fn is_brief(&self) -> bool {
+        match self {
+            Self::NewTicket { .. }
+            | Self::Ticket(_)
+            | Self::TicketAndQueue(..)
+            | Self::Queue(_)
+            | Self::Queues
+            | Self::Notification(_)
+            | Self::Policies
+            | Self::Contact { .. }
+            | Self::NewForm
+            | Self::Form(_)
+            | Self::NewEndpoint
+            | Self::Endpoint(_)
+            | Self::Delivery(_) => true,
+            // A whole thread with all that was said of it; a count.
+            Self::Redaction(_) | Self::DeadLetters(_) => false,
+        }
+    }
+}
+
 /// All that is known of what is wanted.
 pub(crate) fn load(
     connection: &Connection,

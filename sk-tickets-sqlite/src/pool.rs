@@ -24,6 +24,25 @@ impl Readers {
         Arc::new(Self { idle: Mutex::new(connections), permits })
     }
 
+    /// Runs a read that takes microseconds right here: to hand it to another thread would take longer than to do it.
+    ///
+    /// For what is found by its key. What walks over many rows would keep others from the thread, and goes to
+    /// [`Readers::read`].
+    pub(crate) async fn read_here<T>(
+        self: &Arc<Self>,
+        context: &'static str,
+        work: impl FnOnce(&Guarded) -> Result<T>,
+    ) -> store::Result<T> {
+        let permit = self.permits.acquire().await;
+        // Given back after the connection, which is dropped first.
+        let _permit = permit.map_err(|error| StoreError::internal(context).caused_by(error))?;
+        let read = || {
+            let lent = Arc::clone(self).lend()?;
+            work(lent.connection()?)
+        };
+        read().map_err(|fault| fault.during(context))
+    }
+
     /// Runs a read on a thread that may block.
     pub(crate) async fn read<T, F>(self: &Arc<Self>, context: &'static str, work: F) -> store::Result<T>
     where

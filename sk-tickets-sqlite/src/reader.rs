@@ -41,7 +41,7 @@ use crate::{
     notification, places, policy,
     pool::snapshot,
     queues,
-    realms::{RealmNumber, Skew},
+    realms::{RealmNumber, Realms, Skew},
     replay,
     row::{self, attempt_columns, delivery_columns, entry_columns, event_columns, ticket_columns},
     store::SqliteStore,
@@ -51,7 +51,7 @@ use crate::{
 impl RealmReader for SqliteStore {
     async fn ticket(&self, realm: &Realm, id: TicketId) -> store::Result<Option<TicketView>> {
         let environment = realm.environment();
-        self.read("read a ticket", realm, move |connection, realm| {
+        self.find("read a ticket", realm, |connection, realm| {
             snapshot(connection, || {
                 let Some(ticket) = find_ticket(connection, realm, environment, id)? else { return Ok(None) };
                 let queue_position = places::position(connection, realm, &ticket)?;
@@ -123,7 +123,7 @@ impl RealmReader for SqliteStore {
         ticket: TicketId,
         entry: EntryId,
     ) -> store::Result<Option<ThreadEntry>> {
-        self.read("read a thread entry", realm, move |connection, realm| {
+        self.find("read a thread entry", realm, |connection, realm| {
             // By the id alone, which is unique; that it is in this ticket's thread is looked at after.
             let sql = concat!(
                 "SELECT ",
@@ -136,7 +136,7 @@ impl RealmReader for SqliteStore {
     }
 
     async fn event(&self, realm: &Realm, id: EventId) -> store::Result<Option<Event>> {
-        self.read("read an event", realm, move |connection, realm| {
+        self.find("read an event", realm, |connection, realm| {
             let sql = concat!(
                 "SELECT ",
                 event_columns!(),
@@ -177,7 +177,7 @@ impl RealmReader for SqliteStore {
     }
 
     async fn contact(&self, realm: &Realm, id: ContactId) -> store::Result<Option<Contact>> {
-        self.read("read a contact", realm, move |connection, realm| contact::find(connection, realm, id)).await
+        self.find("read a contact", realm, |connection, realm| contact::find(connection, realm, id)).await
     }
 
     async fn contact_page(
@@ -195,7 +195,7 @@ impl RealmReader for SqliteStore {
     }
 
     async fn queues(&self, realm: &Realm) -> store::Result<Vec<Queue>> {
-        self.read("list queues", realm, queues::all).await
+        self.find("list queues", realm, queues::all).await
     }
 
     async fn queue_workload(&self, realm: &Realm, queue: &str, now: Timestamp) -> store::Result<Workload> {
@@ -207,7 +207,7 @@ impl RealmReader for SqliteStore {
     }
 
     async fn policies(&self, realm: &Realm) -> store::Result<Vec<KeptPolicy>> {
-        self.read("list SLA policies", realm, policy::all).await
+        self.find("list SLA policies", realm, policy::all).await
     }
 
     async fn policy_work(&self, realm: &Realm, priority: Priority, limit: usize) -> store::Result<Option<PolicyWork>> {
@@ -218,7 +218,7 @@ impl RealmReader for SqliteStore {
     }
 
     async fn form(&self, realm: &Realm, id: FormId) -> store::Result<Option<Form>> {
-        self.read("read a form", realm, move |connection, realm| form::find(connection, realm, id)).await
+        self.find("read a form", realm, |connection, realm| form::find(connection, realm, id)).await
     }
 
     async fn form_page(&self, realm: &Realm, page: PageSpec<FormId>) -> store::Result<Vec<Form>> {
@@ -230,7 +230,7 @@ impl RealmReader for SqliteStore {
     }
 
     async fn endpoint(&self, realm: &Realm, id: EndpointId) -> store::Result<Option<Endpoint>> {
-        self.read("read an endpoint", realm, move |connection, realm| endpoint::find(connection, realm, id)).await
+        self.find("read an endpoint", realm, |connection, realm| endpoint::find(connection, realm, id)).await
     }
 
     async fn endpoint_page(&self, realm: &Realm, page: PageSpec<EndpointId>) -> store::Result<Vec<Endpoint>> {
@@ -242,7 +242,7 @@ impl RealmReader for SqliteStore {
     }
 
     async fn delivery(&self, realm: &Realm, id: DeliveryId) -> store::Result<Option<Delivery>> {
-        self.read("read a delivery", realm, move |connection, realm| {
+        self.find("read a delivery", realm, |connection, realm| {
             snapshot(connection, || find_delivery(connection, realm, id))
         })
         .await
@@ -270,8 +270,7 @@ impl RealmReader for SqliteStore {
     }
 
     async fn notification(&self, realm: &Realm, id: NotificationId) -> store::Result<Option<Notification>> {
-        self.read("read a notification", realm, move |connection, realm| notification::find(connection, realm, id))
-            .await
+        self.find("read a notification", realm, |connection, realm| notification::find(connection, realm, id)).await
     }
 
     async fn notification_page(
@@ -289,7 +288,7 @@ impl RealmReader for SqliteStore {
     }
 
     async fn replay_job(&self, realm: &Realm, id: JobId) -> store::Result<Option<ReplayJob>> {
-        self.read("read a job", realm, move |connection, realm| replay::find(connection, realm, id)).await
+        self.find("read a job", realm, |connection, realm| replay::find(connection, realm, id)).await
     }
 
     async fn recorded_secrets(
@@ -312,9 +311,18 @@ impl RealmReader for SqliteStore {
 
     async fn load(&self, realm: &Realm, lookup: Lookup<'_>) -> store::Result<Loaded> {
         let environment = realm.environment();
-        let key = lookup.key.cloned();
-        let wanted = Wanted::from(lookup.subject);
-        self.read("load what a mutation needs", realm, move |connection, realm| {
+        let Lookup { key, subject } = lookup;
+        let wanted = Wanted::from(subject);
+        let context = "load what a mutation needs";
+        if wanted.is_brief() {
+            return self
+                .find(context, realm, |connection, realm| {
+                    snapshot(connection, || load(connection, realm, environment, key, wanted))
+                })
+                .await;
+        }
+        let key = key.cloned();
+        self.read(context, realm, move |connection, realm| {
             snapshot(connection, || load(connection, realm, environment, key.as_ref(), wanted))
         })
         .await
@@ -322,7 +330,18 @@ impl RealmReader for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Runs a read within a realm; in one that nobody has written to, there is nothing.
+    /// Runs a read of what is found by its key within a realm, right here.
+    pub(crate) async fn find<T: Default>(
+        &self,
+        context: &'static str,
+        realm: &Realm,
+        work: impl FnOnce(&Connection, RealmNumber) -> Result<T>,
+    ) -> store::Result<T> {
+        let realms = &self.inner.realms;
+        self.inner.readers.read_here(context, |guarded| within(guarded, realms, realm, work)).await
+    }
+
+    /// Runs a read within a realm on a thread that may block.
     pub(crate) async fn read<T, F>(&self, context: &'static str, realm: &Realm, work: F) -> store::Result<T>
     where
         T: Default + Send + 'static,
@@ -330,11 +349,20 @@ impl SqliteStore {
     {
         let realm = realm.clone();
         let realms = Arc::clone(&self.inner.realms);
-        let read = move |guarded: &Guarded| match realms.find(guarded, &realm)? {
-            Some(number) => guarded.within(Scope::Realm(number), |connection| work(connection, number)),
-            None => Ok(T::default()),
-        };
-        self.inner.readers.read(context, read).await
+        self.inner.readers.read(context, move |guarded| within(guarded, &realms, &realm, work)).await
+    }
+}
+
+/// Runs a read within a realm; in one that nobody has written to, there is nothing.
+fn within<T: Default>(
+    guarded: &Guarded,
+    realms: &Realms,
+    realm: &Realm,
+    work: impl FnOnce(&Connection, RealmNumber) -> Result<T>,
+) -> Result<T> {
+    match realms.find(guarded, realm)? {
+        Some(number) => guarded.within(Scope::Realm(number), |connection| work(connection, number)),
+        None => Ok(T::default()),
     }
 }
 

@@ -36,10 +36,19 @@ impl Folded {
 
     /// Its words in order, each as often as it occurs. Of a word that is longer than so many characters, the beginning.
     pub fn terms(&self, longest: usize) -> impl Iterator<Item = &str> {
-        let words = self.0.unicode_words().flat_map(|word| word.split(is_joint));
-        let words = words.filter(|word| word.contains(char::is_alphanumeric));
+        // Of ASCII the rules leave nothing but letters and digits side by side, which is much sooner found.
+        let is_ascii = self.0.is_ascii();
+        let ascii =
+            is_ascii.then(|| self.0.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()));
+        let other = (!is_ascii).then(|| by_unicode(&self.0));
+        let words = ascii.into_iter().flatten().chain(other.into_iter().flatten());
         words.map(move |word| word.char_indices().nth(longest).map_or(word, |(end, _)| &word[..end]))
     }
+}
+
+fn by_unicode(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.unicode_words().flat_map(|word| word.split(is_joint));
+    words.filter(|word| word.contains(char::is_alphanumeric))
 }
 
 /// Soft hyphens, joiners and selectors of variants: in a word, but no part of it.
@@ -72,6 +81,18 @@ mod tests {
         assert_eq!(terms("I don't; l’ordre:"), ["i", "don", "t", "l", "ordre"]);
         assert_eq!(terms(" \t\n… ?! 😀 👩‍👩‍👧 ❤️ _ \u{301}"), [] as [&str; 0]);
         assert_eq!(terms(""), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn ascii_is_cut_as_unicode_says() {
+        let ascii: Vec<char> = (0..128_u8).map(char::from).collect();
+        let pairs = ascii.iter().flat_map(|one| ascii.iter().map(move |other| (*one, *other)));
+        for (one, other) in pairs {
+            for text in [format!("a{one}{other}b"), format!("1{one}{other}2"), format!("{one}a{other}1{one}")] {
+                let folded = Folded::of(&text);
+                assert!(folded.terms(64).eq(by_unicode(&folded.0)), "{text:?}");
+            }
+        }
     }
 
     #[test]
