@@ -4,10 +4,14 @@
 use std::{cell::Cell, path::Path, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, ToSql, params, types::Value};
-use sk_tickets_benches::{compare, head, timed};
-use sk_tickets_core::{CreateTicket, Desk, Environment, IdempotencyKey, Realm, TicketId, Tickets};
+use sk_tickets_benches::{
+    compare,
+    creates::{create_many, request},
+    head, timed,
+};
+use sk_tickets_core::{CreateTicket, Desk, Environment, IdempotencyKey, OwnerId, Realm, TicketId, Tickets, UserId};
 use sk_tickets_sqlite::SqliteStore;
-use tokio::{runtime::Runtime, task::JoinSet};
+use tokio::runtime::Runtime;
 
 /// The tables that making a ticket writes a row to, in an order that keeps references whole.
 const TABLES: [&str; 5] = ["claims", "tickets", "ticket_terms", "thread_entries", "events"];
@@ -37,56 +41,6 @@ async fn open(path: &Path) -> Desk {
     let store = SqliteStore::open(path).await.expect("it opens");
     let realm = Realm::assume("bench".parse().expect("lawful"), Environment::Live);
     Tickets::new(Arc::new(store)).desk(realm)
-}
-
-fn request(serial: u64) -> CreateTicket {
-    CreateTicket {
-        body: Some(words(serial, 60).parse().expect("lawful")),
-        ..CreateTicket::new(words(!serial, 4)).expect("lawful")
-    }
-}
-
-/// As many words as people write, some often and many rarely: the n-th most frequent of 20,000 as often as 1/n.
-fn words(seed: u64, count: usize) -> String {
-    let mut state = seed;
-    let mut word = || {
-        // SplitMix64.
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let chance = (mixed >> 11) as f64 / (1_u64 << 53) as f64;
-        let rank = 20_000_f64.powf(chance) as u64;
-        let mut name = rank.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
-        let mut word = String::new();
-        for _ in 0..2 + rank.ilog10() {
-            word.push(char::from(b"bcdfghklmnprstvw"[(name % 16) as usize]));
-            word.push(char::from(b"aeiou"[(name / 16 % 5) as usize]));
-            name /= 80;
-        }
-        word
-    };
-    (0..count).map(|_| word()).collect::<Vec<_>>().join(" ")
-}
-
-async fn create_many(desk: &Desk, callers: u32, round: u32, count: u32) {
-    let mut tasks = JoinSet::new();
-    for caller in 0..callers {
-        let desk = desk.clone();
-        tasks.spawn(async move {
-            for number in 0..count / callers {
-                let key = IdempotencyKey::system(&format!("{round}-{caller}-{number}"));
-                desk.create_ticket(
-                    &key,
-                    request((u64::from(round) << 40) | (u64::from(caller) << 20) | u64::from(number)),
-                )
-                .await
-                .expect("made");
-            }
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        done.expect("no caller failed");
-    }
 }
 
 /// Copies the rows of one real ticket, with fresh keys.
@@ -170,7 +124,10 @@ fn read(runtime: &Runtime) {
         let mut ids = Vec::new();
         for number in 0..TICKETS {
             let key = IdempotencyKey::system(&number.to_string());
-            ids.push(desk.create_ticket(&key, request(u64::from(number))).await.expect("made").value.id);
+            // Somebody's, so that it has no place in a queue: what that costs is measured by itself.
+            let owner = OwnerId::User(UserId::from_bytes([1; 16]));
+            let create = CreateTicket { owner_id: Some(owner), ..request(u64::from(number)) };
+            ids.push(desk.create_ticket(&key, create).await.expect("made").value.id);
         }
         ids
     });

@@ -5,6 +5,8 @@
 
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
+pub mod creates;
+
 use std::{
     thread::available_parallelism,
     time::{Duration, Instant},

@@ -301,9 +301,18 @@ BEGIN
 END $$;
 
 -- Changes what a ticket can be found by. The caller holds the ticket.
-CREATE FUNCTION sk_tickets.change_terms(p_tenant bigint, p_environment smallint, p_ticket uuid, p_terms jsonb)
-RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION sk_tickets.change_terms(
+    p_tenant bigint, p_environment smallint, p_ticket uuid, p_is_new boolean, p_terms jsonb
+) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    -- A new one has no terms yet, so nothing need be looked for.
+    IF p_is_new THEN
+        INSERT INTO sk_tickets.ticket_terms (tenant, environment, term, ticket_id, texts)
+        SELECT p_tenant, p_environment, gained.key, p_ticket, gained.value::bigint
+        FROM jsonb_each_text(p_terms->'gained') AS gained;
+        RETURN;
+    END IF;
+
     INSERT INTO sk_tickets.ticket_terms AS known (tenant, environment, term, ticket_id, texts)
     SELECT p_tenant, p_environment, gained.key, p_ticket, gained.value::bigint
     FROM jsonb_each_text(p_terms->'gained') AS gained
@@ -400,7 +409,7 @@ BEGIN
            e.created_at
     FROM jsonb_populate_recordset(NULL::sk_tickets.thread_entries, p_change->'entries') AS e;
 
-    PERFORM sk_tickets.change_terms(p_tenant, p_environment, t.id, p_change->'terms');
+    PERFORM sk_tickets.change_terms(p_tenant, p_environment, t.id, p_change->>'expect' IS NULL, p_change->'terms');
 
     IF jsonb_array_length(p_change->'events') = 0 THEN RETURN false; END IF;
     RETURN sk_tickets.add_events(p_tenant, p_environment, p_change->'events', p_payloads, NULL);
@@ -855,6 +864,29 @@ BEGIN
     END;
     outcome := CASE WHEN due THEN 'due' ELSE 'done' END;
     RETURN NEXT;
+END $$;
+
+-- Several commits of a realm in one transaction, and what became of each: one that is stale harms no other. They come in an
+-- order in which all groups lock their tickets. The payloads of each end where `p_payload_ends` says.
+CREATE FUNCTION sk_tickets.commit_group(
+    p_tenant bigint, p_environment smallint, p_at bigint[], p_key text[], p_fingerprint bytea[], p_status integer[],
+    p_location text[], p_etag text[], p_content_type text[], p_body bytea[], p_secret_at bigint[], p_secret bytea[],
+    p_effect jsonb[], p_payloads bytea[], p_payload_ends integer[]
+) RETURNS TABLE (
+    number integer, outcome text, fingerprint bytea, status integer, location text, etag text, content_type text,
+    body bytea, secret_at bigint, secret bytea
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    FOR i IN 1 .. cardinality(p_at) LOOP
+        RETURN QUERY
+        SELECT i, c.outcome, c.fingerprint, c.status, c.location, c.etag, c.content_type, c.body, c.secret_at, c.secret
+        FROM sk_tickets.commit(
+            p_tenant, p_environment, p_at[i], p_key[i], p_fingerprint[i], p_status[i], p_location[i], p_etag[i],
+            p_content_type[i], p_body[i], p_secret_at[i], p_secret[i], p_effect[i],
+            p_payloads[coalesce(p_payload_ends[i - 1], 0) + 1 : p_payload_ends[i]]
+        ) AS c;
+    END LOOP;
 END $$;
 
 CREATE FUNCTION sk_tickets.event_page(

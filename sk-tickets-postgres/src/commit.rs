@@ -2,6 +2,8 @@
 //!
 //! What is text is one JSON value, whose names are those of columns; what is bytes is bound beside it.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use sk_tickets_core::{
     limits::ENDPOINTS_MAX,
@@ -9,6 +11,7 @@ use sk_tickets_core::{
         contact::Contact,
         endpoint::{DisabledReason, Endpoint},
         event::Event,
+        id::TicketId,
         queue::Queue,
         search::TermChanges,
         sla::{PolicyRevision, Targets, Timers},
@@ -34,7 +37,9 @@ use sqlx::{
 use crate::{
     columns::{Columns, number_of, rank},
     error::{Fault, Result},
-    form, load, notification, policy,
+    form,
+    group::Groups,
+    load, notification, policy,
     pool::Pool,
     realms::RealmNumber,
     redaction, replay,
@@ -48,14 +53,47 @@ pub(crate) struct Applied {
     pub(crate) due: bool,
 }
 
-/// Stores a commit, in one round trip; if the head of a queue is claimed, in five.
-pub(crate) async fn apply(pool: &Pool, realm: RealmNumber, commit: &Commit) -> Result<Applied> {
-    let Effect::QueueClaim(claim) = commit.effect() else {
-        return store(realm, commit, async |query| pool.rows(query).await).await;
-    };
-    apply_claim(pool, realm, commit, claim).await
+/// A commit with what it changes written as the database takes it.
+pub(crate) struct Prepared {
+    commit: Commit,
+    effect: String,
+    /// The bytes that go beside it.
+    bytes: Vec<Vec<u8>>,
 }
 
+impl Prepared {
+    pub(crate) fn new(realm: RealmNumber, commit: Commit) -> Result<Self> {
+        let (mut effect, bytes) = effect(realm, commit.effect())?;
+        effect["shows"] = json!(commit.shows().map(id));
+        let (effect, bytes) = (serde_json::to_string(&effect)?, bytes.into_iter().map(<[u8]>::to_vec).collect());
+        Ok(Self { commit, effect, bytes })
+    }
+
+    /// The ticket that it changes, if it does.
+    pub(crate) fn ticket(&self) -> Option<TicketId> {
+        match self.commit.effect() {
+            Effect::Ticket(change) => Some(change.ticket.id),
+            Effect::Unchanged(ticket, _) => Some(*ticket),
+            _ => None,
+        }
+    }
+}
+
+/// Stores a commit, in one round trip; if the head of a queue is claimed, in five; if others wait, together with them.
+pub(crate) async fn apply(
+    pool: &Arc<Pool>,
+    groups: &Arc<Groups>,
+    realm: RealmNumber,
+    commit: Commit,
+) -> Result<Applied> {
+    if let Effect::QueueClaim(claim) = commit.effect() {
+        return apply_claim(pool, realm, &commit, claim).await;
+    }
+    if Groups::take(&commit) {
+        return groups.apply(pool, realm, commit).await;
+    }
+    store(realm, &Prepared::new(realm, commit)?, async |query| pool.rows(query).await).await
+}
 /// Picks the head of a queue, and stores what is decided of it while it is locked. A twin that waited for the first one
 /// finds the record instead; the other head, which it had picked meanwhile, is free again with the end of its transaction.
 async fn apply_claim(pool: &Pool, realm: RealmNumber, commit: &Commit, claim: &QueueClaim) -> Result<Applied> {
@@ -63,24 +101,22 @@ async fn apply_claim(pool: &Pool, realm: RealmNumber, commit: &Commit, claim: &Q
     let key = commit.claim().map(|(claim, _)| &claim.key);
     let head = load::head(&mut transaction, realm, key, claim.queue()).await?;
     let (commit, answer) = claim.settle(commit, &head);
+    let commit = Prepared::new(realm, commit)?;
     let Applied { outcome, due } = store(realm, &commit, async |query| transaction.rows(query).await).await?;
     transaction.commit().await?;
     let outcome = if outcome == CommitOutcome::Applied { CommitOutcome::Claimed(answer) } else { outcome };
     Ok(Applied { outcome, due })
 }
 
-async fn store(
+/// Stores a commit by itself, by a statement that `run` runs.
+pub(crate) async fn store(
     realm: RealmNumber,
-    commit: &Commit,
+    commit: &Prepared,
     run: impl AsyncFnOnce(Bound<'_, Postgres, PgArguments>) -> sqlx::Result<Vec<PgRow>>,
 ) -> Result<Applied> {
-    let (claim, response) = match commit.claim() {
-        Some((claim, response)) => (Some(claim), Some(response)),
-        None => (None, None),
-    };
+    let Prepared { commit, effect, bytes } = commit;
+    let (claim, response) = commit.claim().map(|(claim, response)| (claim, response)).unzip();
     let slot = response.and_then(|response| response.secret.as_ref());
-    let (mut effect, payloads) = effect(realm, commit.effect())?;
-    effect["shows"] = json!(commit.shows().map(id));
     let query = sqlx::query(concat!(
         "SELECT outcome, ",
         recorded_columns!(),
@@ -98,18 +134,76 @@ async fn store(
     .bind(response.map(|response| response.body.as_slice()))
     .bind(slot.map(|slot| i64::try_from(slot.at)).transpose()?)
     .bind(slot.map(|slot| slot.secret.as_bytes()))
-    .bind(serde_json::to_string(&effect)?)
-    .bind(payloads);
-    let row = run(query).await?.into_iter().next();
-    let row = row.ok_or(Fault::Broken("a key is recorded and cannot be found"))?;
+    .bind(effect)
+    .bind(bytes);
+    let row = run(query).await?.into_iter().next().ok_or(UNFINDABLE)?;
+    applied(claim, &mut Columns::of(&row))
+}
 
-    let mut columns = Columns::of(&row);
+/// Stores commits in one transaction; an outcome for each, in their order.
+pub(crate) async fn store_group(pool: &Pool, realm: RealmNumber, group: &[&Prepared]) -> Result<Vec<Applied>> {
+    let claims: Vec<_> = group.iter().map(|prepared| prepared.commit.claim()).collect();
+    let slots: Vec<_> = claims.iter().map(|claim| claim.and_then(|(_, response)| response.secret.as_ref())).collect();
+    macro_rules! of_each {
+        (|$claim:ident, $response:ident| $value:expr) => {
+            claims.iter().map(|claim| claim.and_then(|($claim, $response)| $value)).collect::<Vec<_>>()
+        };
+    }
+    let offsets: Vec<_> = slots
+        .iter()
+        .map(|slot| slot.map(|slot| i64::try_from(slot.at)).transpose())
+        .collect::<Result<_, std::num::TryFromIntError>>()?;
+    let ends: Vec<_> = group
+        .iter()
+        .scan(0, |end, prepared| {
+            *end += prepared.bytes.len();
+            Some(i32::try_from(*end))
+        })
+        .collect::<Result<_, std::num::TryFromIntError>>()?;
+    let query = sqlx::query(concat!(
+        "SELECT number, outcome, ",
+        recorded_columns!(),
+        " FROM sk_tickets.commit_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::text[]::jsonb[], $14,
+                                       $15)"
+    ))
+    .bind(realm.tenant)
+    .bind(number_of(realm.environment))
+    .bind(group.iter().map(|prepared| prepared.commit.at().as_millis()).collect::<Vec<_>>())
+    .bind(of_each!(|claim, _response| Some(claim.key.as_str())))
+    .bind(of_each!(|claim, _response| Some(claim.fingerprint.0.as_slice())))
+    .bind(of_each!(|_claim, response| Some(i32::from(response.status))))
+    .bind(of_each!(|_claim, response| response.location.as_deref()))
+    .bind(of_each!(|_claim, response| response.etag.as_deref()))
+    .bind(of_each!(|_claim, response| response.content_type.as_deref()))
+    .bind(of_each!(|_claim, response| Some(response.body.as_slice())))
+    .bind(offsets)
+    .bind(slots.iter().map(|slot| slot.map(|slot| slot.secret.as_bytes())).collect::<Vec<_>>())
+    .bind(group.iter().map(|prepared| prepared.effect.as_str()).collect::<Vec<_>>())
+    .bind(group.iter().flat_map(|prepared| &prepared.bytes).map(Vec::as_slice).collect::<Vec<_>>())
+    .bind(ends);
+    let rows = pool.rows(query).await?;
+    let mut rows = rows.iter();
+    let mut outcomes = Vec::with_capacity(group.len());
+    for (number, claim) in (1..).zip(claims) {
+        let mut columns = Columns::of(rows.next().ok_or(UNFINDABLE)?);
+        if columns.plain::<i32>()? != number {
+            return Err(UNFINDABLE);
+        }
+        outcomes.push(applied(claim.map(|(claim, _)| claim), &mut columns)?);
+    }
+    Ok(outcomes)
+}
+
+const UNFINDABLE: Fault = Fault::Broken("a key is recorded and cannot be found");
+
+/// What became of a commit, out of `outcome` and [`recorded_columns`].
+fn applied(claim: Option<&Claim>, columns: &mut Columns<'_>) -> Result<Applied> {
     let outcome: &str = columns.plain()?;
     let due = outcome == "due";
     let outcome = match (outcome, claim) {
         ("done" | "due", _) => CommitOutcome::Applied,
         ("stale", _) => CommitOutcome::Stale,
-        ("recorded", Some(claim)) => repeated(claim, &mut columns)?,
+        ("recorded", Some(claim)) => repeated(claim, columns)?,
         _ => return Err(Fault::Broken("the outcome of a commit is unknown to this version")),
     };
     Ok(Applied { outcome, due })

@@ -12,6 +12,10 @@ use sk_tickets_core::store::StoreError;
 pub(crate) enum Fault {
     #[error(transparent)]
     Postgres(#[from] sqlx::Error),
+    #[error("too many writes wait")]
+    Saturated,
+    #[error("the answer was lost: {0}")]
+    Lost(String),
     #[error("a value could not be written as JSON")]
     Json(#[from] serde_json::Error),
     #[error("a number does not fit its column")]
@@ -46,6 +50,7 @@ impl Fault {
                     | sqlx::Error::WorkerCrashed
                     | sqlx::Error::Protocol(_)
             ),
+            Self::Saturated | Self::Lost(_) => true,
             Self::Json(_) | Self::Range(_) | Self::Broken(_) | Self::Unsafe(_) => false,
         }
     }

@@ -54,6 +54,7 @@ mod directory;
 mod error;
 mod feed;
 mod form;
+mod group;
 mod list;
 mod load;
 mod mail;

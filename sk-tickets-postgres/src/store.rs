@@ -9,6 +9,7 @@ use sqlx::Connection;
 use crate::{
     check, commit, connect,
     error::{Fault, Result},
+    group::Groups,
     migrate,
     options::PostgresOptions,
     pool::Pool,
@@ -27,6 +28,7 @@ pub struct PostgresStore {
 
 pub(crate) struct Inner {
     pub(crate) pool: Arc<Pool>,
+    pub(crate) groups: Arc<Groups>,
     pub(crate) realms: Realms,
     pub(crate) wakeup: Wakeup,
     /// Wakes those that tell customers.
@@ -67,26 +69,30 @@ impl PostgresStore {
         let wakeup = Wakeup::start(Arc::clone(&pool), WORK, listen_url.clone());
         let mail = Wakeup::start(Arc::clone(&pool), MAIL, listen_url.clone());
         let due = Wakeup::start(Arc::clone(&pool), DUE, listen_url);
-        Ok(Self { inner: Arc::new(Inner { pool, realms: Realms::default(), wakeup, mail, due }) })
+        Ok(Self {
+            inner: Arc::new(Inner { pool, groups: Arc::default(), realms: Realms::default(), wakeup, mail, due }),
+        })
     }
 }
 
 #[async_trait]
 impl RealmWriter for PostgresStore {
     async fn commit(&self, commit: Commit) -> store::Result<CommitOutcome> {
+        let Inner { pool, groups, realms, wakeup, mail, due } = &*self.inner;
+        let (makes_mail, may_be_due) = (commit.makes_mail(), commit.effect().may_be_due());
         let apply = async {
-            let realm = self.inner.realms.find_or_make(&self.inner.pool, commit.realm()).await?;
-            commit::apply(&self.inner.pool, realm, &commit).await
+            let realm = realms.find_or_make(pool, commit.realm()).await?;
+            commit::apply(pool, groups, realm, commit).await
         };
         let applied = apply.await.map_err(|fault| fault.during("commit"))?;
         if applied.due {
-            self.inner.wakeup.ring();
+            wakeup.ring();
         }
-        if commit.makes_mail() && applied.outcome == CommitOutcome::Applied {
-            self.inner.mail.ring();
+        if makes_mail && applied.outcome == CommitOutcome::Applied {
+            mail.ring();
         }
-        if commit.effect().may_be_due() && applied.outcome == CommitOutcome::Applied {
-            self.inner.due.ring();
+        if may_be_due && applied.outcome == CommitOutcome::Applied {
+            due.ring();
         }
         Ok(applied.outcome)
     }

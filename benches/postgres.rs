@@ -1,0 +1,133 @@
+//! The store for many nodes, durable (`synchronous_commit`, `fsync`). Floor: pgbench with prepared statements, which writes the
+//! same rows into the same tables, one INSERT after the other in a transaction of their own, as the superuser, whom
+//! row-level security does not concern.
+
+use std::{cell::Cell, fmt::Write as _, io::Write as _, process::Command, sync::Arc, time::Duration};
+
+use sk_tickets_benches::{compare, creates::create_many, head, timed};
+use sk_tickets_core::{Environment, Realm, Tickets};
+use sk_tickets_postgres::{PostgresStore, testing::Cluster};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+use tempfile::NamedTempFile;
+use tokio::runtime::Runtime;
+
+/// The tables that making a ticket writes to, in an order that keeps references whole.
+const TABLES: [&str; 7] =
+    ["claims", "tickets", "queue_moves", "thread_entries", "ticket_terms", "events", "feed_pending"];
+
+fn main() {
+    let runtime = Runtime::new().expect("a runtime");
+    head();
+    for (callers, clients, target) in [(64, 32, 3.0), (1, 1, 1.5)] {
+        let (desk, floor) = runtime.block_on(async {
+            let url = durable().await;
+            let store = PostgresStore::open(&url).await.expect("it opens");
+            let realm = Realm::assume("bench".parse().expect("lawful"), Environment::Live);
+            let desk = Tickets::new(Arc::new(store)).desk(realm);
+            create_many(&desk, 1, 0, 1).await;
+            let floor = Floor::new(url, clients).await;
+            // As a database is that is older than a minute: the planner knows what there is.
+            create_many(&desk, 16, u32::MAX >> 8, 1_600).await;
+            floor.analyze().await;
+            (desk, floor)
+        });
+        let round = Cell::new(0);
+        let ours = |count| {
+            round.set(round.get() + 1);
+            timed(|| runtime.block_on(create_many(&desk, callers, round.get(), count)))
+        };
+        let count = if callers == 64 { 6_400 } else { 800 };
+        let name = format!("Postgres create, {callers} callers");
+        compare(&name, count, target, ours, |count| floor.insert_many(count));
+    }
+}
+
+/// A database on a cluster that keeps what it has answered.
+async fn durable() -> String {
+    let url = Cluster::shared().database().await;
+    let mut connection = PgConnection::connect(&url).await.expect("it opens");
+    for sql in [
+        "ALTER SYSTEM SET fsync = on",
+        "ALTER SYSTEM SET full_page_writes = on",
+        "ALTER SYSTEM SET synchronous_commit = on",
+        "SELECT pg_reload_conf()",
+    ] {
+        sqlx::query(sql).execute(&mut connection).await.expect("it is set");
+    }
+    url
+}
+
+/// Copies the rows of one real ticket, with fresh keys.
+struct Floor {
+    url: String,
+    clients: u32,
+    script: NamedTempFile,
+}
+
+impl Floor {
+    async fn new(url: String, clients: u32) -> Self {
+        let mut connection = PgConnection::connect(&url).await.expect("it opens");
+        let mut script = "\\set a random(1, 281474976710655)\nBEGIN;\n".to_owned();
+        for table in TABLES {
+            for sql in inserts(&mut connection, table).await {
+                writeln!(script, "{sql};").expect("written");
+            }
+        }
+        script.push_str("COMMIT;\n");
+        let mut file = NamedTempFile::new().expect("a file");
+        file.write_all(script.as_bytes()).expect("written");
+        Self { url, clients, script: file }
+    }
+
+    async fn analyze(&self) {
+        let mut connection = PgConnection::connect(&self.url).await.expect("it opens");
+        sqlx::query("ANALYZE").execute(&mut connection).await.expect("analyzed");
+    }
+
+    fn insert_many(&self, count: u32) -> Duration {
+        let clients = self.clients;
+        let ran = Command::new(Cluster::shared().program("pgbench"))
+            .args(["-n", "-M", "prepared", "-c", &clients.to_string(), "-j", &clients.min(2).to_string()])
+            .args(["-t", &(count / clients).to_string(), "-f"])
+            .arg(self.script.path())
+            .arg(&self.url)
+            .output()
+            .expect("it runs");
+        let told = String::from_utf8_lossy(&ran.stdout);
+        let rate = told.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse::<f64>().ok());
+        let rate = rate.unwrap_or_else(|| panic!("{told}{}", String::from_utf8_lossy(&ran.stderr)));
+        Duration::from_secs_f64(f64::from(count) / rate)
+    }
+}
+
+/// The statements that insert the rows of a table once more: one for each row; of the words, of which there are many, one
+/// for all.
+async fn inserts(connection: &mut PgConnection, table: &str) -> Vec<String> {
+    let columns = sqlx::query(
+        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+         WHERE attrelid = ('sk_tickets.' || $1)::regclass AND attnum > 0 AND NOT attisdropped AND attidentity = ''",
+    );
+    let columns = columns.bind(table).fetch_all(&mut *connection).await.expect("read");
+    let columns: Vec<(String, String)> = columns.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let names = columns.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let texts = columns.iter().map(|(name, _)| format!("{name}::text")).collect::<Vec<_>>().join(", ");
+    let rows = sqlx::query(AssertSqlSafe(format!("SELECT {texts} FROM sk_tickets.{table}")));
+    let rows = rows.fetch_all(connection).await.expect("read");
+    let row = |row: &sqlx::postgres::PgRow| {
+        let values = columns.iter().enumerate().map(|(index, (name, of_type))| match name.as_str() {
+            "id" | "ticket_id" | "event_id" => "lpad(to_hex(:a::bigint), 32, '0')::uuid".to_owned(),
+            "key" => "'floor-' || :a::bigint".to_owned(),
+            _ => row.get::<Option<String>, _>(index).map_or("NULL".to_owned(), |text| literal(&text, of_type)),
+        });
+        format!("({})", values.collect::<Vec<_>>().join(", "))
+    };
+    let rows: Vec<_> = rows.iter().map(row).collect();
+    let values = if table == "ticket_terms" { vec![rows.join(", ")] } else { rows };
+    values.into_iter().map(|values| format!("INSERT INTO sk_tickets.{table} ({names}) VALUES {values}")).collect()
+}
+
+/// With no colon, which pgbench would take for the beginning of a variable.
+fn literal(text: &str, of_type: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('\'', "''").replace(':', "\\072").replace('\n', "\\n");
+    format!("E'{text}'::{of_type}")
+}

@@ -1,0 +1,63 @@
+//! Tickets that are made, by many at a time.
+
+use sk_tickets_core::{CreateTicket, Desk, IdempotencyKey};
+use tokio::task::JoinSet;
+
+/// A ticket to make, with sixty words as people write them.
+///
+/// # Panics
+/// Never: what it says is lawful.
+#[must_use]
+pub fn request(serial: u64) -> CreateTicket {
+    CreateTicket {
+        body: Some(words(serial, 60).parse().expect("lawful")),
+        ..CreateTicket::new(words(!serial, 4)).expect("lawful")
+    }
+}
+
+/// As many words as people write, some often and many rarely: the n-th most frequent of 20,000 as often as 1/n.
+fn words(seed: u64, count: usize) -> String {
+    let mut state = seed;
+    let mut word = || {
+        // SplitMix64.
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let chance = (mixed >> 11) as f64 / (1_u64 << 53) as f64;
+        let rank = 20_000_f64.powf(chance) as u64;
+        let mut name = rank.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+        let mut word = String::new();
+        for _ in 0..2 + rank.ilog10() {
+            word.push(char::from(b"bcdfghklmnprstvw"[(name % 16) as usize]));
+            word.push(char::from(b"aeiou"[(name / 16 % 5) as usize]));
+            name /= 80;
+        }
+        word
+    };
+    (0..count).map(|_| word()).collect::<Vec<_>>().join(" ")
+}
+
+/// Makes so many tickets, by so many callers at a time. The keys of a round are its own.
+///
+/// # Panics
+/// If one cannot be made.
+pub async fn create_many(desk: &Desk, callers: u32, round: u32, count: u32) {
+    let mut tasks = JoinSet::new();
+    for caller in 0..callers {
+        let desk = desk.clone();
+        tasks.spawn(async move {
+            for number in 0..count / callers {
+                let key = IdempotencyKey::system(&format!("{round}-{caller}-{number}"));
+                desk.create_ticket(
+                    &key,
+                    request((u64::from(round) << 40) | (u64::from(caller) << 20) | u64::from(number)),
+                )
+                .await
+                .expect("made");
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.expect("no caller failed");
+    }
+}
