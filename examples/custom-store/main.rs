@@ -13,6 +13,7 @@ mod notifications;
 mod queue;
 mod reader;
 mod rows;
+mod search;
 mod store;
 #[cfg(test)]
 mod tests;

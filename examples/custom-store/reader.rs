@@ -1,22 +1,21 @@
 //! Reads within a realm. A list is a walk over the rows of the realm.
 
-use std::{cmp::Reverse, collections::BTreeSet, io};
+use std::{cmp::Reverse, io};
 
 use async_trait::async_trait;
 use sk_tickets_core::{
     Contact, ContactFilter, ContactId, Delivery, DeliveryFilter, DeliveryId, EndpointId, EntryId, Event, EventId, Form,
     FormId, IdempotencyKey, JobId, Notification, NotificationFilter, NotificationId, Order, Priority, Queue, Realm,
-    ReplayJob, SearchQuery, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView, Timestamp,
+    ReplayJob, ThreadEntry, Ticket, TicketFilter, TicketId, TicketView, Timestamp,
     model::{
         contact::ContactHandle,
         endpoint::Endpoint,
         event::FeedPosition,
         queue::{DEFAULT_QUEUE, Workload},
         sla::{KeptPolicy, PolicyRevision, PolicyWork, Timers},
-        stats::{Stats, StatsBuilder, StatsRange, TicketFacts},
     },
     platform::seal::Sealed,
-    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject, TicketSearch, TicketStats, Traces},
+    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject, Traces},
 };
 
 use crate::{
@@ -26,7 +25,7 @@ use crate::{
 };
 
 /// Those of the rows that a page has.
-fn page<T, K: Ord>(
+pub(crate) fn page<T, K: Ord>(
     rows: impl DoubleEndedIterator<Item = io::Result<T>>,
     page: PageSpec<K>,
     key: impl Fn(&T) -> K,
@@ -390,59 +389,12 @@ impl RealmReader for JournalStore {
     }
 }
 
-/// There is no index of words: each ticket is read with its thread.
-#[async_trait]
-impl TicketSearch for JournalStore {
-    async fn ticket_search(
-        &self,
-        realm: &Realm,
-        query: &SearchQuery,
-        filter: &TicketFilter,
-        spec: PageSpec<TicketId>,
-    ) -> Result<Vec<Ticket>> {
-        let (realm, query, filter) = (realm.clone(), query.clone(), filter.clone());
-        self.with(move |journal| {
-            let mut found = BTreeSet::new();
-            for ticket in journal.scan::<Ticket>(&key(&realm, "ticket", "")) {
-                let ticket = ticket?;
-                let thread = key(&realm, "thread", format!("{}/", ticket.id));
-                let thread = journal.scan::<ThreadEntry>(&thread).collect::<io::Result<Vec<_>>>()?;
-                if filter.matches(&ticket) && query.matches(&ticket, &thread) {
-                    found.insert(ticket.id);
-                }
-            }
-            let prefix = key(&realm, "ticket", "");
-            page(journal.scan(&prefix), spec, |ticket: &Ticket| ticket.id, |one| found.contains(&one.id))
-        })
-        .await
-    }
-}
-
 /// The policies that were set, by priority.
 fn policies(journal: &Journal, realm: &Realm) -> io::Result<Vec<KeptPolicy>> {
     let rows = journal.scan::<PolicyRow>(&key(realm, "policy", "")).collect::<io::Result<Vec<_>>>()?;
     let mut policies: Vec<_> = rows.into_iter().map(|row| row.kept).collect();
     policies.sort_by_key(|kept| kept.policy.priority);
     Ok(policies)
-}
-
-#[async_trait]
-impl TicketStats for JournalStore {
-    async fn ticket_stats(&self, realm: &Realm, range: StatsRange) -> Result<Stats> {
-        let realm = realm.clone();
-        self.with(move |journal| {
-            let mut gathered = StatsBuilder::default();
-            for ticket in journal.scan::<Ticket>(&key(&realm, "ticket", "")) {
-                let ticket = ticket?;
-                if range.contains(ticket.created_at) {
-                    let timers = journal.get(&key(&realm, "timers", ticket.id))?.unwrap_or_default();
-                    gathered.add(&TicketFacts::of(&ticket, &timers));
-                }
-            }
-            Ok(gathered.finish(range))
-        })
-        .await
-    }
 }
 
 /// An endpoint that was not deleted.

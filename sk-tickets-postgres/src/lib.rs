@@ -51,6 +51,7 @@ mod connect;
 mod contact;
 mod deliveries;
 mod directory;
+mod effect;
 mod error;
 mod feed;
 mod form;
