@@ -71,7 +71,7 @@ pub(crate) enum Command {
     /// Print the API as an OpenAPI 3.1 document
     Openapi,
     /// Say what speaks against serving from the database
-    Doctor,
+    Doctor(Doctor),
     /// Copy the database into a new file, beside a running server too
     Backup {
         /// The file to make; it must not be there
@@ -111,6 +111,13 @@ pub(crate) struct Serve {
     /// The URL that clients reach this server at; links in answers begin with it [default: that of ADDRESS]
     #[arg(long, env = "SK_TICKETS_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Doctor {
+    /// Ask the rows, too, for whatever always holds; beside a running server, but reading everything there is
+    #[arg(long)]
+    pub(crate) invariants: bool,
 }
 
 #[derive(Debug, Clone, Args)]

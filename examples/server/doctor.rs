@@ -1,17 +1,23 @@
 //! `doctor`: says what speaks against serving from the database.
 
-use std::io::{Write, stdout};
+use std::{
+    io::{Write, stdout},
+    time::Duration,
+};
 
 use sk_tickets_core::{Tickets, store::NotificationBacklog};
 
 use crate::{
     Failure,
-    cli::Location,
+    cli::{self, Location},
     secrets,
     store::{self, Database},
 };
 
-pub(crate) async fn run(location: &Location) -> Result<(), Failure> {
+/// How far the clocks of servers may be from each other.
+const CLOCK_SLACK: Duration = Duration::from_secs(5 * 60);
+
+pub(crate) async fn run(location: &Location, options: &cli::Doctor) -> Result<(), Failure> {
     let mut findings = match Database::parse(location)? {
         Database::Sqlite(path) => sk_tickets_sqlite::check(path).await?,
         Database::Postgres { url, listen_url: _ } => sk_tickets_postgres::check(&url).await?,
@@ -21,6 +27,13 @@ pub(crate) async fn run(location: &Location) -> Result<(), Failure> {
     if findings.is_empty() {
         findings = secrets_findings(location).await?;
         waiting = store::open(location).await?.notification_backlog().await?;
+    }
+    if findings.is_empty() && options.invariants {
+        let violations = match Database::parse(location)? {
+            Database::Sqlite(path) => sk_tickets_sqlite::violations(path, CLOCK_SLACK).await?,
+            Database::Postgres { url, listen_url: _ } => sk_tickets_postgres::violations(&url, CLOCK_SLACK).await?,
+        };
+        findings.extend(violations.iter().map(ToString::to_string));
     }
     let mut out = stdout().lock();
     // Neither speaks against serving.

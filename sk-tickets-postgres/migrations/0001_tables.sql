@@ -340,6 +340,8 @@ CREATE TABLE sk_tickets.endpoints (
     old_secrets_until bigint[] NOT NULL DEFAULT '{}',
     -- The row stays, since deliveries refer to it.
     deleted_at bigint,
+    -- Since when it wants what it wants: no event after that may lack a delivery to it.
+    wanted_since bigint NOT NULL,
     CONSTRAINT endpoints_key PRIMARY KEY (tenant, environment, id),
     CHECK (cardinality(old_secrets) = cardinality(old_secrets_until))
 );

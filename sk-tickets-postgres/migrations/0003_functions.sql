@@ -698,8 +698,9 @@ BEGIN
         THEN
             PERFORM sk_tickets.stale();
         END IF;
-        INSERT INTO sk_tickets.endpoints
-        SELECT * FROM jsonb_populate_record(NULL::sk_tickets.endpoints, p_change->'endpoint')
+        after := jsonb_populate_record(NULL::sk_tickets.endpoints, p_change->'endpoint');
+        after.wanted_since := p_at;
+        INSERT INTO sk_tickets.endpoints SELECT after.*
         ON CONFLICT ON CONSTRAINT endpoints_key DO NOTHING;
         IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
         RETURN false;
@@ -735,11 +736,12 @@ BEGIN
     END IF;
     after := jsonb_populate_record(current, p_change->'after');
     IF current.status = 'disabled' AND after.status = 'enabled' THEN after.failing_since := NULL; END IF;
+    IF current.events <> after.events THEN after.wanted_since := p_at; END IF;
     UPDATE sk_tickets.endpoints
     SET url = after.url, description = after.description, events = after.events, status = after.status,
         disabled_reason = after.disabled_reason, failing_since = after.failing_since,
         created_at = after.created_at, secret = after.secret, old_secrets = after.old_secrets,
-        old_secrets_until = after.old_secrets_until
+        old_secrets_until = after.old_secrets_until, wanted_since = after.wanted_since
     WHERE tenant = p_tenant AND environment = p_environment AND id = v_id;
     IF after.status = 'disabled' THEN
         PERFORM sk_tickets.bury_pending(p_tenant, p_environment, v_id, 'endpoint_disabled');

@@ -80,9 +80,11 @@ mod stats;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod violations;
 mod wakeup;
 
 pub use check::check;
 pub use migrate::migrate;
 pub use options::PostgresOptions;
 pub use store::PostgresStore;
+pub use violations::violations;

@@ -342,6 +342,8 @@ CREATE TABLE endpoints (
     old_secrets TEXT NOT NULL,
     -- The row stays, since deliveries refer to it.
     deleted_at INTEGER,
+    -- Since when it wants what it wants: no event after that may lack a delivery to it.
+    wanted_since INTEGER NOT NULL,
     PRIMARY KEY (realm, id),
     CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
 ) STRICT, WITHOUT ROWID;

@@ -29,8 +29,8 @@ pub(crate) fn change(
     at: Timestamp,
 ) -> Result<Change> {
     match change {
-        EndpointChange::Create(endpoint) => insert(connection, realm, endpoint).map(Change::unless_stale),
-        EndpointChange::Update { before, after } => update(connection, realm, before, after).map(Change::unless_stale),
+        EndpointChange::Create(endpoint) => insert(connection, realm, endpoint, at).map(Change::unless_stale),
+        EndpointChange::Update { before, after } => update(connection, realm, before, after, at).map(Change::unless_stale),
         EndpointChange::Delete(id) => delete(connection, realm, *id, at).map(Change::unless_stale),
         EndpointChange::Ping(id, event) => {
             let Some(endpoint) = find(connection, realm, *id)? else { return Ok(Change::Stale) };
@@ -79,7 +79,7 @@ pub(crate) fn count(connection: &Connection, realm: RealmNumber) -> Result<usize
     Ok(usize::try_from(count)?)
 }
 
-fn insert(connection: &Connection, realm: RealmNumber, endpoint: &Endpoint) -> Result<bool> {
+fn insert(connection: &Connection, realm: RealmNumber, endpoint: &Endpoint, at: Timestamp) -> Result<bool> {
     if count(connection, realm)? >= ENDPOINTS_MAX {
         return Ok(false);
     }
@@ -98,8 +98,8 @@ fn insert(connection: &Connection, realm: RealmNumber, endpoint: &Endpoint) -> R
     let inserted = connection
         .prepare_cached(
             "INSERT INTO endpoints (realm, id, url, description, events, status, disabled_reason, failing_since,
-                                    created_at, secret, old_secrets)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (realm, id) DO NOTHING",
+                                    created_at, secret, old_secrets, wanted_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (realm, id) DO NOTHING",
         )?
         .execute(params![
             realm,
@@ -113,11 +113,18 @@ fn insert(connection: &Connection, realm: RealmNumber, endpoint: &Endpoint) -> R
             created_at.as_millis(),
             secret.as_bytes(),
             row::old_secrets(old_secrets)?,
+            at.as_millis(),
         ])?;
     Ok(inserted == 1)
 }
 
-fn update(connection: &Connection, realm: RealmNumber, before: &Endpoint, after: &Endpoint) -> Result<bool> {
+fn update(
+    connection: &Connection,
+    realm: RealmNumber,
+    before: &Endpoint,
+    after: &Endpoint,
+    at: Timestamp,
+) -> Result<bool> {
     let Some(current) = find(connection, realm, before.id)? else { return Ok(false) };
     let failing_since = current.failing_since;
     if current != (Endpoint { failing_since, ..before.clone() }) {
@@ -141,7 +148,8 @@ fn update(connection: &Connection, realm: RealmNumber, before: &Endpoint, after:
     connection
         .prepare_cached(
             "UPDATE endpoints SET url = ?3, description = ?4, events = ?5, status = ?6, disabled_reason = ?7,
-                                  failing_since = ?8, created_at = ?9, secret = ?10, old_secrets = ?11
+                                  failing_since = ?8, created_at = ?9, secret = ?10, old_secrets = ?11,
+                                  wanted_since = iif(events = ?5, wanted_since, ?12)
              WHERE realm = ?1 AND id = ?2",
         )?
         .execute(params![
@@ -156,6 +164,7 @@ fn update(connection: &Connection, realm: RealmNumber, before: &Endpoint, after:
             created_at.as_millis(),
             secret.as_bytes(),
             row::old_secrets(old_secrets)?,
+            at.as_millis(),
         ])?;
     match after.status {
         EndpointStatus::Enabled => {}

@@ -78,12 +78,14 @@ mod stats;
 mod store;
 mod ticket;
 mod vacuum;
+mod violations;
 mod wakeup;
 mod writer;
 
 pub use check::check;
 pub use options::{SqliteOptions, Synchronous};
 pub use store::SqliteStore;
+pub use violations::violations;
 
 /// The code in the project's README is compiled.
 #[cfg(doctest)]

@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::client::{Answer, send};
+use crate::{
+    client::{Answer, send},
+    invariants,
+};
 
 pub(crate) const SERVER: &str = env!("CARGO_BIN_EXE_sk-tickets-server");
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -115,9 +118,10 @@ fn collect(output: impl Read + Send + 'static, into: &Arc<Mutex<String>>) -> Joi
     })
 }
 
-/// A server that listens.
+/// A server that listens. Once a test is done with it, all that always holds must hold in its database.
 #[derive(Debug)]
 pub(crate) struct Server {
+    database: String,
     pub(crate) process: Process,
     pub(crate) authority: String,
     pub(crate) key: String,
@@ -138,7 +142,12 @@ impl Server {
         let authority =
             stdout.split("listening on http://").nth(1).expect("there").lines().next().expect("there").to_owned();
         let key = create_key_on(database, folder, &["--tenant", "demo", "--environment", "test"]);
-        Self { process, authority, key }
+        // As a path that leads there from here, too.
+        let database = match database.strip_prefix("sqlite:") {
+            Some(file) => format!("sqlite:{}", folder.join(file).display()),
+            None => database.to_owned(),
+        };
+        Self { database, process, authority, key }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -160,6 +169,14 @@ impl Server {
         let mut headers = vec![("authorization", authorization.as_str()), ("content-type", "application/json")];
         headers.extend(idempotency_key.map(|key| ("idempotency-key", key)));
         send(&self.authority, method, &format!("/tickets/v1{path}"), &headers, body.as_bytes())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            invariants::hold(&self.database);
+        }
     }
 }
 

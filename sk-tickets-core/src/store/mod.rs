@@ -16,6 +16,7 @@ mod directory;
 mod directory_change;
 mod error;
 mod fairness;
+pub mod invariant;
 mod notifications;
 mod queue;
 mod reader;

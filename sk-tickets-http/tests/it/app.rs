@@ -4,10 +4,12 @@ use std::{
     fmt,
     future::IntoFuture,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -25,9 +27,9 @@ use sk_tickets_core::{
     BASE_PATH, Clock, Desk, Environment, IdempotencyKey, Realm, Schedule, Scope, TargetPolicy, Tickets, Timestamp,
     testing::ManualClock,
 };
-use sk_tickets_sqlite::{SqliteOptions, Synchronous};
+use sk_tickets_sqlite::{SqliteOptions, Synchronous, violations};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle};
 use tower::ServiceExt;
 use url::form_urlencoded;
 
@@ -51,13 +53,36 @@ pub(crate) fn realm((tenant, environment): (&str, Environment)) -> Realm {
     Realm::assume(tenant.parse().expect("a lawful name"), environment)
 }
 
+/// A database in a folder of its own. Once a test is done with it, all that always holds must hold in it.
+#[derive(Debug)]
+struct Database(TempDir);
+
+impl Database {
+    fn path(&self) -> PathBuf {
+        self.0.path().join("tickets.db")
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        // On a thread of its own: a test may end within its runtime or after it.
+        let path = self.path();
+        let look = move || Runtime::new().expect("a runtime").block_on(violations(path, Duration::ZERO));
+        let found = thread::spawn(look).join().expect("no panic");
+        assert_eq!(found.expect("readable"), Vec::new());
+    }
+}
+
 /// The router with all that is under it.
 #[derive(Debug, Clone)]
 pub(crate) struct TestApp {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) tickets: Tickets,
     pub(crate) router: Router,
-    folder: Arc<TempDir>,
+    database: Arc<Database>,
     builder: TestAppBuilder,
 }
 
@@ -80,21 +105,21 @@ impl TestAppBuilder {
     }
 
     pub(crate) async fn start(self) -> TestApp {
-        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        let database = Arc::new(Database(tempfile::tempdir().expect("a temporary folder")));
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_800_000_000_000)));
-        self.open(folder, clock).await
+        self.open(database, clock).await
     }
 
-    async fn open(self, folder: Arc<TempDir>, clock: Arc<ManualClock>) -> TestApp {
+    async fn open(self, database: Arc<Database>, clock: Arc<ManualClock>) -> TestApp {
         // Nothing in here survives the machine, so no test needs to wait for the disk.
-        let options = SqliteOptions::new(folder.path().join("tickets.db")).synchronous(Synchronous::Normal);
+        let options = SqliteOptions::new(database.path()).synchronous(Synchronous::Normal);
         let tickets = Tickets::builder(Arc::new(options.open().await.expect("a database")))
             .clock(Arc::clone(&clock) as Arc<dyn Clock>)
             .targets(self.targets)
             .schedule(self.schedule.clone())
             .build();
         let router = sk_tickets_http::router(tickets.clone());
-        TestApp { clock, tickets, router, folder, builder: self }
+        TestApp { clock, tickets, router, database, builder: self }
     }
 }
 
@@ -109,14 +134,14 @@ impl TestApp {
 
     /// Drops everything and opens the same database again. Clients made before do not work any more.
     pub(crate) async fn restart(self) -> Self {
-        let Self { clock, tickets, router, folder, builder } = self;
+        let Self { clock, tickets, router, database, builder } = self;
         drop((tickets, router));
-        builder.open(folder, clock).await
+        builder.open(database, clock).await
     }
 
     /// Another application on the same database, as another process would be.
     pub(crate) async fn beside(&self) -> Self {
-        self.builder.clone().open(Arc::clone(&self.folder), Arc::clone(&self.clock)).await
+        self.builder.clone().open(Arc::clone(&self.database), Arc::clone(&self.clock)).await
     }
 
     pub(crate) fn desk(&self) -> Desk {
