@@ -20,7 +20,7 @@ use crate::{
         time::{Clock, Timestamp},
         webhook::Schedule,
     },
-    store::{Claimed, Lane, Slots, Store, StoreError, WorkerId},
+    store::{Claimed, Lane, Settled, Settlement, Slots, Store, StoreError, WorkerId},
 };
 
 /// How long a worker holds a delivery before it must renew: after a crash another starts within this.
@@ -78,23 +78,53 @@ impl Dispatcher {
             let free = under_way.free() != Slots::NONE;
             select! {
                 () = &mut shutdown => break,
-                Some(_) = under_way.attempts.join_next(), if !under_way.attempts.is_empty() => {}
+                ended = under_way.ended(), if !under_way.attempts.is_empty() => self.settle(ended).await,
                 () = self.store.wait_for_work(), if free && next.or_when_woken => {}
                 () = self.clock.sleep_until(next.at), if free => {}
             }
-            // Whatever else has ended meanwhile makes room for the same look.
-            while under_way.attempts.try_join_next().is_some() {}
         }
-        let deadline = self.clock.now() + GRACE;
-        let attempts = &mut under_way.attempts;
-        select! {
-            () = async { while attempts.join_next().await.is_some() {} } => {}
-            () = self.clock.sleep_until(deadline) => {}
+        let mut deadline = pin!(self.clock.sleep_until(self.clock.now() + GRACE));
+        while !under_way.attempts.is_empty() {
+            select! {
+                ended = under_way.ended() => self.settle(ended).await,
+                () = &mut deadline => break,
+            }
         }
-        attempts.shutdown().await;
+        under_way.attempts.abort_all();
+        self.settle(under_way.rest().await).await;
         if let Err(error) = self.store.release(self.worker).await {
             tracing::warn!(%error, "leases were not handed back; they run out by themselves");
         }
+    }
+
+    /// Settles attempts that have ended, together; their slots are free after that. What cannot be settled is attempted
+    /// again once its lease has run out: at least once, never not at all.
+    async fn settle(&self, ended: Vec<Ended>) {
+        let (settlements, slots): (Vec<_>, Vec<_>) = ended.into_iter().unzip();
+        let settlements: Vec<_> = settlements.into_iter().flatten().collect();
+        match self.try_settle(&settlements).await {
+            // Whichever of them the store cannot keep is to harm no other.
+            Err(error) if error.retry_after().is_none() && settlements.len() > 1 => {
+                for one in settlements.chunks(1) {
+                    self.try_settle(one).await.unwrap_or_else(|error| unsettled(one, &error));
+                }
+            }
+            Err(error) => unsettled(&settlements, &error),
+            Ok(()) => {}
+        }
+        drop(slots);
+    }
+
+    async fn try_settle(&self, settlements: &[Settlement]) -> Result<(), StoreError> {
+        if settlements.is_empty() {
+            return Ok(());
+        }
+        for (one, settled) in settlements.iter().zip(self.store.settle(settlements).await?) {
+            if settled == Settled::LeaseLost {
+                tracing::warn!(delivery = %one.lease.delivery_id, "lost the lease before the attempt was settled");
+            }
+        }
+        Ok(())
     }
 
     /// Starts an attempt of each due delivery for which there is room, goes on with a replay of dead letters if there is
@@ -106,10 +136,7 @@ impl Dispatcher {
         for delivery in deliveries {
             let slot = under_way.slot(delivery.lane);
             let dispatcher = self.clone();
-            under_way.attempts.spawn(async move {
-                attempt::run(&dispatcher, delivery).await;
-                drop(slot);
-            });
+            under_way.attempts.spawn(async move { (attempt::run(&dispatcher, delivery).await, slot) });
         }
         if replaying && self.store.replay_some(now, REPLAYED_AT_A_TIME).await? {
             return Ok(Look { at: now, or_when_woken: true });
@@ -125,9 +152,18 @@ struct Look {
     or_when_woken: bool,
 }
 
+fn unsettled(settlements: &[Settlement], error: &StoreError) {
+    for Settlement { lease, .. } in settlements {
+        tracing::warn!(delivery = %lease.delivery_id, %error, "an attempt was not settled");
+    }
+}
+
+/// An attempt that has ended: how it is to be settled, and the slot that it holds until it is.
+type Ended = (Option<Settlement>, Option<OwnedSemaphorePermit>);
+
 /// The attempts that are being made. Each holds a slot of its lane, which is free again however it ends.
 struct UnderWay {
-    attempts: JoinSet<()>,
+    attempts: JoinSet<Ended>,
     slots: [Arc<Semaphore>; 2],
 }
 
@@ -135,6 +171,27 @@ impl UnderWay {
     fn new() -> Self {
         let slots = Lane::ALL.map(|lane| Arc::new(Semaphore::new(SLOTS.of(lane))));
         Self { attempts: JoinSet::new(), slots }
+    }
+
+    /// Waits until one has ended. Gives it, and whatever else has ended meanwhile. May be dropped at any point.
+    async fn ended(&mut self) -> Vec<Ended> {
+        let mut ended = Vec::new();
+        let mut next = self.attempts.join_next().await;
+        while let Some(one) = next {
+            // One that panicked is as if its worker had crashed.
+            ended.extend(one.ok());
+            next = self.attempts.try_join_next();
+        }
+        ended
+    }
+
+    /// Waits until all have ended.
+    async fn rest(&mut self) -> Vec<Ended> {
+        let mut ended = Vec::new();
+        while !self.attempts.is_empty() {
+            ended.extend(self.ended().await);
+        }
+        ended
     }
 
     fn free(&self) -> Slots {
