@@ -249,12 +249,12 @@ BEGIN
     ), once AS (
         SELECT l.*, row_number() OVER (PARTITION BY l.tenant, l.environment, l.id ORDER BY l.number) AS nth
         FROM leased AS l
-    ), until AS (
+    ), outcome AS (
         SELECT o.*, min(o.number) FILTER (WHERE o.disables)
                         OVER (PARTITION BY o.tenant, o.environment, o.endpoint_id) AS disabled_by
         FROM once AS o WHERE o.nth = 1
     )
-    SELECT array_agg(u.settlement) INTO v_held FROM until AS u WHERE u.number <= coalesce(u.disabled_by, u.number);
+    SELECT array_agg(u.settlement) INTO v_held FROM outcome AS u WHERE u.number <= coalesce(u.disabled_by, u.number);
     IF v_held IS NULL THEN RETURN '{}'; END IF;
 
     WITH settled AS (
@@ -263,7 +263,7 @@ BEGIN
             attempts = d.attempts + 1, failures = d.failures + s.failures, lease_owner = NULL
         FROM unnest(v_held) AS s
         WHERE d.tenant = s.tenant AND d.environment = s.environment AND d.id = s.id
-        RETURNING d.tenant, d.environment, d.endpoint_id, s.number, s.failures, s.disables, s.at
+        RETURNING d.tenant, d.environment, d.endpoint_id, s.number, s.failures, s.at
     ), attempted AS (
         INSERT INTO sk_tickets.delivery_attempts
             (tenant, environment, delivery_id, number, at, status_code, error, latency_ms, response)
@@ -275,21 +275,25 @@ BEGIN
         FROM settled AS s
         WHERE (s.tenant, s.environment, s.endpoint_id)::sk_tickets.endpoint_key = ANY (v_locked)
     ), standing AS (
-        SELECT s.tenant, s.environment, s.endpoint_id, s.ended_by IS NOT NULL AS ended, bool_or(s.disables) AS disables,
+        SELECT s.tenant, s.environment, s.endpoint_id, s.ended_by IS NOT NULL AS ended,
                (array_agg(s.at ORDER BY s.number) FILTER (WHERE s.number > coalesce(s.ended_by, 0)))[1] AS since
         FROM streak AS s GROUP BY s.tenant, s.environment, s.endpoint_id, s.ended_by
     )
     UPDATE sk_tickets.endpoints AS e
-    SET failing_since = coalesce(CASE WHEN NOT s.ended THEN e.failing_since END, s.since),
-        status = CASE WHEN s.disables THEN 'disabled' ELSE e.status END,
-        disabled_reason = CASE WHEN s.disables THEN 'gone' ELSE e.disabled_reason END
+    SET failing_since = coalesce(CASE WHEN NOT s.ended THEN e.failing_since END, s.since)
     FROM standing AS s
     WHERE e.tenant = s.tenant AND e.environment = s.environment AND e.id = s.endpoint_id;
 
-    PERFORM sk_tickets.bury_pending(d.tenant, d.environment, d.endpoint_id, 'endpoint_disabled')
-    FROM unnest(v_held) AS s
-    JOIN sk_tickets.deliveries AS d ON d.tenant = s.tenant AND d.environment = s.environment AND d.id = s.id
-    WHERE s.disables;
+    FOR v_endpoint IN
+        SELECT d.tenant, d.environment, d.endpoint_id AS id FROM unnest(v_held) AS s
+        JOIN sk_tickets.deliveries AS d ON d.tenant = s.tenant AND d.environment = s.environment AND d.id = s.id
+        WHERE s.disables
+    LOOP
+        UPDATE sk_tickets.endpoints AS e SET status = 'disabled', disabled_reason = 'gone'
+        WHERE e.tenant = v_endpoint.tenant AND e.environment = v_endpoint.environment AND e.id = v_endpoint.id;
+        PERFORM sk_tickets.bury_pending(
+            v_endpoint.tenant, v_endpoint.environment, v_endpoint.id, 'endpoint_disabled');
+    END LOOP;
     RETURN ARRAY(SELECT s.number FROM unnest(v_held) AS s);
 END $$;
 

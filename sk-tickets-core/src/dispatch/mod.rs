@@ -8,7 +8,7 @@ use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     select,
     sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
+    task::{JoinError, JoinSet, yield_now},
 };
 
 pub use sender::{SendError, WebhookReply, WebhookRequest, WebhookSender};
@@ -78,20 +78,25 @@ impl Dispatcher {
             let free = under_way.free() != Slots::NONE;
             select! {
                 () = &mut shutdown => break,
-                ended = under_way.ended(), if !under_way.attempts.is_empty() => self.settle(ended).await,
+                Some(first) = under_way.attempts.join_next() => self.settle(under_way.ended(first).await).await,
                 () = self.store.wait_for_work(), if free && next.or_when_woken => {}
                 () = self.clock.sleep_until(next.at), if free => {}
             }
         }
         let mut deadline = pin!(self.clock.sleep_until(self.clock.now() + GRACE));
-        while !under_way.attempts.is_empty() {
+        loop {
             select! {
-                ended = under_way.ended() => self.settle(ended).await,
+                first = under_way.attempts.join_next() => match first {
+                    Some(first) => self.settle(under_way.ended(first).await).await,
+                    None => break,
+                },
                 () = &mut deadline => break,
             }
         }
         under_way.attempts.abort_all();
-        self.settle(under_way.rest().await).await;
+        while let Some(first) = under_way.attempts.join_next().await {
+            self.settle(under_way.ended(first).await).await;
+        }
         if let Err(error) = self.store.release(self.worker).await {
             tracing::warn!(%error, "leases were not handed back; they run out by themselves");
         }
@@ -173,23 +178,14 @@ impl UnderWay {
         Self { attempts: JoinSet::new(), slots }
     }
 
-    /// Waits until one has ended. Gives it, and whatever else has ended meanwhile. May be dropped at any point.
-    async fn ended(&mut self) -> Vec<Ended> {
-        let mut ended = Vec::new();
-        let mut next = self.attempts.join_next().await;
-        while let Some(one) = next {
-            // One that panicked is as if its worker had crashed.
+    /// One that has ended, and whatever else has.
+    async fn ended(&mut self, first: Result<Ended, JoinError>) -> Vec<Ended> {
+        // The first one to end wakes the worker before those have run that are as ready: they come along.
+        yield_now().await;
+        // One that panicked is as if its worker had crashed.
+        let mut ended = Vec::from_iter(first.ok());
+        while let Some(one) = self.attempts.try_join_next() {
             ended.extend(one.ok());
-            next = self.attempts.try_join_next();
-        }
-        ended
-    }
-
-    /// Waits until all have ended.
-    async fn rest(&mut self) -> Vec<Ended> {
-        let mut ended = Vec::new();
-        while !self.attempts.is_empty() {
-            ended.extend(self.ended().await);
         }
         ended
     }
