@@ -111,8 +111,8 @@ CREATE FUNCTION sk_tickets.claim_due(
     secret bytea, old_secrets bytea[], old_secrets_until bigint[], event_id uuid, payload bytea, attempts bigint,
     failures bigint, retry boolean, next bigint, replaying boolean
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET jit = off AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_material = off
+SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     v_held sk_tickets.endpoint_key[];
@@ -142,8 +142,9 @@ BEGIN
             SET lease_owner = p_worker, lease_token = d.lease_token + 1, claimable_at = p_until
             FROM chosen AS c
             WHERE d.tenant = c.tenant AND d.environment = c.environment AND d.id = c.id
-              -- Once more, for who settles or renews a lease that has run out comes without the endpoint.
-              AND d.status = 'pending' AND d.claimable_at <= p_now
+              -- As it was chosen: who settles or renews a lease that has run out comes without the endpoint. No more is said
+              -- of it, or the planner, which knows nothing of the table, goes through all that wait to find each.
+              AND d.claimable_at = c.due
             RETURNING d.*, c.retry, c.place, c.due
         )
         SELECT l.tenant, t.name, l.environment, l.id, l.lease_token, l.endpoint_id, e.url, e.secret, e.old_secrets,
@@ -190,14 +191,15 @@ END $$;
 -- Locks the endpoints, where they change, before the deliveries, as commits do, and in order. A delivery that is locked is
 -- skipped: whoever holds it ends the lease too. So once it holds deliveries, this waits for nobody.
 --
--- The settings are those of claim_due, for the same reason.
+-- Finds deliveries by their key alone, and looks at the lease afterwards: of the index of leases most is dead. The settings
+-- are those of claim_due, for the same reason.
 CREATE FUNCTION sk_tickets.settle(
     p_tenants bigint[], p_environments smallint[], p_ids uuid[], p_tokens bigint[], p_statuses text[],
     p_reasons text[], p_dues bigint[], p_failures bigint[], p_disables boolean[], p_attempts bigint[], p_ats bigint[],
     p_status_codes integer[], p_errors bytea[], p_latencies_ms bigint[], p_responses bytea[]
 ) RETURNS bigint[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET jit = off AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_material = off
+SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     v_all sk_tickets.settlement[];
     v_held sk_tickets.settlement[];
@@ -216,12 +218,15 @@ BEGIN
     FOR v_endpoint IN
         SELECT e.tenant, e.environment, e.id, bool_or(s.disables) AS disables
         FROM unnest(v_all) AS s
-        JOIN sk_tickets.deliveries AS d
-            ON d.tenant = s.tenant AND d.environment = s.environment AND d.id = s.id AND d.lease_token = s.token
-            AND d.lease_owner IS NOT NULL
+        CROSS JOIN LATERAL (
+            SELECT d.endpoint_id, d.lease_token, d.lease_owner FROM sk_tickets.deliveries AS d
+            WHERE d.tenant = s.tenant AND d.environment = s.environment AND d.id = s.id
+            OFFSET 0
+        ) AS d
         JOIN sk_tickets.endpoints AS e
-            ON e.tenant = d.tenant AND e.environment = d.environment AND e.id = d.endpoint_id
-        WHERE s.disables OR (s.failures = 0) = (e.failing_since IS NOT NULL)
+            ON e.tenant = s.tenant AND e.environment = s.environment AND e.id = d.endpoint_id
+        WHERE d.lease_token = s.token AND d.lease_owner IS NOT NULL
+          AND (s.disables OR (s.failures = 0) = (e.failing_since IS NOT NULL))
         GROUP BY e.tenant, e.environment, e.id ORDER BY e.tenant, e.environment, e.id
     LOOP
         IF v_endpoint.disables THEN
@@ -240,15 +245,13 @@ BEGIN
 
     WITH leased AS MATERIALIZED (
         SELECT s::sk_tickets.settlement AS settlement, s.number, s.tenant, s.environment, s.id, s.disables,
-               d.endpoint_id
+               d.endpoint_id, d.lease_token = s.token AND d.lease_owner IS NOT NULL AS holds
         FROM unnest(v_all) AS s
-        JOIN sk_tickets.deliveries AS d
-            ON d.tenant = s.tenant AND d.environment = s.environment AND d.id = s.id AND d.lease_token = s.token
-            AND d.lease_owner IS NOT NULL
+        JOIN sk_tickets.deliveries AS d ON d.tenant = s.tenant AND d.environment = s.environment AND d.id = s.id
         FOR NO KEY UPDATE OF d SKIP LOCKED
     ), once AS (
         SELECT l.*, row_number() OVER (PARTITION BY l.tenant, l.environment, l.id ORDER BY l.number) AS nth
-        FROM leased AS l
+        FROM leased AS l WHERE l.holds
     ), outcome AS (
         SELECT o.*, min(o.number) FILTER (WHERE o.disables)
                         OVER (PARTITION BY o.tenant, o.environment, o.endpoint_id) AS disabled_by
