@@ -1,11 +1,11 @@
-//! Webhooks by one worker, from a durable `SQLite` store to receivers on this machine. Floor of the rate: a bare hyper client in
-//! a loop, the same bodies to the same receivers, as many at a time. Floor of the latency: the same worker with an endpoint
-//! that answers in place of the one that hangs.
+//! Webhooks by one worker, from durable stores to receivers on this machine. Floor of the rate: a bare hyper client in a loop,
+//! the same body to the same receiver, as many at a time. Floor of the latency beside an endpoint that hangs: the same worker
+//! with an endpoint that answers in its place.
 
 use std::{
     cell::Cell,
     collections::HashMap,
-    path::Path,
+    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -16,23 +16,27 @@ use std::{
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use sk_tickets_benches::{compare, compare_tails, head, timed};
+use sk_tickets_benches::{compare, compare_tails, head, tail_within, timed};
 use sk_tickets_core::{
-    CreateEndpoint, CreateTicket, Desk, Environment, IdempotencyKey, Realm, TargetPolicy, Tickets,
+    CreateEndpoint, CreateTicket, Desk, Environment, IdempotencyKey, PageRequest, Realm, Store, TargetPolicy, Tickets,
     limits::FIRST_IN_FLIGHT_MAX,
 };
 use sk_tickets_http::WebhookClient;
+use sk_tickets_postgres::{PostgresStore, testing::Cluster};
 use sk_tickets_sqlite::SqliteStore;
+use sqlx::{Connection, PgConnection};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     runtime::Runtime,
-    task::JoinSet,
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
 };
 
-const ENDPOINTS: usize = 4;
-/// How many events a round has, each for every endpoint.
-const EVENTS: u32 = 500;
+/// With as many first attempts under way as there may be to each, they fill a worker.
+const ENDPOINTS: u32 = 12;
+/// How many events a round has, each for every endpoint: so many that the floor's round lasts for a good while.
+const EVENTS: u32 = 1_000;
 const LATENCIES: u32 = 1_500;
 /// Between two events, so that the worker is idle when the next one comes.
 const PAUSE: Duration = Duration::from_millis(3);
@@ -40,14 +44,40 @@ const PAUSE: Duration = Duration::from_millis(3);
 fn main() {
     let runtime = Runtime::new().expect("a runtime");
     head();
-    rate(&runtime);
-    latency(&runtime);
+    let folder = tempfile::tempdir().expect("a folder");
+    let sqlite = |name: &str| -> Arc<dyn Store> {
+        Arc::new(runtime.block_on(SqliteStore::open(folder.path().join(name))).expect("it opens"))
+    };
+    let postgres = || -> Arc<dyn Store> {
+        Arc::new(runtime.block_on(async { PostgresStore::open(&durable().await).await }).expect("it opens"))
+    };
+    rate(&runtime, "SQLite", sqlite("rate.db"));
+    rate(&runtime, "Postgres", postgres());
+    idle(&runtime, "SQLite", sqlite("idle.db"));
+    idle(&runtime, "Postgres", postgres());
+    beside(&runtime, sqlite("answering.db"), sqlite("hanging.db"));
 }
 
-fn rate(runtime: &Runtime) {
-    let folder = tempfile::tempdir().expect("a folder");
+/// A database on a cluster that keeps what it has answered.
+async fn durable() -> String {
+    let url = Cluster::shared().database().await;
+    let mut connection = PgConnection::connect(&url).await.expect("it opens");
+    for sql in [
+        "ALTER SYSTEM SET fsync = on",
+        "ALTER SYSTEM SET full_page_writes = on",
+        "ALTER SYSTEM SET synchronous_commit = on",
+        "SELECT pg_reload_conf()",
+    ] {
+        sqlx::query(sql).execute(&mut connection).await.expect("it is set");
+    }
+    url
+}
+
+fn rate(runtime: &Runtime, name: &str, store: Arc<dyn Store>) {
     let receiver = runtime.block_on(Receiver::start());
-    let engine = runtime.block_on(Engine::start(&folder.path().join("rate.db")));
+    let engine = Engine::new(store);
+    // Before there is an endpoint that it would be for.
+    let body = runtime.block_on(engine.payload());
     for endpoint in 0..ENDPOINTS {
         runtime.block_on(engine.hook(&format!("{}{endpoint}", receiver.url)));
     }
@@ -55,26 +85,25 @@ fn rate(runtime: &Runtime) {
     let ours = |count: u32| {
         // What is measured is the delivery of what waits; it is written while the worker rests.
         serial.set(serial.get() + 1);
-        let expected = receiver.received() + usize::try_from(count).expect("few");
-        runtime.block_on(
-            engine.create(&format!("round {}", serial.get()), count / u32::try_from(ENDPOINTS).expect("few")),
-        );
-        timed(|| {
-            let worker = engine.work(runtime);
-            runtime.block_on(receiver.wait_for(expected));
-            worker.abort();
+        runtime.block_on(engine.create(&format!("round {}", serial.get()), count / ENDPOINTS));
+        receiver.expect(count, |all_there| {
+            timed(|| {
+                let worker = engine.work(runtime);
+                runtime.block_on(async {
+                    all_there.await;
+                    worker.stop().await;
+                });
+            })
         })
     };
-    let body = Bytes::from(vec![b' '; 1_200]);
-    let floor = |count| timed(|| runtime.block_on(post_many(&receiver.url, &body, count)));
-    let count = EVENTS * u32::try_from(ENDPOINTS).expect("few");
-    compare("webhook deliveries, one worker", count, 0.5, ours, floor);
+    let floor = |count| receiver.expect(count, |_| timed(|| runtime.block_on(post_many(&receiver.url, &body, count))));
+    compare(&format!("webhook deliveries, one worker, {name}"), EVENTS * ENDPOINTS, 0.5, ours, floor);
 }
 
 /// The floor: as many at a time as a worker makes.
 async fn post_many(url: &str, body: &Bytes, count: u32) {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let at_a_time = u32::try_from(FIRST_IN_FLIGHT_MAX * ENDPOINTS).expect("few");
+    let at_a_time = u32::try_from(FIRST_IN_FLIGHT_MAX).expect("few") * ENDPOINTS;
     let mut tasks = JoinSet::new();
     for _ in 0..at_a_time {
         let (client, url, body) = (client.clone(), url.to_owned(), body.clone());
@@ -82,6 +111,7 @@ async fn post_many(url: &str, body: &Bytes, count: u32) {
             for _ in 0..count / at_a_time {
                 let request = http::Request::post(&url).body(Full::new(body.clone())).expect("lawful");
                 let answer = client.request(request).await.expect("an answer");
+                assert_eq!(answer.status(), 200);
                 answer.into_body().collect().await.expect("a body");
             }
         });
@@ -91,17 +121,27 @@ async fn post_many(url: &str, body: &Bytes, count: u32) {
     }
 }
 
-fn latency(runtime: &Runtime) {
-    let folder = tempfile::tempdir().expect("a folder");
+fn idle(runtime: &Runtime, name: &str, store: Arc<dyn Store>) {
     let receiver = runtime.block_on(Receiver::start());
-    let well = runtime.block_on(Engine::start(&folder.path().join("answering.db")));
-    runtime.block_on(well.hook(&receiver.url));
+    let engine = Engine::new(store);
+    runtime.block_on(engine.hook(&receiver.url));
+    let _worker = engine.work(runtime);
+    let serial = Cell::new(0);
+    tail_within(&format!("commit to receipt, idle, {name}"), 50, || {
+        serial.set(serial.get() + 1);
+        runtime.block_on(latencies(&engine, &receiver, serial.get()))
+    });
+}
+
+fn beside(runtime: &Runtime, well: Arc<dyn Store>, beside: Arc<dyn Store>) {
+    let receiver = runtime.block_on(Receiver::start());
+    let (well, beside) = (Engine::new(well), Engine::new(beside));
     let answering = runtime.block_on(Receiver::start());
-    runtime.block_on(well.hook(&answering.url));
-    let beside = runtime.block_on(Engine::start(&folder.path().join("beside.db")));
-    runtime.block_on(beside.hook(&receiver.url));
     let hanging = runtime.block_on(hang());
-    runtime.block_on(beside.hook(&hanging));
+    for (engine, other) in [(&well, &answering.url), (&beside, &hanging)] {
+        runtime.block_on(engine.hook(&receiver.url));
+        runtime.block_on(engine.hook(other));
+    }
     let (_well, _beside) = (well.work(runtime), beside.work(runtime));
 
     let serial = Cell::new(0);
@@ -133,9 +173,8 @@ struct Engine {
 }
 
 impl Engine {
-    async fn start(path: &Path) -> Self {
-        let store = SqliteStore::open(path).await.expect("it opens");
-        let tickets = Tickets::builder(Arc::new(store)).targets(TargetPolicy::LoopbackInTest).build();
+    fn new(store: Arc<dyn Store>) -> Self {
+        let tickets = Tickets::builder(store).targets(TargetPolicy::LoopbackInTest).build();
         let desk = tickets.desk(Realm::assume("bench".parse().expect("lawful"), Environment::Test));
         Self { tickets, desk }
     }
@@ -143,6 +182,13 @@ impl Engine {
     async fn hook(&self, url: &str) {
         let endpoint = CreateEndpoint::new(url.parse().expect("lawful"));
         self.desk.create_endpoint(&IdempotencyKey::system(url), endpoint).await.expect("made");
+    }
+
+    /// What is sent for a ticket.
+    async fn payload(&self) -> Bytes {
+        self.create_one("one of many").await;
+        let event = self.desk.events(&PageRequest::first()).await.expect("read").data.remove(0);
+        event.payload.into()
     }
 
     async fn create_one(&self, subject: &str) {
@@ -164,10 +210,32 @@ impl Engine {
         }
     }
 
-    fn work(&self, runtime: &Runtime) -> tokio::task::JoinHandle<()> {
+    fn work(&self, runtime: &Runtime) -> Worker {
         let client = WebhookClient::new(TargetPolicy::LoopbackInTest).expect("a client");
         let dispatcher = self.tickets.dispatcher(Arc::new(client));
-        runtime.spawn(async move { dispatcher.run(std::future::pending()).await })
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = runtime.spawn(async move {
+            dispatcher
+                .run(async {
+                    // Whether it was told or the bench is over.
+                    let _ = stopped.await;
+                })
+                .await;
+        });
+        Worker { stop, task }
+    }
+}
+
+struct Worker {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Stops it when all that it has sent is settled.
+    async fn stop(self) {
+        self.stop.send(()).expect("it is there");
+        self.task.await.expect("no panic");
     }
 }
 
@@ -190,6 +258,15 @@ impl Receiver {
             }
         });
         Self { url, count, arrived }
+    }
+
+    /// Sees to it that so many webhooks come while they are sent, no more and no less. The sender is given what is ready when
+    /// they are all there.
+    fn expect<'a, T>(&'a self, count: u32, send: impl FnOnce(Pin<Box<dyn Future<Output = ()> + 'a>>) -> T) -> T {
+        let expected = self.received() + usize::try_from(count).expect("few");
+        let sent = send(Box::pin(self.wait_for(expected)));
+        assert_eq!(self.received(), expected);
+        sent
     }
 
     fn received(&self) -> usize {

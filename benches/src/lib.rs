@@ -51,10 +51,6 @@ pub fn compare_tails(
     mut ours: impl FnMut() -> Vec<Duration>,
     mut floor: impl FnMut() -> Vec<Duration>,
 ) {
-    let tail = |mut latencies: Vec<Duration>| {
-        latencies.sort();
-        latencies.get(latencies.len() * 99 / 100).copied().unwrap_or_default().as_secs_f64() * 1_000.0
-    };
     let rounds: Vec<_> = (0..=ROUNDS).map(|_| (tail(ours()), tail(floor()))).skip(1).collect();
     let mut ratios: Vec<_> = rounds.iter().map(|(ours, floor)| ours / floor).collect();
     ratios.sort_by(f64::total_cmp);
@@ -71,6 +67,25 @@ pub fn compare_tails(
         ratios[0],
         ratios[ROUNDS - 1],
     );
+}
+
+/// Prints the tail of some latencies, the 99th percentile of each round, where there is no floor but a time: `target` is in
+/// milliseconds.
+pub fn tail_within(name: &str, target: u32, mut ours: impl FnMut() -> Vec<Duration>) {
+    let mut tails: Vec<_> = (0..=ROUNDS).map(|_| tail(ours())).skip(1).collect();
+    tails.sort_by(f64::total_cmp);
+    println!(
+        "| p99 of {name} | {:.1} ms ({:.1}–{:.1}) | – | – | < {target} ms |",
+        tails[ROUNDS / 2],
+        tails[0],
+        tails[ROUNDS - 1],
+    );
+}
+
+/// The 99th percentile, in milliseconds.
+fn tail(mut latencies: Vec<Duration>) -> f64 {
+    latencies.sort();
+    latencies.get(latencies.len() * 99 / 100).copied().unwrap_or_default().as_secs_f64() * 1_000.0
 }
 
 /// How long something takes.

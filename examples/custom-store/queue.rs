@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use sk_tickets_core::{
     DeliveryStatus, Timestamp,
     model::{
-        delivery::{Attempt, DeadReason},
+        delivery::DeadReason,
         endpoint::{DisabledReason, Endpoint, EndpointStatus},
         replay_job::JobStatus,
     },
     store::{
-        Backlog, Claimed, DeliveryQueue, DueQueue, Lane, Lease, LeasedDelivery, NextStep, Result, Settled, Slots,
-        WorkerId, choose,
+        Backlog, Claimed, DeliveryQueue, DueQueue, Lane, Lease, LeasedDelivery, NextStep, Result, Settled, Settlement,
+        Slots, WorkerId, choose,
     },
 };
 
@@ -89,9 +89,10 @@ impl DeliveryQueue for JournalStore {
         .await
     }
 
-    async fn settle(&self, lease: &Lease, attempt: Attempt, next: NextStep) -> Result<Settled> {
-        let lease = lease.clone();
-        let settled = self.with(move |journal| settle(journal, &lease, attempt, next)).await?;
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>> {
+        let settlements = settlements.to_vec();
+        let settled =
+            self.with(move |journal| settlements.into_iter().map(|one| settle(journal, one)).collect()).await?;
         self.work.notify_one();
         Ok(settled)
     }
@@ -209,8 +210,9 @@ fn lease_of(journal: &Journal, row: &DeliveryRow, lane: Lane) -> io::Result<Opti
 }
 
 /// The attempt, the delivery and the endpoint, in one batch.
-fn settle(journal: &mut Journal, lease: &Lease, attempt: Attempt, next: NextStep) -> io::Result<Settled> {
-    let Some(mut row) = held(journal, lease)? else { return Ok(Settled::LeaseLost) };
+fn settle(journal: &mut Journal, settlement: Settlement) -> io::Result<Settled> {
+    let Settlement { lease, attempt, next } = settlement;
+    let Some(mut row) = held(journal, &lease)? else { return Ok(Settled::LeaseLost) };
     let (realm, at, endpoint_id) = (&lease.realm, attempt.at, row.delivery.endpoint_id);
     let mut batch = Batch::default();
     row.delivery.attempts.push(attempt);

@@ -2,6 +2,13 @@
 
 CREATE TYPE sk_tickets.endpoint_key AS (tenant bigint, environment smallint, id uuid);
 
+-- An attempt that was made under a lease, and how the delivery stands after it.
+CREATE TYPE sk_tickets.settlement AS (
+    number bigint, tenant bigint, environment smallint, id uuid, token bigint, status text, reason text, due bigint,
+    failures bigint, disables boolean, attempt bigint, at bigint, status_code integer, error bytea, latency_ms bigint,
+    response bytea
+);
+
 -- The queues in which something is pending: for each endpoint one of first attempts and one of retries. Hops through the
 -- index from one queue to the next, however long they are.
 CREATE FUNCTION sk_tickets.queues() RETURNS TABLE (
@@ -104,8 +111,8 @@ CREATE FUNCTION sk_tickets.claim_due(
     secret bytea, old_secrets bytea[], old_secrets_until bigint[], event_id uuid, payload bytea, attempts bigint,
     failures bigint, retry boolean, next bigint, replaying boolean
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET jit = off AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_material = off
+SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     v_held sk_tickets.endpoint_key[];
@@ -135,8 +142,9 @@ BEGIN
             SET lease_owner = p_worker, lease_token = d.lease_token + 1, claimable_at = p_until
             FROM chosen AS c
             WHERE d.tenant = c.tenant AND d.environment = c.environment AND d.id = c.id
-              -- Once more, for who settles or renews a lease that has run out comes without the endpoint.
-              AND d.status = 'pending' AND d.claimable_at <= p_now
+              -- As it was chosen: who settles or renews a lease that has run out comes without the endpoint. No more is said
+              -- of it, or the planner, which knows nothing of the table, goes through all that wait to find each.
+              AND d.claimable_at = c.due
             RETURNING d.*, c.retry, c.place, c.due
         )
         SELECT l.tenant, t.name, l.environment, l.id, l.lease_token, l.endpoint_id, e.url, e.secret, e.old_secrets,
@@ -177,54 +185,119 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- Locks the endpoint, where it changes, before the delivery, as commits do.
+-- Settles attempts, as if one after the other. Answers the numbers of those whose leases held: of several with one lease
+-- the first, and none for an endpoint after the one that disabled it.
+--
+-- Locks the endpoints, where they change, before the deliveries, as commits do, and in order. A delivery that is locked is
+-- skipped: whoever holds it ends the lease too. So once it holds deliveries, this waits for nobody.
+--
+-- Finds deliveries by their key alone, and looks at the lease afterwards: of the index of leases most is dead. The settings
+-- are those of claim_due, for the same reason.
 CREATE FUNCTION sk_tickets.settle(
-    p_tenant bigint, p_environment smallint, p_id uuid, p_token bigint, p_status text, p_reason text, p_due bigint,
-    p_failures bigint, p_disable boolean, p_number bigint, p_at bigint, p_status_code integer, p_error bytea,
-    p_latency_ms bigint, p_response bytea
-) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    p_tenants bigint[], p_environments smallint[], p_ids uuid[], p_tokens bigint[], p_statuses text[],
+    p_reasons text[], p_dues bigint[], p_failures bigint[], p_disables boolean[], p_attempts bigint[], p_ats bigint[],
+    p_status_codes integer[], p_errors bytea[], p_latencies_ms bigint[], p_responses bytea[]
+) RETURNS bigint[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_material = off
+SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
-    v_endpoint uuid;
-    v_failing bigint;
+    v_all sk_tickets.settlement[];
+    v_held sk_tickets.settlement[];
+    v_locked sk_tickets.endpoint_key[] := '{}';
+    v_endpoint record;
 BEGIN
-    SELECT e.id, e.failing_since INTO v_endpoint, v_failing
-    FROM sk_tickets.deliveries AS d
-    JOIN sk_tickets.endpoints AS e ON e.tenant = d.tenant AND e.environment = d.environment AND e.id = d.endpoint_id
-    WHERE d.tenant = p_tenant AND d.environment = p_environment AND d.id = p_id AND d.lease_token = p_token
-      AND d.lease_owner IS NOT NULL;
-    IF NOT FOUND THEN RETURN false; END IF;
+    SELECT array_agg((i.number, i.tenant, i.environment, i.id, i.token, i.status, i.reason, i.due, i.failures,
+                      i.disables, i.attempt, i.at, i.status_code, i.error, i.latency_ms, i.response)
+                     ::sk_tickets.settlement)
+    INTO v_all
+    FROM unnest(p_tenants, p_environments, p_ids, p_tokens, p_statuses, p_reasons, p_dues, p_failures, p_disables,
+                p_attempts, p_ats, p_status_codes, p_errors, p_latencies_ms, p_responses)
+        WITH ORDINALITY AS i (tenant, environment, id, token, status, reason, due, failures, disables, attempt, at,
+                              status_code, error, latency_ms, response, number);
 
-    IF p_disable THEN
-        -- FOR UPDATE, so that commits that fan out to it wait.
-        PERFORM FROM sk_tickets.endpoints
-        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint FOR UPDATE;
-        UPDATE sk_tickets.endpoints
-        SET status = 'disabled', disabled_reason = 'gone', failing_since = coalesce(failing_since, p_at)
-        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint;
-    ELSIF p_failures = 0 AND v_failing IS NOT NULL THEN
-        UPDATE sk_tickets.endpoints SET failing_since = NULL
-        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint;
-    ELSIF p_failures > 0 AND v_failing IS NULL THEN
-        UPDATE sk_tickets.endpoints SET failing_since = coalesce(failing_since, p_at)
-        WHERE tenant = p_tenant AND environment = p_environment AND id = v_endpoint;
-    END IF;
+    FOR v_endpoint IN
+        SELECT e.tenant, e.environment, e.id, bool_or(s.disables) AS disables
+        FROM unnest(v_all) AS s
+        CROSS JOIN LATERAL (
+            SELECT d.endpoint_id, d.lease_token, d.lease_owner FROM sk_tickets.deliveries AS d
+            WHERE d.tenant = s.tenant AND d.environment = s.environment AND d.id = s.id
+            OFFSET 0
+        ) AS d
+        JOIN sk_tickets.endpoints AS e
+            ON e.tenant = s.tenant AND e.environment = s.environment AND e.id = d.endpoint_id
+        WHERE d.lease_token = s.token AND d.lease_owner IS NOT NULL
+          AND (s.disables OR (s.failures = 0) = (e.failing_since IS NOT NULL))
+        GROUP BY e.tenant, e.environment, e.id ORDER BY e.tenant, e.environment, e.id
+    LOOP
+        IF v_endpoint.disables THEN
+            -- FOR UPDATE, so that commits that fan out to it wait.
+            PERFORM FROM sk_tickets.endpoints AS e
+            WHERE e.tenant = v_endpoint.tenant AND e.environment = v_endpoint.environment AND e.id = v_endpoint.id
+            FOR UPDATE;
+        ELSE
+            PERFORM FROM sk_tickets.endpoints AS e
+            WHERE e.tenant = v_endpoint.tenant AND e.environment = v_endpoint.environment AND e.id = v_endpoint.id
+            FOR NO KEY UPDATE;
+        END IF;
+        v_locked := v_locked
+            || (v_endpoint.tenant, v_endpoint.environment, v_endpoint.id)::sk_tickets.endpoint_key;
+    END LOOP;
 
-    -- The lease is checked by the statement that ends it.
-    UPDATE sk_tickets.deliveries
-    SET status = p_status, reason = p_reason, next_attempt_at = p_due, claimable_at = p_due, attempts = attempts + 1,
-        failures = failures + p_failures, lease_owner = NULL
-    WHERE tenant = p_tenant AND environment = p_environment AND id = p_id AND lease_token = p_token
-      AND lease_owner IS NOT NULL;
-    IF NOT FOUND THEN RAISE EXCEPTION 'lease lost' USING ERRCODE = 'SKT01'; END IF;
-    INSERT INTO sk_tickets.delivery_attempts
-        (tenant, environment, delivery_id, number, at, status_code, error, latency_ms, response)
-    VALUES (p_tenant, p_environment, p_id, p_number, p_at, p_status_code, p_error, p_latency_ms, p_response);
-    IF p_disable THEN
-        PERFORM sk_tickets.bury_pending(p_tenant, p_environment, v_endpoint, 'endpoint_disabled');
-    END IF;
-    RETURN true;
-EXCEPTION WHEN SQLSTATE 'SKT01' THEN
-    RETURN false;
+    WITH leased AS MATERIALIZED (
+        SELECT s::sk_tickets.settlement AS settlement, s.number, s.tenant, s.environment, s.id, s.disables,
+               d.endpoint_id, d.lease_token = s.token AND d.lease_owner IS NOT NULL AS holds
+        FROM unnest(v_all) AS s
+        JOIN sk_tickets.deliveries AS d ON d.tenant = s.tenant AND d.environment = s.environment AND d.id = s.id
+        FOR NO KEY UPDATE OF d SKIP LOCKED
+    ), once AS (
+        SELECT l.*, row_number() OVER (PARTITION BY l.tenant, l.environment, l.id ORDER BY l.number) AS nth
+        FROM leased AS l WHERE l.holds
+    ), outcome AS (
+        SELECT o.*, min(o.number) FILTER (WHERE o.disables)
+                        OVER (PARTITION BY o.tenant, o.environment, o.endpoint_id) AS disabled_by
+        FROM once AS o WHERE o.nth = 1
+    )
+    SELECT array_agg(u.settlement) INTO v_held FROM outcome AS u WHERE u.number <= coalesce(u.disabled_by, u.number);
+    IF v_held IS NULL THEN RETURN '{}'; END IF;
+
+    WITH settled AS (
+        UPDATE sk_tickets.deliveries AS d
+        SET status = s.status, reason = s.reason, next_attempt_at = s.due, claimable_at = s.due,
+            attempts = d.attempts + 1, failures = d.failures + s.failures, lease_owner = NULL
+        FROM unnest(v_held) AS s
+        WHERE d.tenant = s.tenant AND d.environment = s.environment AND d.id = s.id
+        RETURNING d.tenant, d.environment, d.endpoint_id, s.number, s.failures, s.at
+    ), attempted AS (
+        INSERT INTO sk_tickets.delivery_attempts
+            (tenant, environment, delivery_id, number, at, status_code, error, latency_ms, response)
+        SELECT s.tenant, s.environment, s.id, s.attempt, s.at, s.status_code, s.error, s.latency_ms, s.response
+        FROM unnest(v_held) AS s
+    ), streak AS (
+        SELECT s.*, max(s.number) FILTER (WHERE s.failures = 0)
+                        OVER (PARTITION BY s.tenant, s.environment, s.endpoint_id) AS ended_by
+        FROM settled AS s
+        WHERE (s.tenant, s.environment, s.endpoint_id)::sk_tickets.endpoint_key = ANY (v_locked)
+    ), standing AS (
+        SELECT s.tenant, s.environment, s.endpoint_id, s.ended_by IS NOT NULL AS ended,
+               (array_agg(s.at ORDER BY s.number) FILTER (WHERE s.number > coalesce(s.ended_by, 0)))[1] AS since
+        FROM streak AS s GROUP BY s.tenant, s.environment, s.endpoint_id, s.ended_by
+    )
+    UPDATE sk_tickets.endpoints AS e
+    SET failing_since = coalesce(CASE WHEN NOT s.ended THEN e.failing_since END, s.since)
+    FROM standing AS s
+    WHERE e.tenant = s.tenant AND e.environment = s.environment AND e.id = s.endpoint_id;
+
+    FOR v_endpoint IN
+        SELECT d.tenant, d.environment, d.endpoint_id AS id FROM unnest(v_held) AS s
+        JOIN sk_tickets.deliveries AS d ON d.tenant = s.tenant AND d.environment = s.environment AND d.id = s.id
+        WHERE s.disables
+    LOOP
+        UPDATE sk_tickets.endpoints AS e SET status = 'disabled', disabled_reason = 'gone'
+        WHERE e.tenant = v_endpoint.tenant AND e.environment = v_endpoint.environment AND e.id = v_endpoint.id;
+        PERFORM sk_tickets.bury_pending(
+            v_endpoint.tenant, v_endpoint.environment, v_endpoint.id, 'endpoint_disabled');
+    END LOOP;
+    RETURN ARRAY(SELECT s.number FROM unnest(v_held) AS s);
 END $$;
 
 -- Skips what is locked: whoever holds it ends the lease too.

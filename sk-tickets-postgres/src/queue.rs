@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sk_tickets_core::{
-    model::delivery::{Attempt, DeadReason, DeliveryStatus},
+    model::delivery::{DeadReason, DeliveryStatus},
     platform::time::Timestamp,
-    store::{self, Backlog, Claimed, DeliveryQueue, Lane, Lease, LeasedDelivery, NextStep, Settled, Slots, WorkerId},
+    store::{
+        self, Backlog, Claimed, DeliveryQueue, Lane, Lease, LeasedDelivery, NextStep, Settled, Settlement, Slots,
+        WorkerId,
+    },
 };
 use sqlx::{Postgres, postgres::PgArguments, query::Query};
 
@@ -38,14 +41,14 @@ impl DeliveryQueue for PostgresStore {
         self.renew_lease(lease, until).await.map_err(|fault| fault.during("renew a lease"))
     }
 
-    async fn settle(&self, lease: &Lease, attempt: Attempt, next: NextStep) -> store::Result<Settled> {
-        let settled = self.settle_lease(lease, &attempt, next).await;
-        let settled = settled.map_err(|fault| fault.during("settle a delivery"))?;
-        match (settled, next) {
-            // It may be due before anything that the workers wait for.
-            (Settled::Recorded, NextStep::RetryAt(_)) => self.inner.wakeup.ring(),
-            (Settled::Recorded, NextStep::Delivered | NextStep::DeadLetter | NextStep::DisableEndpoint)
-            | (Settled::LeaseLost, _) => {}
+    async fn settle(&self, settlements: &[Settlement]) -> store::Result<Vec<Settled>> {
+        let settled = self.settle_leases(settlements).await.map_err(|fault| fault.during("settle deliveries"))?;
+        // It may be due before anything that the workers wait for.
+        let due_again = |(one, settled): (&Settlement, &Settled)| {
+            *settled == Settled::Recorded && matches!(one.next, NextStep::RetryAt(_))
+        };
+        if settlements.iter().zip(&settled).any(due_again) {
+            self.inner.wakeup.ring();
         }
         Ok(settled)
     }
@@ -169,30 +172,43 @@ impl PostgresStore {
         self.settled(query).await
     }
 
-    async fn settle_lease(&self, lease: &Lease, attempt: &Attempt, next: NextStep) -> Result<Settled> {
-        let Some(realm) = self.inner.realms.find(&self.inner.pool, &lease.realm).await? else {
-            return Ok(Settled::LeaseLost);
-        };
-        let Standing { status, reason, due, failures } = next.into();
-        let Attempt { number, at, status_code, error, latency_ms, response } = attempt;
-        let query =
-            sqlx::query("SELECT sk_tickets.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
-                .bind(realm.tenant)
-                .bind(number_of(realm.environment))
-                .bind(uuid(lease.delivery_id))
-                .bind(i64::try_from(lease.token)?)
-                .bind(status.as_str())
-                .bind(reason.map(DeadReason::as_str))
-                .bind(due.map(Timestamp::as_millis))
-                .bind(failures)
-                .bind(next == NextStep::DisableEndpoint)
-                .bind(i64::from(*number))
-                .bind(at.as_millis())
-                .bind(status_code.map(i32::from))
-                .bind(error.as_deref().map(str::as_bytes))
-                .bind(i64::try_from(*latency_ms)?)
-                .bind(response.as_deref().map(str::as_bytes));
-        self.settled(query).await
+    async fn settle_leases(&self, settlements: &[Settlement]) -> Result<Vec<Settled>> {
+        let mut tenants = Vec::with_capacity(settlements.len());
+        for Settlement { lease, .. } in settlements {
+            // A tenant that nobody has written to has none; it matches no lease.
+            tenants.push(self.inner.realms.find(&self.inner.pool, &lease.realm).await?.map(|realm| realm.tenant));
+        }
+        macro_rules! of_each {
+            (|$one:ident| $value:expr) => {
+                settlements.iter().map(|$one| $value).collect::<Vec<_>>()
+            };
+        }
+        let standings = of_each!(|one| Standing::from(one.next));
+        let query = sqlx::query(
+            "SELECT unnest(sk_tickets.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15))",
+        )
+        .bind(tenants)
+        .bind(of_each!(|one| number_of(one.lease.realm.environment())))
+        .bind(of_each!(|one| uuid(one.lease.delivery_id)))
+        .bind(of_each!(|one| i64::try_from(one.lease.token)).into_iter().collect::<Result<Vec<_>, _>>()?)
+        .bind(standings.iter().map(|standing| standing.status.as_str()).collect::<Vec<_>>())
+        .bind(standings.iter().map(|standing| standing.reason.map(DeadReason::as_str)).collect::<Vec<_>>())
+        .bind(standings.iter().map(|standing| standing.due.map(Timestamp::as_millis)).collect::<Vec<_>>())
+        .bind(standings.iter().map(|standing| standing.failures).collect::<Vec<_>>())
+        .bind(of_each!(|one| one.next == NextStep::DisableEndpoint))
+        .bind(of_each!(|one| i64::from(one.attempt.number)))
+        .bind(of_each!(|one| one.attempt.at.as_millis()))
+        .bind(of_each!(|one| one.attempt.status_code.map(i32::from)))
+        .bind(of_each!(|one| one.attempt.error.as_deref().map(str::as_bytes)))
+        .bind(of_each!(|one| i64::try_from(one.attempt.latency_ms)).into_iter().collect::<Result<Vec<_>, _>>()?)
+        .bind(of_each!(|one| one.attempt.response.as_deref().map(str::as_bytes)));
+        let mut settled = vec![Settled::LeaseLost; settlements.len()];
+        for row in self.inner.pool.rows(query).await? {
+            let number: usize = Columns::of(&row).number()?;
+            let one = number.checked_sub(1).and_then(|place| settled.get_mut(place));
+            *one.ok_or(Fault::Broken("an attempt was settled that was not there"))? = Settled::Recorded;
+        }
+        Ok(settled)
     }
 
     /// Asks what answers whether a lease held.

@@ -30,17 +30,22 @@ const STATEMENTS_KEPT: usize = 256;
 /// The one connection that writes.
 pub(crate) fn writer(options: &SqliteOptions) -> Result<Guarded> {
     let connection = connect(options)?;
-    let synchronous = match options.synchronous {
-        Synchronous::Full => "FULL",
-        Synchronous::Normal => "NORMAL",
-    };
-    connection.pragma_update(None, "synchronous", synchronous)?;
+    synchronous(&connection, options.synchronous)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
     // What is replaced leaves nothing behind in the file, so that a redaction need only look at what is there.
     connection.pragma_update(None, "secure_delete", true)?;
     Guarded::new(connection)
+}
+
+/// Sets what a transaction that begins after this waits for.
+pub(crate) fn synchronous(connection: &Connection, synchronous: Synchronous) -> Result<()> {
+    let synchronous = match synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+    };
+    Ok(connection.pragma_update(None, "synchronous", synchronous)?)
 }
 
 /// A connection that can only read.

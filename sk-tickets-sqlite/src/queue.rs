@@ -10,7 +10,7 @@ use sk_tickets_core::{
         id::{DeliveryId, EndpointId},
         time::Timestamp,
     },
-    store::{self, Backlog, Claimed, DeliveryQueue, Lease, NextStep, Settled, Slots, WorkerId},
+    store::{self, Backlog, Claimed, DeliveryQueue, Lease, NextStep, Settled, Settlement, Slots, WorkerId},
 };
 
 use crate::{
@@ -36,7 +36,7 @@ impl DeliveryQueue for SqliteStore {
         lease: Duration,
         slots: Slots,
     ) -> store::Result<Claimed> {
-        self.write("claim deliveries", move |guarded| {
+        self.write_leases("claim deliveries", move |guarded| {
             claim(guarded, worker, now, now + lease, slots).map(Verdict::Keep)
         })
         .await
@@ -45,30 +45,31 @@ impl DeliveryQueue for SqliteStore {
     async fn renew(&self, lease: &Lease, until: Timestamp) -> store::Result<Settled> {
         let realms = Arc::clone(&self.inner.realms);
         let lease = lease.clone();
-        self.write("renew a lease", move |guarded| {
+        self.write_leases("renew a lease", move |guarded| {
             let id = lease.delivery_id.to_bytes();
             DELIVERIES.renew(guarded, &realms, &lease.realm, id, lease.token, until).map(Verdict::Keep)
         })
         .await
     }
 
-    async fn settle(&self, lease: &Lease, attempt: Attempt, next: NextStep) -> store::Result<Settled> {
+    async fn settle(&self, settlements: &[Settlement]) -> store::Result<Vec<Settled>> {
         let realms = Arc::clone(&self.inner.realms);
-        let lease = lease.clone();
-        self.write("settle a delivery", move |guarded| {
-            let settled = settle(guarded, &realms, &lease, &attempt, next)?;
-            Ok(match (settled, next) {
-                // It may be due before anything that the workers wait for.
-                (Settled::Recorded, NextStep::RetryAt(_)) => Verdict::KeepAndWake(settled),
-                (Settled::Recorded, NextStep::Delivered | NextStep::DeadLetter | NextStep::DisableEndpoint)
-                | (Settled::LeaseLost, _) => Verdict::Keep(settled),
-            })
+        let settlements = settlements.to_vec();
+        self.write("settle deliveries", move |guarded| {
+            let settled: Vec<_> = settlements.iter().map(|one| settle(guarded, &realms, one)).collect::<Result<_>>()?;
+            // It may be due before anything that the workers wait for.
+            let due_again = |(one, settled): (&Settlement, &Settled)| {
+                *settled == Settled::Recorded && matches!(one.next, NextStep::RetryAt(_))
+            };
+            let wakes = settlements.iter().zip(&settled).any(due_again);
+            Ok(if wakes { Verdict::KeepAndWake(settled) } else { Verdict::Keep(settled) })
         })
         .await
     }
 
     async fn release(&self, worker: WorkerId) -> store::Result<()> {
-        self.write("release leases", move |guarded| DELIVERIES.end_of(guarded, worker).map(Verdict::KeepAndWake)).await
+        self.write_leases("release leases", move |guarded| DELIVERIES.end_of(guarded, worker).map(Verdict::KeepAndWake))
+            .await
     }
 
     async fn replay_some(&self, now: Timestamp, limit: usize) -> store::Result<bool> {
@@ -143,19 +144,14 @@ impl From<NextStep> for Standing {
     }
 }
 
-fn settle(guarded: &Guarded, realms: &Realms, lease: &Lease, attempt: &Attempt, next: NextStep) -> Result<Settled> {
-    let Some(realm) = realms.find_written(guarded, &lease.realm)? else { return Ok(Settled::LeaseLost) };
-    guarded.within(Scope::Realm(realm), |connection| settle_within(connection, realm, lease, attempt, next))
+fn settle(guarded: &Guarded, realms: &Realms, settlement: &Settlement) -> Result<Settled> {
+    let Some(realm) = realms.find_written(guarded, &settlement.lease.realm)? else { return Ok(Settled::LeaseLost) };
+    guarded.within(Scope::Realm(realm), |connection| settle_within(connection, realm, settlement))
 }
 
-fn settle_within(
-    connection: &Connection,
-    realm: RealmNumber,
-    lease: &Lease,
-    attempt: &Attempt,
-    next: NextStep,
-) -> Result<Settled> {
-    let Standing { status, reason, due, failures } = next.into();
+fn settle_within(connection: &Connection, realm: RealmNumber, settlement: &Settlement) -> Result<Settled> {
+    let Settlement { lease, attempt, next } = settlement;
+    let Standing { status, reason, due, failures } = (*next).into();
     // The lease is checked by the statement that ends it.
     let endpoint = connection
         .prepare_cached(

@@ -11,7 +11,7 @@ use sk_tickets_core::{
         sla::SlaSeconds,
     },
     platform::{text::List, time::Timestamp, webhook::TargetPolicy},
-    store::{DeliveryQueue, LeasedDelivery, NextStep, Settled, Slots, WorkerId},
+    store::{DeliveryQueue, LeasedDelivery, NextStep, Settled, Settlement, Slots, WorkerId},
 };
 
 use crate::{
@@ -131,7 +131,7 @@ async fn fail(store: &SqliteStore, now: Timestamp) {
             if with_a_letter.insert(lease.realm.clone()) { NextStep::DeadLetter } else { NextStep::RetryAt(now) };
         let attempt =
             Attempt { number: 1, at: now, status_code: Some(500), error: None, latency_ms: 1, response: None };
-        assert_eq!(store.settle(&lease, attempt, next).await.unwrap(), Settled::Recorded);
+        assert_eq!(store.settle(&[Settlement { lease, attempt, next }]).await.unwrap(), [Settled::Recorded]);
     }
     assert_eq!(claim().await.len(), 2);
 }

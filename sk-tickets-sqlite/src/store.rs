@@ -14,7 +14,7 @@ use crate::{
     error::Result,
     guard::Guarded,
     migrate::migrate,
-    options::SqliteOptions,
+    options::{SqliteOptions, Synchronous},
     pool::Readers,
     realms::Realms,
     wakeup::Wakeup,
@@ -55,7 +55,7 @@ impl SqliteStore {
         let opening = tokio::task::spawn_blocking(move || {
             let (writer, readers) = connect_all(&options).map_err(|fault| fault.during("open the database"))?;
             let wakeup = Arc::new(Wakeup::new());
-            let writer = Writer::start(writer, options.writer_queue, Arc::clone(&wakeup))?;
+            let writer = Writer::start(writer, options.writer_queue, options.synchronous, Arc::clone(&wakeup))?;
             let realms = Arc::new(Realms::default());
             let inner = Inner {
                 path: options.path,
@@ -77,7 +77,17 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Guarded) -> Result<Verdict<T>> + Send + 'static,
     {
-        self.inner.writer.run(context, work).await
+        self.inner.writer.run(context, Synchronous::Full, work).await
+    }
+
+    /// Runs a job in the writer that changes leases and nothing else: what it wrote survives the process, which is longer
+    /// than anybody holds them.
+    pub(crate) async fn write_leases<T, F>(&self, context: &'static str, work: F) -> store::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Guarded) -> Result<Verdict<T>> + Send + 'static,
+    {
+        self.inner.writer.run(context, Synchronous::Normal, work).await
     }
 }
 

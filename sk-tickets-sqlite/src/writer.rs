@@ -2,6 +2,9 @@
 //!
 //! It takes whatever jobs wait and runs them in one transaction, so that many callers share one fsync. Each has a
 //! savepoint of its own, so a bad one harms no other. Nobody is answered before the transaction is committed.
+//!
+//! Leases are as good as the process that holds them, so a transaction of nothing else is not waited for: after a loss of
+//! power, when nobody holds any, what was leased is due as it was before.
 
 use std::{
     any::Any,
@@ -18,6 +21,7 @@ use crate::{
     connect,
     error::{Fault, Result, unavailable},
     guard::{Guarded, Scope},
+    options::Synchronous,
     wakeup::Wakeup,
 };
 
@@ -47,23 +51,30 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread, which owns the connection from now on.
-    pub(crate) fn start(connection: Guarded, queue: usize, wakeup: Arc<Wakeup>) -> store::Result<Self> {
+    pub(crate) fn start(
+        connection: Guarded,
+        queue: usize,
+        synchronous: Synchronous,
+        wakeup: Arc<Wakeup>,
+    ) -> store::Result<Self> {
         let (jobs, waiting) = mpsc::channel(queue);
+        let mut log = Log { connection, at_most: synchronous, now: synchronous };
         thread::Builder::new()
             .name("sk-tickets-sqlite-writer".to_owned())
-            .spawn(move || write(&connection, waiting, &wakeup))
+            .spawn(move || write(&mut log, waiting, &wakeup))
             .map_err(|error| StoreError::internal("the writer could not be started").caused_by(error))?;
         Ok(Self { jobs })
     }
 
-    /// Runs a job and answers when it is durable. A job that was taken is finished, even if nobody waits for it.
-    pub(crate) async fn run<T, F>(&self, context: &'static str, work: F) -> store::Result<T>
+    /// Runs a job and answers when it survives that much or, if that is less, what the store is set to. A job that was taken
+    /// is finished, even if nobody waits for it.
+    pub(crate) async fn run<T, F>(&self, context: &'static str, survives: Synchronous, work: F) -> store::Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Guarded) -> Result<Verdict<T>> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let task = Task { context, work: Some(work), outcome: None, answer };
+        let task = Task { context, survives, work: Some(work), outcome: None, answer };
         self.jobs.try_send(Box::new(task)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => unavailable("too many writes wait"),
             mpsc::error::TrySendError::Closed(_) => StoreError::internal("the writer has ended"),
@@ -73,6 +84,9 @@ impl Writer {
 }
 
 trait Job: Send {
+    /// What it survives once it is answered.
+    fn survives(&self) -> Synchronous;
+
     /// Does the work; true if what it wrote is to stay.
     fn run(&mut self, connection: &Guarded) -> bool;
 
@@ -91,6 +105,7 @@ trait Job: Send {
 
 struct Task<T, F> {
     context: &'static str,
+    survives: Synchronous,
     work: Option<F>,
     outcome: Option<store::Result<Verdict<T>>>,
     answer: oneshot::Sender<store::Result<T>>,
@@ -101,6 +116,10 @@ where
     T: Send + 'static,
     F: FnOnce(&Guarded) -> Result<Verdict<T>> + Send + 'static,
 {
+    fn survives(&self) -> Synchronous {
+        self.survives
+    }
+
     fn run(&mut self, connection: &Guarded) -> bool {
         let Some(work) = self.work.take() else { return false };
         // What a panic leaves half done in the database is undone by the caller; no other state is shared.
@@ -155,15 +174,37 @@ fn message(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
 
-fn write(connection: &Guarded, mut waiting: mpsc::Receiver<Box<dyn Job>>, wakeup: &Wakeup) {
+/// The connection, and what its transactions survive.
+struct Log {
+    connection: Guarded,
+    at_most: Synchronous,
+    now: Synchronous,
+}
+
+impl Log {
+    fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<()> {
+        let wanted = if batch.iter().all(|job| job.survives() == Synchronous::Normal) {
+            Synchronous::Normal
+        } else {
+            self.at_most
+        };
+        if wanted != self.now {
+            self.connection.within(Scope::Maintenance, |connection| connect::synchronous(connection, wanted))?;
+            self.now = wanted;
+        }
+        transact(&self.connection, batch)
+    }
+}
+
+fn write(log: &mut Log, mut waiting: mpsc::Receiver<Box<dyn Job>>, wakeup: &Wakeup) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     let mut erase = false;
     while waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
-        match transact(connection, &mut batch) {
+        match log.transact(&mut batch) {
             Ok(()) => {
                 erase |= batch.iter().any(|job| job.erases());
                 // Before the answers, so that whoever has one finds nothing in the files.
-                erase = erase && !empty_log(connection);
+                erase = erase && !empty_log(&log.connection);
                 // Before the answers, so that whoever has one finds the workers woken.
                 if batch.iter().any(|job| job.wakes()) {
                     wakeup.ring();
@@ -248,13 +289,24 @@ mod tests {
         let options = SqliteOptions::new(folder.path().join("x.db"));
         let mut connection = connect::writer(&options).unwrap();
         connection.maintain(|bare| Ok(bare.execute_batch("CREATE TABLE x (y INTEGER PRIMARY KEY)")?)).unwrap();
-        let writer = Writer::start(connection, queue, Arc::new(Wakeup::new())).unwrap();
+        let writer = Writer::start(connection, queue, Synchronous::Full, Arc::new(Wakeup::new())).unwrap();
         Bench { _folder: folder, options, writer }
     }
 
     impl Bench {
         async fn insert(&self, y: i64) -> store::Result<()> {
-            self.writer.run("insert", move |connection| put(connection, y).map(Verdict::Keep)).await
+            self.writer.run("insert", Synchronous::Full, move |connection| put(connection, y).map(Verdict::Keep)).await
+        }
+
+        /// What the transaction that such a job runs in is set to.
+        async fn level(&self, survives: Synchronous) -> i64 {
+            let level = |connection: &Guarded| {
+                let level = connection.within(Scope::Maintenance, |connection| {
+                    Ok(connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?)
+                });
+                level.map(Verdict::Keep)
+            };
+            self.writer.run("look", survives, level).await.unwrap()
         }
 
         fn rows(&self) -> Vec<i64> {
@@ -273,6 +325,7 @@ mod tests {
             let (enter, entered) = oneshot::channel();
             let task = Task {
                 context: "hold",
+                survives: Synchronous::Full,
                 work: Some(move |_: &Guarded| {
                     let _ = enter.send(());
                     let _ = opened.recv();
@@ -295,6 +348,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_transaction_survives_what_the_most_careful_of_its_jobs_asks_for() {
+        let bench = bench(8);
+        assert_eq!(bench.level(Synchronous::Full).await, 2);
+        assert_eq!(bench.level(Synchronous::Normal).await, 1);
+        let open = bench.hold().await;
+        let together = tokio::join!(bench.level(Synchronous::Normal), bench.level(Synchronous::Full), async {
+            open.send(()).unwrap();
+        });
+        assert_eq!(together, (2, 2, ()));
+    }
+
+    #[tokio::test]
     async fn a_full_queue_asks_to_try_again() {
         let bench = bench(1);
         let open = bench.hold().await;
@@ -314,15 +379,15 @@ mod tests {
     async fn a_bad_job_harms_no_other() {
         let bench = bench(8);
         let open = bench.hold().await;
-        let panics = bench.writer.run("panic", |connection| -> Result<Verdict<()>> {
+        let panics = bench.writer.run("panic", Synchronous::Full, |connection| -> Result<Verdict<()>> {
             put(connection, 2)?;
             panic!("out of order")
         });
-        let fails = bench.writer.run("fail", |connection| {
+        let fails = bench.writer.run("fail", Synchronous::Full, |connection| {
             put(connection, 3)?;
             put(connection, 3).map(Verdict::Keep)
         });
-        let undone = bench.writer.run("undo", |connection| {
+        let undone = bench.writer.run("undo", Synchronous::Full, |connection| {
             put(connection, 4)?;
             Ok(Verdict::Undo("stale"))
         });
@@ -339,12 +404,12 @@ mod tests {
     #[tokio::test]
     async fn a_bad_job_alone_leaves_nothing() {
         let bench = bench(8);
-        let panics = bench.writer.run("panic", |connection| -> Result<Verdict<()>> {
+        let panics = bench.writer.run("panic", Synchronous::Full, |connection| -> Result<Verdict<()>> {
             put(connection, 1)?;
             panic!("out of order")
         });
         assert!(panics.await.is_err());
-        let undone = bench.writer.run("undo", |connection| {
+        let undone = bench.writer.run("undo", Synchronous::Full, |connection| {
             put(connection, 2)?;
             Ok(Verdict::Undo(()))
         });
@@ -357,7 +422,7 @@ mod tests {
     async fn a_lost_transaction_fails_all_who_shared_it() {
         let bench = bench(8);
         let open = bench.hold().await;
-        let loses = bench.writer.run("lose", |connection| {
+        let loses = bench.writer.run("lose", Synchronous::Full, |connection| {
             connection.bare().execute_batch("ROLLBACK")?;
             Ok(Verdict::Keep(()))
         });
@@ -373,7 +438,7 @@ mod tests {
         let bench = bench(8);
         bench
             .writer
-            .run("impatience", |connection| {
+            .run("impatience", Synchronous::Full, |connection| {
                 connection.bare().busy_timeout(Duration::from_millis(1))?;
                 Ok(Verdict::Keep(()))
             })

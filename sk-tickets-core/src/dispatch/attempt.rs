@@ -1,4 +1,4 @@
-use std::{pin::pin, time::Duration};
+use std::{mem, pin::pin, time::Duration};
 
 use tokio::select;
 
@@ -10,7 +10,7 @@ use crate::{
         time::Timestamp,
         webhook::{WebhookSecret, signature_header},
     },
-    store::{LeasedDelivery, NextStep, Settled},
+    store::{LeasedDelivery, NextStep, Settled, Settlement},
 };
 
 /// How long a receiver may take to answer.
@@ -20,12 +20,12 @@ const RENEWAL: Duration = Duration::from_secs(3);
 /// The receiver says that nobody will ever be there again.
 const GONE: u16 = 410;
 
-/// Makes one attempt and settles it.
-pub(super) async fn run(dispatcher: &Dispatcher, delivery: LeasedDelivery) {
+/// Makes one attempt. Answers how it is to be settled; none if its lease was lost.
+pub(super) async fn run(dispatcher: &Dispatcher, mut delivery: LeasedDelivery) -> Option<Settlement> {
     let at = dispatcher.clock.now();
-    let Some(outcome) = send(dispatcher, &delivery, at).await else {
+    let Some(outcome) = send(dispatcher, &mut delivery, at).await else {
         tracing::warn!(delivery = %delivery.lease.delivery_id, "lost the lease during the attempt");
-        return;
+        return None;
     };
     let ended = dispatcher.clock.now();
     let next = next_step(dispatcher, &delivery, &outcome, ended);
@@ -42,20 +42,13 @@ pub(super) async fn run(dispatcher: &Dispatcher, delivery: LeasedDelivery) {
         ?next,
         "webhook attempted"
     );
-    match dispatcher.store.settle(&delivery.lease, attempt, next).await {
-        Ok(Settled::Recorded) => {}
-        Ok(Settled::LeaseLost) => {
-            tracing::warn!(delivery = %delivery.lease.delivery_id, "lost the lease before the attempt was settled");
-        }
-        // The lease runs out and the delivery is attempted again: at least once, never not at all.
-        Err(error) => tracing::warn!(delivery = %delivery.lease.delivery_id, %error, "an attempt was not settled"),
-    }
+    Some(Settlement { lease: delivery.lease, attempt, next })
 }
 
-/// Signs and sends, renewing the lease meanwhile; none if the lease was lost.
+/// Signs and sends, renewing the lease meanwhile; none if the lease was lost. The payload goes to the sender.
 async fn send(
     dispatcher: &Dispatcher,
-    delivery: &LeasedDelivery,
+    delivery: &mut LeasedDelivery,
     at: Timestamp,
 ) -> Option<Result<WebhookReply, SendError>> {
     let secrets = match secrets(dispatcher, delivery, at) {
@@ -65,14 +58,14 @@ async fn send(
     let id = delivery.event_id.to_string();
     // Signed anew for each attempt: receivers refuse a timestamp that is more than five minutes old.
     let signature = signature_header(&secrets, &id, at.as_secs(), &delivery.payload);
-    let mut sending = pin!(dispatcher.sender.send(WebhookRequest {
-        url: delivery.url.clone(),
+    let mut sending = dispatcher.sender.send(WebhookRequest {
+        url: mem::take(&mut delivery.url),
         environment: delivery.lease.realm.environment(),
         id,
         timestamp: at.as_secs().to_string(),
         signature,
-        body: delivery.payload.clone(),
-    }));
+        body: mem::take(&mut delivery.payload),
+    });
     let mut time_out = pin!(dispatcher.clock.sleep_until(at + TIME_OUT));
     let mut renew_at = at + RENEWAL;
     loop {

@@ -8,7 +8,7 @@ use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     select,
     sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
+    task::{JoinError, JoinSet, yield_now},
 };
 
 pub use sender::{SendError, WebhookReply, WebhookRequest, WebhookSender};
@@ -20,7 +20,7 @@ use crate::{
         time::{Clock, Timestamp},
         webhook::Schedule,
     },
-    store::{Claimed, Lane, Slots, Store, StoreError, WorkerId},
+    store::{Claimed, Lane, Settled, Settlement, Slots, Store, StoreError, WorkerId},
 };
 
 /// How long a worker holds a delivery before it must renew: after a crash another starts within this.
@@ -78,23 +78,58 @@ impl Dispatcher {
             let free = under_way.free() != Slots::NONE;
             select! {
                 () = &mut shutdown => break,
-                Some(_) = under_way.attempts.join_next(), if !under_way.attempts.is_empty() => {}
+                Some(first) = under_way.attempts.join_next() => self.settle(under_way.ended(first).await).await,
                 () = self.store.wait_for_work(), if free && next.or_when_woken => {}
                 () = self.clock.sleep_until(next.at), if free => {}
             }
-            // Whatever else has ended meanwhile makes room for the same look.
-            while under_way.attempts.try_join_next().is_some() {}
         }
-        let deadline = self.clock.now() + GRACE;
-        let attempts = &mut under_way.attempts;
-        select! {
-            () = async { while attempts.join_next().await.is_some() {} } => {}
-            () = self.clock.sleep_until(deadline) => {}
+        let mut deadline = pin!(self.clock.sleep_until(self.clock.now() + GRACE));
+        loop {
+            select! {
+                first = under_way.attempts.join_next() => match first {
+                    Some(first) => self.settle(under_way.ended(first).await).await,
+                    None => break,
+                },
+                () = &mut deadline => break,
+            }
         }
-        attempts.shutdown().await;
+        under_way.attempts.abort_all();
+        while let Some(first) = under_way.attempts.join_next().await {
+            self.settle(under_way.ended(first).await).await;
+        }
         if let Err(error) = self.store.release(self.worker).await {
             tracing::warn!(%error, "leases were not handed back; they run out by themselves");
         }
+    }
+
+    /// Settles attempts that have ended, together; their slots are free after that. What cannot be settled is attempted
+    /// again once its lease has run out: at least once, never not at all.
+    async fn settle(&self, ended: Vec<Ended>) {
+        let (settlements, slots): (Vec<_>, Vec<_>) = ended.into_iter().unzip();
+        let settlements: Vec<_> = settlements.into_iter().flatten().collect();
+        match self.try_settle(&settlements).await {
+            // Whichever of them the store cannot keep is to harm no other.
+            Err(error) if error.retry_after().is_none() && settlements.len() > 1 => {
+                for one in settlements.chunks(1) {
+                    self.try_settle(one).await.unwrap_or_else(|error| unsettled(one, &error));
+                }
+            }
+            Err(error) => unsettled(&settlements, &error),
+            Ok(()) => {}
+        }
+        drop(slots);
+    }
+
+    async fn try_settle(&self, settlements: &[Settlement]) -> Result<(), StoreError> {
+        if settlements.is_empty() {
+            return Ok(());
+        }
+        for (one, settled) in settlements.iter().zip(self.store.settle(settlements).await?) {
+            if settled == Settled::LeaseLost {
+                tracing::warn!(delivery = %one.lease.delivery_id, "lost the lease before the attempt was settled");
+            }
+        }
+        Ok(())
     }
 
     /// Starts an attempt of each due delivery for which there is room, goes on with a replay of dead letters if there is
@@ -106,10 +141,7 @@ impl Dispatcher {
         for delivery in deliveries {
             let slot = under_way.slot(delivery.lane);
             let dispatcher = self.clone();
-            under_way.attempts.spawn(async move {
-                attempt::run(&dispatcher, delivery).await;
-                drop(slot);
-            });
+            under_way.attempts.spawn(async move { (attempt::run(&dispatcher, delivery).await, slot) });
         }
         if replaying && self.store.replay_some(now, REPLAYED_AT_A_TIME).await? {
             return Ok(Look { at: now, or_when_woken: true });
@@ -125,9 +157,18 @@ struct Look {
     or_when_woken: bool,
 }
 
+fn unsettled(settlements: &[Settlement], error: &StoreError) {
+    for Settlement { lease, .. } in settlements {
+        tracing::warn!(delivery = %lease.delivery_id, %error, "an attempt was not settled");
+    }
+}
+
+/// An attempt that has ended: how it is to be settled, and the slot that it holds until it is.
+type Ended = (Option<Settlement>, Option<OwnedSemaphorePermit>);
+
 /// The attempts that are being made. Each holds a slot of its lane, which is free again however it ends.
 struct UnderWay {
-    attempts: JoinSet<()>,
+    attempts: JoinSet<Ended>,
     slots: [Arc<Semaphore>; 2],
 }
 
@@ -135,6 +176,18 @@ impl UnderWay {
     fn new() -> Self {
         let slots = Lane::ALL.map(|lane| Arc::new(Semaphore::new(SLOTS.of(lane))));
         Self { attempts: JoinSet::new(), slots }
+    }
+
+    /// One that has ended, and whatever else has.
+    async fn ended(&mut self, first: Result<Ended, JoinError>) -> Vec<Ended> {
+        // The first one to end wakes the worker before those have run that are as ready: they come along.
+        yield_now().await;
+        // One that panicked is as if its worker had crashed.
+        let mut ended = Vec::from_iter(first.ok());
+        while let Some(one) = self.attempts.try_join_next() {
+            ended.extend(one.ok());
+        }
+        ended
     }
 
     fn free(&self) -> Slots {

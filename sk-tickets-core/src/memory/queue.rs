@@ -5,14 +5,14 @@ use async_trait::async_trait;
 use super::{DeliveryRow, EndpointRow, JobRow, MemoryStore, RealmData};
 use crate::{
     model::{
-        delivery::{Attempt, DeadReason, DeliveryStatus},
+        delivery::{DeadReason, DeliveryStatus},
         endpoint::{DisabledReason, EndpointStatus},
         replay_job::JobStatus,
     },
     platform::{id::DeliveryId, realm::Realm, time::Timestamp},
     store::{
-        Backlog, Claimed, DeliveryQueue, DueQueue, Lane, Lease, LeasedDelivery, NextStep, Result, Settled, Slots,
-        WorkerId, choose,
+        Backlog, Claimed, DeliveryQueue, DueQueue, Lane, Lease, LeasedDelivery, NextStep, Result, Settled, Settlement,
+        Slots, WorkerId, choose,
     },
 };
 
@@ -62,41 +62,16 @@ impl DeliveryQueue for MemoryStore {
         })
     }
 
-    async fn settle(&self, lease: &Lease, attempt: Attempt, next: NextStep) -> Result<Settled> {
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>> {
         let mut world = self.world();
-        let Some(data) = world.realms.get_mut(&lease.realm) else { return Ok(Settled::LeaseLost) };
-        let Some(row) = data.held(lease) else { return Ok(Settled::LeaseLost) };
-        let at = attempt.at;
-        row.delivery.attempts.push(attempt);
-        row.lease = None;
-        let endpoint_id = row.delivery.endpoint_id;
-        match next {
-            NextStep::Delivered => {
-                row.delivery.status = DeliveryStatus::Delivered;
-                row.delivery.next_attempt_at = None;
-            }
-            NextStep::RetryAt(at) => {
-                row.failures += 1;
-                row.delivery.next_attempt_at = Some(at);
-            }
-            NextStep::DeadLetter => row.bury(DeadReason::Exhausted),
-            NextStep::DisableEndpoint => data.bury_pending(endpoint_id, DeadReason::EndpointDisabled),
-        }
-        if let Some(row) = data.endpoints.get_mut(&endpoint_id) {
-            row.endpoint.failing_since = match next {
-                NextStep::Delivered => None,
-                NextStep::RetryAt(_) | NextStep::DeadLetter | NextStep::DisableEndpoint => {
-                    row.endpoint.failing_since.or(Some(at))
-                }
-            };
-            if next == NextStep::DisableEndpoint {
-                row.endpoint.status = EndpointStatus::Disabled;
-                row.endpoint.disabled_reason = Some(DisabledReason::Gone);
-            }
-        }
+        let settled = settlements.iter().map(|one| match world.realms.get_mut(&one.lease.realm) {
+            Some(data) => data.settle(one),
+            None => Settled::LeaseLost,
+        });
+        let settled = settled.collect();
         drop(world);
         self.work.notify_one();
-        Ok(Settled::Recorded)
+        Ok(settled)
     }
 
     async fn release(&self, worker: WorkerId) -> Result<()> {
@@ -182,6 +157,39 @@ impl RealmData {
             }
         }
         queues.into_values()
+    }
+
+    fn settle(&mut self, settlement: &Settlement) -> Settled {
+        let Settlement { lease, attempt, next } = settlement;
+        let Some(row) = self.held(lease) else { return Settled::LeaseLost };
+        row.delivery.attempts.push(attempt.clone());
+        row.lease = None;
+        let endpoint_id = row.delivery.endpoint_id;
+        match *next {
+            NextStep::Delivered => {
+                row.delivery.status = DeliveryStatus::Delivered;
+                row.delivery.next_attempt_at = None;
+            }
+            NextStep::RetryAt(at) => {
+                row.failures += 1;
+                row.delivery.next_attempt_at = Some(at);
+            }
+            NextStep::DeadLetter => row.bury(DeadReason::Exhausted),
+            NextStep::DisableEndpoint => self.bury_pending(endpoint_id, DeadReason::EndpointDisabled),
+        }
+        if let Some(row) = self.endpoints.get_mut(&endpoint_id) {
+            row.endpoint.failing_since = match next {
+                NextStep::Delivered => None,
+                NextStep::RetryAt(_) | NextStep::DeadLetter | NextStep::DisableEndpoint => {
+                    row.endpoint.failing_since.or(Some(attempt.at))
+                }
+            };
+            if *next == NextStep::DisableEndpoint {
+                row.endpoint.status = EndpointStatus::Disabled;
+                row.endpoint.disabled_reason = Some(DisabledReason::Gone);
+            }
+        }
+        Settled::Recorded
     }
 
     /// The delivery of a lease that still holds.

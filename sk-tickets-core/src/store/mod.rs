@@ -39,7 +39,7 @@ pub use fairness::{DueQueue, Lane, Slots, choose};
 pub use notifications::{
     ClaimedNotifications, LeasedNotification, NotificationBacklog, NotificationLease, NotificationQueue,
 };
-pub use queue::{Backlog, Claimed, DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, WorkerId};
+pub use queue::{Backlog, Claimed, DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, Settlement, WorkerId};
 pub use reader::{Loaded, Lookup, PageSpec, RealmReader, Subject, Traces};
 pub use search::TicketSearch;
 pub use stats::TicketStats;

@@ -99,6 +99,18 @@ pub enum NextStep {
     DisableEndpoint,
 }
 
+/// An attempt that was made under a lease, and what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a store must heed every field")]
+pub struct Settlement {
+    /// The right to the delivery.
+    pub lease: Lease,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What follows.
+    pub next: NextStep,
+}
+
 /// Whether a lease still held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -134,12 +146,13 @@ pub trait DeliveryQueue: Debug + Send + Sync + 'static {
     /// - a lost lease is not extended
     async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<Settled>;
 
-    /// Records an attempt and what follows from it, and ends the lease.
+    /// Records attempts and what follows from them, and ends their leases. Answers for each, in their order.
     ///
     /// ### To ensure correctness
-    /// - the attempt, the delivery and the endpoint change in one transaction
-    /// - with a lost lease nothing is recorded
-    async fn settle(&self, lease: &Lease, attempt: Attempt, next: NextStep) -> Result<Settled>;
+    /// - an attempt, its delivery and its endpoint change in one transaction, which those of the others may share
+    /// - it comes to the same as if each were settled by itself, one after the other
+    /// - with a lost lease nothing is recorded, and the others are none the worse for it
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>>;
 
     /// Ends the leases that `worker` holds; what it held is due as it was before.
     async fn release(&self, worker: WorkerId) -> Result<()>;

@@ -25,7 +25,8 @@ use super::resolver::{Lookup, PolicyResolver, SystemLookup};
 
 const CONNECT_TIME_OUT: Duration = Duration::from_secs(5);
 const IDLE_TIME_OUT: Duration = Duration::from_secs(30);
-const IDLE_PER_HOST_MAX: usize = 8;
+/// As many as a worker has attempts under way. One host can have many endpoints, and to dial costs more than an attempt.
+const IDLE_PER_HOST_MAX: usize = 128;
 const USER_AGENT: &str = concat!("sk-tickets/", env!("CARGO_PKG_VERSION"));
 
 type HyperClient = Client<HttpsConnector<HttpConnector<PolicyResolver>>, Full<Bytes>>;

@@ -13,7 +13,7 @@ use sk_tickets_core::{
     Timestamp,
     limits::{FAILING_IN_FLIGHT_MAX, FIRST_IN_FLIGHT_MAX, RETRIES_IN_FLIGHT_MAX},
     model::{delivery::Attempt, replay_job::JobStatus},
-    store::{DeliveryQueue, NextStep, Settled, Slots, WorkerId},
+    store::{DeliveryQueue, NextStep, Settled, Settlement, Slots, WorkerId},
 };
 use sk_tickets_postgres::{PostgresOptions, PostgresStore};
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -148,7 +148,10 @@ async fn claim_and_settle(store: PostgresStore, worker: WorkerId, now: Timestamp
                 store.release(worker).await.unwrap();
                 break;
             }
-            assert_eq!(store.settle(&due.lease, attempt, next).await.unwrap(), Settled::Recorded);
+            assert_eq!(
+                store.settle(&[Settlement { lease: due.lease, attempt, next }]).await.unwrap(),
+                [Settled::Recorded]
+            );
             settled += 1;
         }
     }

@@ -7,7 +7,7 @@ use sk_tickets_core::{
     Timestamp, TransitionTicket, UpdateTicket, UserId,
     model::delivery::Attempt,
     platform::text::List,
-    store::{DeliveryQueue, NextStep, Settled, WorkerId},
+    store::{DeliveryQueue, NextStep, Settled, Settlement, WorkerId},
 };
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
@@ -79,8 +79,9 @@ async fn a_redacted_phrase_is_in_no_column_of_any_table() {
             latency_ms: 1,
             response: Some(said),
         };
-        let settled = stage.store.settle(&one.lease, attempt, NextStep::Delivered).await.unwrap();
-        assert_eq!(settled, Settled::Recorded);
+        let settled =
+            stage.store.settle(&[Settlement { lease: one.lease, attempt, next: NextStep::Delivered }]).await.unwrap();
+        assert_eq!(settled, [Settled::Recorded]);
     }
     let mut superuser = raw(&stage.url).await;
     let before = places(&mut superuser).await;

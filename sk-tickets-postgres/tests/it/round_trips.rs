@@ -7,7 +7,7 @@ use sk_tickets_core::{
     ReplayDeadLetters, RotateSecret, Status, TicketFilter, Timestamp, UpdateForm, UserId,
     model::{delivery::Attempt, form::Locale},
     platform::input::Change,
-    store::{DeliveryQueue, Directory, NextStep, RealmReader, WorkerId},
+    store::{DeliveryQueue, Directory, NextStep, RealmReader, Settlement, WorkerId},
 };
 use sqlx::PgConnection;
 
@@ -106,7 +106,7 @@ async fn a_read_is_one_statement_and_a_mutation_two() {
     assert_statements!(1, store.claim_due(WorkerId(2), now, lease, SLOTS));
     assert_statements!(1, store.renew(&due.lease, now + lease));
     let attempt = Attempt { number: 1, at: now, status_code: Some(200), error: None, latency_ms: 1, response: None };
-    assert_statements!(1, store.settle(&due.lease, attempt, NextStep::Delivered));
+    assert_statements!(1, store.settle(&[Settlement { lease: due.lease, attempt, next: NextStep::Delivered }]));
     assert_statements!(1, store.replay_some(now, 100));
     assert_statements!(1, store.backlog());
 }

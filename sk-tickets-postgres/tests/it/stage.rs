@@ -8,7 +8,7 @@ use sk_tickets_core::{
     TransitionTicket, UserId,
     model::{delivery::Attempt, sla::SlaSeconds},
     platform::text::List,
-    store::{DeliveryQueue, NextStep, Settled, Slots, WorkerId},
+    store::{DeliveryQueue, NextStep, Settled, Settlement, Slots, WorkerId},
 };
 use sk_tickets_postgres::{PostgresStore, testing::Cluster};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -104,8 +104,9 @@ async fn fill(store: &PostgresStore, tickets: &Tickets, desk: &Desk) {
     for due in store.claim_due(WorkerId(1), now, lease, SLOTS).await.unwrap().deliveries {
         let attempt =
             Attempt { number: 1, at: now, status_code: Some(200), error: None, latency_ms: 1, response: None };
-        let settled = store.settle(&due.lease, attempt, NextStep::Delivered).await.unwrap();
-        assert_eq!(settled, Settled::Recorded);
+        let settled =
+            store.settle(&[Settlement { lease: due.lease, attempt, next: NextStep::Delivered }]).await.unwrap();
+        assert_eq!(settled, [Settled::Recorded]);
     }
     // One more, whose event has no place in the feed yet and whose delivery is pending.
     let known = CreateTicket { contact: None, contact_id: Some(ContactId::from_bytes([7; 16])), ..ticket("two") };

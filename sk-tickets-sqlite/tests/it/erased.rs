@@ -7,7 +7,7 @@ use sk_tickets_core::{
     Tickets, TransitionTicket, UpdateTicket, UserId,
     model::{delivery::Attempt, endpoint::CreateEndpoint},
     platform::{input::Change, webhook::TargetPolicy},
-    store::{DeliveryQueue, NextStep, Settled, Slots, WorkerId},
+    store::{DeliveryQueue, NextStep, Settled, Settlement, Slots, WorkerId},
 };
 use sk_tickets_sqlite::SqliteStore;
 
@@ -72,8 +72,9 @@ async fn talk(store: &SqliteStore, desk: &Desk) -> Vec<TicketId> {
                 latency_ms: 1,
                 response: Some(String::from_utf8(one.payload).unwrap()),
             };
-            let settled = store.settle(&one.lease, attempt, NextStep::Delivered).await.unwrap();
-            assert_eq!(settled, Settled::Recorded);
+            let settled =
+                store.settle(&[Settlement { lease: one.lease, attempt, next: NextStep::Delivered }]).await.unwrap();
+            assert_eq!(settled, [Settled::Recorded]);
         }
     }
     tickets

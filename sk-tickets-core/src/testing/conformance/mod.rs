@@ -60,6 +60,8 @@ macro_rules! conformance {
             delivery::a_dead_letter_is_replayed_or_discarded,
             delivery::the_schedule_is_kept_to_the_millisecond,
             delivery::what_always_fails_is_a_dead_letter_after_eight_attempts,
+            settling::settlements_that_go_together_are_independent,
+            settling::one_that_disables_its_endpoint_voids_those_after_it,
             contacts::a_contact_is_made_and_changed,
             contacts::an_id_of_another_system_is_taken_as_it_is,
             contacts::no_two_contacts_have_one_handle,
@@ -194,6 +196,7 @@ pub mod cases {
     pub mod replay;
     pub mod search;
     pub mod secrets;
+    pub mod settling;
     pub mod sla;
     pub mod stats;
     pub mod timers;

@@ -40,7 +40,7 @@ use crate::{
     store::{
         Commit, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, FormChange, Lease, NextStep,
         NotificationChange, NotificationLease, PageSpec, PolicyChange, QueueChange, RevivedNotification, SecretChange,
-        SettledNotification, Slots, TicketChange, WorkerId,
+        SettledNotification, Settlement, Slots, TicketChange, WorkerId,
     },
 };
 
@@ -450,7 +450,7 @@ impl Script {
         self.asked.iter().map(|(_, _, key, _)| key).chain(&self.committed)
     }
 
-    fn settle(&mut self, now: Timestamp) -> Step {
+    fn settle(&self, now: Timestamp) -> Step {
         // The latest most of the time: the others are mostly lost.
         let back = if self.dice.once_in(4) { self.dice.below(self.leases.len()) } else { self.dice.below(4) };
         let at = self.leases.len().checked_sub(back + 1);
@@ -458,9 +458,20 @@ impl Script {
         if self.dice.once_in(6) {
             return Step::Renew(lease, now + Duration::from_secs(10));
         }
+        let mut settlements = vec![self.settlement(lease, before, now)];
+        while self.dice.once_in(2) {
+            // Of those that are held now, and now and then one more time the same.
+            let (lease, before) =
+                self.leases[self.leases.len() - 1 - self.dice.below(self.leases.len().min(6))].clone();
+            settlements.push(self.settlement(lease, before, now));
+        }
+        Step::Settle(settlements)
+    }
+
+    fn settlement(&self, lease: Lease, attempts_before: u32, now: Timestamp) -> Settlement {
         let status_code = self.dice.maybe(&[200, 410, 500]);
         let attempt = Attempt {
-            number: before + 1,
+            number: attempts_before + 1,
             at: now,
             status_code,
             error: if status_code.is_none() { Some("no answer".to_owned()) } else { None },
@@ -473,7 +484,7 @@ impl Script {
             3 | 4 => NextStep::DeadLetter,
             _ => NextStep::DisableEndpoint,
         };
-        Step::Settle(lease, attempt, next)
+        Settlement { lease, attempt, next }
     }
 
     /// What a worker that tells customers does.

@@ -5,13 +5,10 @@ use std::{fmt::Write, time::Duration};
 use super::Side;
 use crate::{
     desk::Request,
-    model::{
-        api_key::{ApiKey, Scope},
-        delivery::Attempt,
-    },
+    model::api_key::{ApiKey, Scope},
     platform::{api_key::ApiKeyHash, id::ApiKeyId, idempotency::StoredResponse, realm::Realm, time::Timestamp},
     store::{
-        Claimed, ClaimedNotifications, Commit, CommitOutcome, Lease, LeasedDelivery, NextStep, NotificationLease,
+        Claimed, ClaimedNotifications, Commit, CommitOutcome, Lease, LeasedDelivery, NotificationLease, Settlement,
         Slots, WorkerId,
     },
 };
@@ -27,7 +24,7 @@ pub(super) enum Step {
     /// A part of a replay, of at most so many letters.
     Replay(Timestamp, usize),
     Renew(Lease, Timestamp),
-    Settle(Lease, Attempt, NextStep),
+    Settle(Vec<Settlement>),
     Release(WorkerId),
     /// Notifications, at most so many.
     ClaimMail(WorkerId, Timestamp, Duration, usize),
@@ -90,8 +87,8 @@ impl Step {
                 }
             },
             Self::Renew(lease, until) => format!("{:?}", side.store.renew(lease, *until).await.expect("answered")),
-            Self::Settle(lease, attempt, next) => {
-                format!("{:?}", side.store.settle(lease, attempt.clone(), *next).await.expect("answered"))
+            Self::Settle(settlements) => {
+                format!("{:?}", side.store.settle(settlements).await.expect("answered"))
             }
             Self::Replay(now, limit) => {
                 format!("{:?}", side.store.replay_some(*now, *limit).await.expect("answered"))

@@ -15,7 +15,7 @@ use crate::{
         time::{Clock, Timestamp},
         webhook::{SignatureHeaders, WebhookSecret, verify},
     },
-    store::{Lease, LeasedDelivery, NextStep, Settled, Slots, WorkerId},
+    store::{Lease, LeasedDelivery, NextStep, Settled, Settlement, Slots, WorkerId},
     testing::ScriptedSender,
 };
 
@@ -25,7 +25,7 @@ pub(super) const BOB: WorkerId = WorkerId(2);
 /// Room for all that there is.
 pub(super) const EVERYTHING: Slots = Slots { first: 100, retry: 100 };
 
-async fn claim_all(fixture: &Fixture, worker: WorkerId) -> Vec<LeasedDelivery> {
+pub(super) async fn claim_all(fixture: &Fixture, worker: WorkerId) -> Vec<LeasedDelivery> {
     fixture.store.claim_due(worker, fixture.tickets.now(), LEASE, EVERYTHING).await.expect("claimed").deliveries
 }
 
@@ -35,7 +35,14 @@ pub(super) async fn claim(fixture: &Fixture, worker: WorkerId) -> Vec<Lease> {
 
 /// Settles what is still leased.
 pub(super) async fn settle(fixture: &Fixture, lease: &Lease, attempt: Attempt, next: NextStep) {
-    assert_eq!(fixture.store.settle(lease, attempt, next).await.expect("answered"), Settled::Recorded);
+    assert_eq!(try_settle(fixture, lease, attempt, next).await, Settled::Recorded);
+}
+
+/// Settles by itself.
+async fn try_settle(fixture: &Fixture, lease: &Lease, attempt: Attempt, next: NextStep) -> Settled {
+    let settlement = Settlement { lease: lease.clone(), attempt, next };
+    let [settled] = fixture.store.settle(&[settlement]).await.expect("answered")[..] else { panic!("one answer") };
+    settled
 }
 
 pub(super) fn attempt(fixture: &Fixture, number: u32, status_code: u16) -> Attempt {
@@ -101,15 +108,15 @@ pub async fn a_lease_that_ran_out_is_fenced(fixture: &Fixture) {
     assert_eq!(new.delivery_id, old.delivery_id);
     assert!(new.token > old.token);
 
-    let settled = fixture.store.settle(&old, attempt(fixture, 1, 200), NextStep::Delivered).await.expect("answered");
+    let settled = try_settle(fixture, &old, attempt(fixture, 1, 200), NextStep::Delivered).await;
     assert_eq!(settled, Settled::LeaseLost);
     let renewed = fixture.store.renew(&old, fixture.tickets.now() + LEASE).await.expect("answered");
     assert_eq!(renewed, Settled::LeaseLost);
     assert_eq!(deliveries(fixture).await[0].attempts, []);
 
-    let settled = fixture.store.settle(&new, attempt(fixture, 1, 200), NextStep::Delivered).await.expect("answered");
+    let settled = try_settle(fixture, &new, attempt(fixture, 1, 200), NextStep::Delivered).await;
     assert_eq!(settled, Settled::Recorded);
-    let settled = fixture.store.settle(&new, attempt(fixture, 2, 200), NextStep::Delivered).await.expect("answered");
+    let settled = try_settle(fixture, &new, attempt(fixture, 2, 200), NextStep::Delivered).await;
     assert_eq!(settled, Settled::LeaseLost, "a lease ends when it is settled");
     assert_eq!(deliveries(fixture).await[0].attempts.len(), 1);
 }
@@ -139,7 +146,7 @@ pub async fn settling_records_the_attempt(fixture: &Fixture) {
     let lease = mine(fixture, claim(fixture, ALICE).await).remove(0);
     let first = attempt(fixture, 1, 500);
     let retry_at = fixture.tickets.now() + Duration::from_secs(1);
-    let settled = fixture.store.settle(&lease, first.clone(), NextStep::RetryAt(retry_at)).await.expect("answered");
+    let settled = try_settle(fixture, &lease, first.clone(), NextStep::RetryAt(retry_at)).await;
     assert_eq!(settled, Settled::Recorded);
     let delivery = deliveries(fixture).await.remove(0);
     assert_eq!(delivery.attempts, std::slice::from_ref(&first));
@@ -153,7 +160,7 @@ pub async fn settling_records_the_attempt(fixture: &Fixture) {
     assert_eq!((due.attempts_before, due.failures), (1, 1));
     assert_eq!(due.url, endpoint.url);
     let second = attempt(fixture, 2, 204);
-    let settled = fixture.store.settle(&due.lease, second.clone(), NextStep::Delivered).await.expect("answered");
+    let settled = try_settle(fixture, &due.lease, second.clone(), NextStep::Delivered).await;
     assert_eq!(settled, Settled::Recorded);
     let delivery = deliveries(fixture).await.remove(0);
     assert_eq!(delivery.attempts, [first, second]);
@@ -168,7 +175,7 @@ pub async fn a_receiver_that_is_gone_is_disabled(fixture: &Fixture) {
     fixture.ticket("two").await;
     let leases = mine(fixture, claim(fixture, ALICE).await);
     let gone = attempt(fixture, 1, 410);
-    let settled = fixture.store.settle(&leases[0], gone, NextStep::DisableEndpoint).await.expect("answered");
+    let settled = try_settle(fixture, &leases[0], gone, NextStep::DisableEndpoint).await;
     assert_eq!(settled, Settled::Recorded);
     let after = fixture.desk.endpoint(endpoint.id).await.expect("read").expect("there");
     assert_eq!(after.status, EndpointStatus::Disabled);
@@ -176,7 +183,7 @@ pub async fn a_receiver_that_is_gone_is_disabled(fixture: &Fixture) {
     let all = deliveries(fixture).await;
     assert!(all.iter().all(|delivery| delivery.reason == Some(DeadReason::EndpointDisabled)));
     assert_eq!(all.iter().map(|delivery| delivery.attempts.len()).sum::<usize>(), 1);
-    let late = fixture.store.settle(&leases[1], attempt(fixture, 1, 200), NextStep::Delivered).await.expect("answered");
+    let late = try_settle(fixture, &leases[1], attempt(fixture, 1, 200), NextStep::Delivered).await;
     assert_eq!(late, Settled::LeaseLost);
 }
 
@@ -189,7 +196,7 @@ pub async fn released_deliveries_are_due_again(fixture: &Fixture) {
     assert!(claim(fixture, BOB).await.is_empty(), "who holds nothing releases nothing");
     fixture.store.release(ALICE).await.expect("released");
     assert_eq!(claim(fixture, BOB).await.len(), held.len());
-    let late = fixture.store.settle(&held[0], attempt(fixture, 1, 200), NextStep::Delivered).await.expect("answered");
+    let late = try_settle(fixture, &held[0], attempt(fixture, 1, 200), NextStep::Delivered).await;
     assert_eq!(late, Settled::LeaseLost);
 }
 

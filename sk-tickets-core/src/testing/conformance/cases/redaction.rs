@@ -30,7 +30,7 @@ use crate::{
     },
     store::{
         Commit, CommitOutcome, Effect, Expectation, LeasedDelivery, Lookup, NextStep, PageSpec, RedactionChange,
-        Settled, Subject, TicketChange,
+        Settled, Settlement, Subject, TicketChange,
     },
 };
 
@@ -341,10 +341,8 @@ pub async fn an_attempt_under_way_brings_nothing_back(fixture: &Fixture) {
     let until = fixture.tickets.now() + LEASE;
     assert_eq!(fixture.store.renew(&old.lease, until).await.expect("answered"), Settled::LeaseLost);
     let echo = echoed(fixture, 1, &old.payload);
-    assert_eq!(
-        fixture.store.settle(&old.lease, echo, NextStep::Delivered).await.expect("answered"),
-        Settled::LeaseLost
-    );
+    let late = Settlement { lease: old.lease.clone(), attempt: echo, next: NextStep::Delivered };
+    assert_eq!(fixture.store.settle(&[late]).await.expect("answered"), [Settled::LeaseLost]);
     let anew = claim(BOB).await;
     let again = anew.iter().find(|one| one.event_id == old.event_id).expect("due at once, as it was");
     assert!(again.lease.token > old.lease.token);
@@ -500,7 +498,8 @@ pub async fn concurrent_writes_leave_no_word(fixture: &Fixture) {
                         latency_ms: 1,
                         response: Some(said),
                     };
-                    let _ = store.settle(&one.lease, attempt, NextStep::Delivered).await.expect("answered");
+                    let settlement = Settlement { lease: one.lease, attempt, next: NextStep::Delivered };
+                    store.settle(&[settlement]).await.expect("answered");
                 }
                 tokio::task::yield_now().await;
             }
