@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
         Some(Command::Migrate) => migrate::run(location).await,
         Some(Command::Mcp(mcp)) => mcp::run(location, mcp).await,
         Some(Command::Openapi) => openapi::run(),
-        Some(Command::Doctor(options)) => doctor::run(location, options).await,
+        Some(Command::Doctor(options)) => doctor::run(location, &options).await,
         Some(Command::Backup { file }) => backup::run(location, &file).await,
     };
     match done {
