@@ -1,0 +1,34 @@
+use sk_tickets_postgres::testing::Cluster;
+use sqlx::{Connection, PgConnection};
+
+use crate::record::{Record, tell};
+
+/// The URL of an empty database on a cluster that keeps what it has answered.
+///
+/// # Panics
+/// If there is no `PostgreSQL`.
+pub async fn durable() -> String {
+    let url = Cluster::shared().database().await;
+    let mut connection = PgConnection::connect(&url).await.expect("it opens");
+    for sql in [
+        "ALTER SYSTEM SET fsync = on",
+        "ALTER SYSTEM SET full_page_writes = on",
+        "ALTER SYSTEM SET synchronous_commit = on",
+        "SELECT pg_reload_conf()",
+    ] {
+        sqlx::query(sql).execute(&mut connection).await.expect("it is set");
+    }
+    let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await.expect("told");
+    let version = version.split(' ').next().unwrap_or_default().to_owned();
+    tell(&Record::Version("PostgreSQL".to_owned(), version));
+    url
+}
+
+/// Makes a database as one is that is older than some minutes: the planner knows what there is.
+///
+/// # Panics
+/// If it cannot be reached.
+pub async fn settle(url: &str) {
+    let mut connection = PgConnection::connect(url).await.expect("it opens");
+    sqlx::query("VACUUM ANALYZE").execute(&mut connection).await.expect("cleaned up");
+}
