@@ -2,12 +2,16 @@
 //! Held against what the best open helpdesk that we tried gave on the same machine and cluster: figures that were recorded in
 //! that trial, since it cannot be run here.
 
+#[path = "shared/cluster.rs"]
+mod cluster;
+
 use std::{cell::Cell, process::ExitCode};
 
+use cluster::{durable, settle};
 use sk_tickets_benches::{
     Parts, Server,
     client::{Connection, drive, request},
-    compare_recorded, creates, durable, head, settle,
+    compare_recorded, creates, head,
 };
 use sk_tickets_core::BASE_PATH;
 use tokio::runtime::Runtime;

@@ -1,6 +1,9 @@
 //! The memory of the real server, as Linux counts what is resident: idle on an empty store, with many tickets under load and
 //! paged to the end, and with many deliveries that wait.
 
+#[path = "shared/large.rs"]
+mod large;
+
 use std::{
     env,
     path::Path,
@@ -13,7 +16,7 @@ use serde::Deserialize;
 use sk_tickets_benches::{
     Parts, STORE, Server, TICKETS,
     client::{Connection, drive, request},
-    creates, fill, head,
+    creates, head,
     record::{Record, Target, Unit, tell},
     run_id, state,
     table::grouped,
@@ -51,7 +54,7 @@ fn idle(folder: &Path) {
 }
 
 fn many(runtime: &Runtime, folder: &Path, tickets: u32) {
-    let (database, engine) = runtime.block_on(fill::sqlite(folder, tickets));
+    let (database, engine) = runtime.block_on(large::sqlite(folder, tickets));
     drop(engine);
     let server = Server::start(&database);
     let of = grouped(tickets.into());

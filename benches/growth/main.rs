@@ -3,17 +3,21 @@
 
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
+#[path = "../shared/cluster.rs"]
+mod cluster;
 mod filled;
+#[path = "../shared/large.rs"]
+mod large;
 mod operation;
 
 use std::{env, path::PathBuf, process::ExitCode, sync::Arc};
 
+use cluster::{durable, settle};
 use filled::Filled;
 use operation::Operation;
 use sk_tickets_benches::{
-    POSTGRES_TICKETS, Parts, STORE, TICKETS, compare_times, durable, fill, grow,
+    POSTGRES_TICKETS, Parts, STORE, TICKETS, compare_times, fill, grow,
     record::{Record, Target, tell},
-    settle,
     table::{ROWS_HEAD, grouped},
 };
 use sk_tickets_core::Tickets;
@@ -33,7 +37,7 @@ fn main() -> ExitCode {
     let (largest, small) = (most(TICKETS), temporary.path());
     let sqlite = async |size| {
         // The largest one is kept if there is a folder for it; the others are soon made again.
-        let (_, engine) = fill::sqlite(if size == largest { &folder } else { small }, size).await;
+        let (_, engine) = large::sqlite(if size == largest { &folder } else { small }, size).await;
         engine
     };
     parts.run("growth, SQLite", || measure(&runtime, "SQLite", &sizes(largest), sqlite));

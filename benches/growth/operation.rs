@@ -20,6 +20,9 @@ const EACH: u32 = 2;
 const SLOTS: Slots = Slots { first: 96, retry: 32 };
 const WORKER: WorkerId = WorkerId(1);
 
+/// A filter may be by what there is.
+type Filter = fn(&Filled) -> TicketFilter;
+
 /// Something that is done with a store.
 #[derive(Debug)]
 pub(crate) enum Operation {
@@ -27,7 +30,7 @@ pub(crate) enum Operation {
     Place,
     FirstPage,
     DeepPage,
-    List(&'static str, fn(&Filled) -> TicketFilter),
+    List(&'static str, Filter),
     Search(&'static str, Vec<String>),
     Overview,
     Stats,
@@ -189,7 +192,7 @@ async fn create_some(filled: &Filled, number: u32) {
 }
 
 /// Each filter by itself, and some together.
-fn filters() -> Vec<(&'static str, fn(&Filled) -> TicketFilter)> {
+fn filters() -> Vec<(&'static str, Filter)> {
     const ALL: TicketFilter = TicketFilter::ALL;
     vec![
         ("new", |_| TicketFilter { status: vec![Status::New], ..ALL }),

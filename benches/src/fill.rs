@@ -1,8 +1,6 @@
 //! Stores with many tickets, as a help desk has them after years.
 
 use std::{
-    fs,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -16,7 +14,6 @@ use sk_tickets_core::{
     PostEntry, Priority, Realm, SendError, SetSlaPolicy, Source, Status, Store, TargetPolicy, TicketId, Tickets,
     TransitionTicket, UserId, WebhookReply, WebhookRequest, WebhookSender, platform::text::List,
 };
-use sk_tickets_sqlite::SqliteStore;
 use tokio::{sync::oneshot, task::JoinSet, time::sleep};
 
 use crate::{
@@ -43,27 +40,6 @@ pub fn realm() -> Realm {
 #[must_use]
 pub fn engine(store: Arc<dyn Store>) -> Tickets {
     Tickets::builder(store).targets(TargetPolicy::LoopbackInTest).build()
-}
-
-/// The `SQLite` store with so many tickets in a folder, which is filled unless that was done before.
-///
-/// # Panics
-/// If it cannot be filled.
-pub async fn sqlite(folder: &Path, tickets: u32) -> (String, Tickets) {
-    let path = folder.join(format!("sqlite-{tickets}.db"));
-    let done = folder.join(format!("sqlite-{tickets}.filled"));
-    if !done.exists() {
-        for suffix in ["", "-wal", "-shm"] {
-            // What a fill that broke off has left, if there was one.
-            let _ = fs::remove_file(format!("{}{suffix}", path.display()));
-        }
-    }
-    let engine = engine(Arc::new(SqliteStore::open(&path).await.expect("it opens")));
-    if !done.exists() {
-        fill(&engine, tickets).await;
-        fs::write(done, "").expect("written");
-    }
-    (format!("sqlite:{}", path.display()), engine)
 }
 
 /// Fills an empty store through the API that users call.

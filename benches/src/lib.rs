@@ -7,7 +7,6 @@
 #![expect(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "nobody else depends on them")]
 
 pub mod client;
-mod cluster;
 pub mod creates;
 pub mod fill;
 mod parts;
@@ -22,7 +21,6 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-pub use cluster::{durable, settle};
 pub use parts::Parts;
 use record::{Floor, Growth, Point, Record, Row, Spread, Target, Unit};
 pub use server::{Server, TENANT};

@@ -29,6 +29,9 @@ struct Options {
     /// How things grow with the number of tickets, and memory, too: some 20 minutes more
     #[arg(long)]
     all: bool,
+    /// How to build: `bench` to measure, `dev` to try something out
+    #[arg(long, default_value = "bench", value_name = "PROFILE")]
+    profile: String,
     /// Only these benches, separated by commas; nothing is written then
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Vec<String>,
@@ -51,7 +54,7 @@ const PATIENCE: Duration = Duration::from_secs(45 * 60);
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let options = Options::parse();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no folder above")?;
-    let programs = build(root)?;
+    let programs = build(root, &options.profile)?;
     let out = tempfile::tempdir()?;
     let temporary = tempfile::tempdir()?;
     let store = options.store.as_deref().unwrap_or(temporary.path());
@@ -140,15 +143,23 @@ fn sections(name: &str, report: &Report) -> Vec<Section> {
     sections
 }
 
-/// Builds the benches; answers their programs by name.
-fn build(root: &Path) -> Result<HashMap<String, PathBuf>, Box<dyn Error>> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(root).args(["bench", "-p", "sk-tickets-benches", "--no-run", "--message-format", "json"]);
-    let built = cargo.stderr(Stdio::inherit()).output()?;
-    if !built.status.success() {
-        return Err("the benches do not build".into());
-    }
-    let messages = String::from_utf8(built.stdout)?;
+/// Builds the server and the benches; answers the benches' programs by name.
+fn build(root: &Path, profile: &str) -> Result<HashMap<String, PathBuf>, Box<dyn Error>> {
+    // The server by itself: together, it would get what only benches ask for.
+    let release = if profile == "bench" { "release" } else { profile };
+    cargo(root, &["build", "-p", "sk-tickets-examples", "--bin", "sk-tickets-server", "--profile", release])?;
+    let benches = [
+        "bench",
+        "-p",
+        "sk-tickets-benches",
+        "--no-run",
+        "--message-format",
+        "json",
+        "--profile",
+        profile,
+        "--benches",
+    ];
+    let messages = cargo(root, &benches)?;
     let mut programs = HashMap::new();
     for line in messages.lines() {
         let message: serde_json::Value = serde_json::from_str(line)?;
@@ -159,6 +170,15 @@ fn build(root: &Path) -> Result<HashMap<String, PathBuf>, Box<dyn Error>> {
         }
     }
     Ok(programs)
+}
+
+/// What cargo says on standard output.
+fn cargo(root: &Path, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+    let done = Command::new(env!("CARGO")).current_dir(root).args(arguments).stderr(Stdio::inherit()).output()?;
+    if !done.status.success() {
+        return Err(format!("cargo {} failed", arguments.join(" ")).into());
+    }
+    Ok(String::from_utf8(done.stdout)?)
 }
 
 /// Runs a bench to its end, or to that of our patience.

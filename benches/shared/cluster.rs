@@ -1,13 +1,11 @@
+//! A Postgres as one is in earnest.
+
+use sk_tickets_benches::record::{Record, tell};
 use sk_tickets_postgres::testing::Cluster;
 use sqlx::{Connection, PgConnection};
 
-use crate::record::{Record, tell};
-
 /// The URL of an empty database on a cluster that keeps what it has answered.
-///
-/// # Panics
-/// If there is no `PostgreSQL`.
-pub async fn durable() -> String {
+pub(crate) async fn durable() -> String {
     let url = Cluster::shared().database().await;
     let mut connection = PgConnection::connect(&url).await.expect("it opens");
     for sql in [
@@ -25,10 +23,7 @@ pub async fn durable() -> String {
 }
 
 /// Makes a database as one is that is older than some minutes: the planner knows what there is.
-///
-/// # Panics
-/// If it cannot be reached.
-pub async fn settle(url: &str) {
+pub(crate) async fn settle(url: &str) {
     let mut connection = PgConnection::connect(url).await.expect("it opens");
     sqlx::query("VACUUM ANALYZE").execute(&mut connection).await.expect("cleaned up");
 }
