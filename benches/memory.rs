@@ -139,7 +139,7 @@ fn backlog(runtime: &Runtime, folder: &Path) {
         }
     };
     // Nothing listens there.
-    let endpoint = post("/webhook_endpoints", |serial| format!(r#"{{"url":"http://127.0.0.1:9/{serial}"}}"#));
+    let endpoint = post("/webhook_endpoints", |serial| format!(r#"{{"url":"http://127.0.0.1:1024/{serial}"}}"#));
     drive(runtime, &server.authority, 1, ENDPOINTS, endpoint);
     let ticket =
         post("/tickets", |serial| serde_json::to_string(&creates::request(serial.into())).expect("it has no map"));

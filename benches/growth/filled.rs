@@ -89,7 +89,7 @@ impl Filled {
     pub(crate) async fn pile_up(&self) {
         let desk = self.piled();
         for number in 0..DOWN {
-            let endpoint = CreateEndpoint::new(format!("http://127.0.0.1:9/{number}").parse().expect("lawful"));
+            let endpoint = CreateEndpoint::new(format!("http://127.0.0.1:1024/{number}").parse().expect("lawful"));
             let made = desk.create_endpoint(&self.next().1, endpoint).await.expect("made");
             self.down.borrow_mut().push(made.value.id);
         }

@@ -100,7 +100,7 @@ async fn prepare(desk: &Desk) {
     }
     let endpoint = CreateEndpoint {
         events: Some(List::new(vec![EventFilter::Type(EventType::TicketResolved)]).expect("few")),
-        ..CreateEndpoint::new("http://127.0.0.1:9/resolved".parse().expect("lawful"))
+        ..CreateEndpoint::new("http://127.0.0.1:1024/resolved".parse().expect("lawful"))
     };
     desk.create_endpoint(&IdempotencyKey::system("endpoint"), endpoint).await.expect("made");
 }

@@ -66,7 +66,7 @@ impl Server {
             .args(["-c", WATCHDOG, "watchdog"])
             .arg(command.get_program())
             .args(command.get_args())
-            .env_remove("RUST_LOG")
+            .env("RUST_LOG", "warn")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
