@@ -2,8 +2,14 @@
 //! same rows into the same tables, one INSERT after the other in a transaction of their own, as the superuser, whom
 //! row-level security does not concern.
 
+#[path = "shared/cluster.rs"]
+mod cluster;
+#[path = "shared/settled.rs"]
+mod settled;
+
 use std::{cell::Cell, fmt::Write as _, io::Write as _, process::Command, sync::Arc, time::Duration};
 
+use settled::settle;
 use sk_tickets_benches::{compare, creates::create_many, head, timed};
 use sk_tickets_core::{Environment, Realm, Tickets};
 use sk_tickets_postgres::{PostgresStore, testing::Cluster};
@@ -20,7 +26,7 @@ fn main() {
     head();
     for (callers, clients, target) in [(64, 32, 3.0), (1, 1, 1.5)] {
         let (desk, floor) = runtime.block_on(async {
-            let url = durable().await;
+            let url = cluster::durable().await;
             let store = PostgresStore::open(&url).await.expect("it opens");
             let realm = Realm::assume("bench".parse().expect("lawful"), Environment::Live);
             let desk = Tickets::new(Arc::new(store)).desk(realm);
@@ -28,7 +34,7 @@ fn main() {
             let floor = Floor::new(url, clients).await;
             // As a database is that is older than a minute: the planner knows what there is.
             create_many(&desk, 16, u32::MAX >> 8, 1_600).await;
-            floor.analyze().await;
+            settle(&floor.url).await;
             (desk, floor)
         });
         let round = Cell::new(0);
@@ -40,21 +46,6 @@ fn main() {
         let name = format!("Postgres create, {callers} callers");
         compare(&name, count, target, ours, |count| floor.insert_many(count));
     }
-}
-
-/// A database on a cluster that keeps what it has answered.
-async fn durable() -> String {
-    let url = Cluster::shared().database().await;
-    let mut connection = PgConnection::connect(&url).await.expect("it opens");
-    for sql in [
-        "ALTER SYSTEM SET fsync = on",
-        "ALTER SYSTEM SET full_page_writes = on",
-        "ALTER SYSTEM SET synchronous_commit = on",
-        "SELECT pg_reload_conf()",
-    ] {
-        sqlx::query(sql).execute(&mut connection).await.expect("it is set");
-    }
-    url
 }
 
 /// Copies the rows of one real ticket, with fresh keys.
@@ -77,11 +68,6 @@ impl Floor {
         let mut file = NamedTempFile::new().expect("a file");
         file.write_all(script.as_bytes()).expect("written");
         Self { url, clients, script: file }
-    }
-
-    async fn analyze(&self) {
-        let mut connection = PgConnection::connect(&self.url).await.expect("it opens");
-        sqlx::query("ANALYZE").execute(&mut connection).await.expect("analyzed");
     }
 
     fn insert_many(&self, count: u32) -> Duration {

@@ -1,23 +1,25 @@
 //! A ticket with its place in its queue, when 1,000 and when 100,000 wait in one lane, on both stores. Floor: the plain count
 //! of those who are ahead, over the index in their order, on a connection of its own without any guard.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, params};
-use sk_tickets_benches::{compare, head, timed};
+use sk_tickets_benches::{Parts, compare, head, timed};
 use sk_tickets_core::{CreateTicket, Desk, Environment, IdempotencyKey, Realm, TicketId, Tickets};
 use sk_tickets_postgres::{PostgresStore, testing::Cluster};
 use sk_tickets_sqlite::SqliteStore;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::runtime::Runtime;
 
-fn main() {
+fn main() -> ExitCode {
     let runtime = Runtime::new().expect("a runtime");
     head();
+    let mut parts = Parts::default();
     for waiting in [1_000, 100_000] {
-        sqlite(&runtime, waiting);
-        postgres(&runtime, waiting);
+        parts.run("SQLite read with its place", || sqlite(&runtime, waiting));
+        parts.run("Postgres read with its place", || postgres(&runtime, waiting));
     }
+    parts.end()
 }
 
 /// Reads a round: fewer where the floor is slow.

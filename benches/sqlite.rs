@@ -1,13 +1,15 @@
 //! The embedded store, durable (WAL, `synchronous=FULL`). Floor: the same rows into the same tables and indexes by rusqlite on
 //! one connection, in batches as large as the number of callers; for reads, the bare SELECT of the same row.
 
-use std::{cell::Cell, path::Path, sync::Arc, time::Duration};
+use std::{cell::Cell, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, ToSql, params, types::Value};
 use sk_tickets_benches::{
-    compare,
+    Parts, compare,
     creates::{create_many, request},
-    head, timed,
+    head,
+    record::{Record, tell},
+    timed,
 };
 use sk_tickets_core::{CreateTicket, Desk, Environment, IdempotencyKey, OwnerId, Realm, TicketId, Tickets, UserId};
 use sk_tickets_sqlite::SqliteStore;
@@ -16,25 +18,28 @@ use tokio::runtime::Runtime;
 /// The tables that making a ticket writes a row to, in an order that keeps references whole.
 const TABLES: [&str; 5] = ["claims", "tickets", "ticket_terms", "thread_entries", "events"];
 
-fn main() {
+fn main() -> ExitCode {
     let runtime = Runtime::new().expect("a runtime");
+    tell(&Record::Version("SQLite".to_owned(), rusqlite::version().to_owned()));
     head();
-    for callers in [64, 1] {
-        let folder = tempfile::tempdir().expect("a folder");
-        let desk = runtime.block_on(open(&folder.path().join("ours.db")));
-        let floor = Floor::open(&folder.path().join("floor.db"), &runtime);
-        let serial = Cell::new(0);
-        let ours = |count| {
-            serial.set(serial.get() + 1);
-            let round = serial.get();
-            timed(|| runtime.block_on(create_many(&desk, callers, round, count)))
-        };
-        let target = if callers == 64 { 0.7 } else { 0.8 };
-        let count = if callers == 64 { 6_400 } else { 800 };
-        let name = format!("SQLite durable create, {callers} callers");
-        compare(&name, count, target, ours, |count| floor.insert_many(callers, count));
-    }
-    read(&runtime);
+    let mut parts = Parts::default();
+    parts.run("SQLite durable create, 64 callers", || create(&runtime, 64, 6_400, 0.7));
+    parts.run("SQLite durable create, 1 caller", || create(&runtime, 1, 800, 0.8));
+    parts.run("SQLite read by id", || read(&runtime));
+    parts.end()
+}
+
+fn create(runtime: &Runtime, callers: u32, count: u32, target: f64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let desk = runtime.block_on(open(&folder.path().join("ours.db")));
+    let floor = Floor::open(&folder.path().join("floor.db"), runtime);
+    let serial = Cell::new(0);
+    let ours = |count| {
+        serial.set(serial.get() + 1);
+        timed(|| runtime.block_on(create_many(&desk, callers, serial.get(), count)))
+    };
+    let name = format!("SQLite durable create, {callers} caller{}", if callers == 1 { "" } else { "s" });
+    compare(&name, count, target, ours, |count| floor.insert_many(callers, count));
 }
 
 async fn open(path: &Path) -> Desk {

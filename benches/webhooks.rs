@@ -2,6 +2,9 @@
 //! the same body to the same receiver, as many at a time. Floor of the latency beside an endpoint that hangs: the same worker
 //! with an endpoint that answers in its place.
 
+#[path = "shared/cluster.rs"]
+mod cluster;
+
 use std::{
     cell::Cell,
     collections::HashMap,
@@ -49,28 +52,13 @@ fn main() {
         Arc::new(runtime.block_on(SqliteStore::open(folder.path().join(name))).expect("it opens"))
     };
     let postgres = || -> Arc<dyn Store> {
-        Arc::new(runtime.block_on(async { PostgresStore::open(&durable().await).await }).expect("it opens"))
+        Arc::new(runtime.block_on(async { PostgresStore::open(&cluster::durable().await).await }).expect("it opens"))
     };
     rate(&runtime, "SQLite", sqlite("rate.db"));
     rate(&runtime, "Postgres", postgres());
     idle(&runtime, "SQLite", sqlite("idle.db"));
     idle(&runtime, "Postgres", postgres());
     beside(&runtime, sqlite("answering.db"), sqlite("hanging.db"));
-}
-
-/// A database on a cluster that keeps what it has answered.
-async fn durable() -> String {
-    let url = Cluster::shared().database().await;
-    let mut connection = PgConnection::connect(&url).await.expect("it opens");
-    for sql in [
-        "ALTER SYSTEM SET fsync = on",
-        "ALTER SYSTEM SET full_page_writes = on",
-        "ALTER SYSTEM SET synchronous_commit = on",
-        "SELECT pg_reload_conf()",
-    ] {
-        sqlx::query(sql).execute(&mut connection).await.expect("it is set");
-    }
-    url
 }
 
 fn rate(runtime: &Runtime, name: &str, store: Arc<dyn Store>) {

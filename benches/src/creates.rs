@@ -16,25 +16,31 @@ pub fn request(serial: u64) -> CreateTicket {
 }
 
 /// As many words as people write, some often and many rarely: the n-th most frequent of 20,000 as often as 1/n.
-fn words(seed: u64, count: usize) -> String {
+#[must_use]
+pub fn words(seed: u64, count: usize) -> String {
     let mut state = seed;
-    let mut word = || {
+    let mut next = || {
         // SplitMix64.
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         let chance = (mixed >> 11) as f64 / (1_u64 << 53) as f64;
-        let rank = 20_000_f64.powf(chance) as u64;
-        let mut name = rank.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
-        let mut word = String::new();
-        for _ in 0..2 + rank.ilog10() {
-            word.push(char::from(b"bcdfghklmnprstvw"[(name % 16) as usize]));
-            word.push(char::from(b"aeiou"[(name / 16 % 5) as usize]));
-            name /= 80;
-        }
-        word
+        word(20_000_f64.powf(chance) as u64)
     };
-    (0..count).map(|_| word()).collect::<Vec<_>>().join(" ")
+    (0..count).map(|_| next()).collect::<Vec<_>>().join(" ")
+}
+
+/// The n-th most frequent word; the most frequent one is the first.
+#[must_use]
+pub fn word(rank: u64) -> String {
+    let mut name = rank.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+    let mut word = String::new();
+    for _ in 0..2 + rank.ilog10() {
+        word.push(char::from(b"bcdfghklmnprstvw"[(name % 16) as usize]));
+        word.push(char::from(b"aeiou"[(name / 16 % 5) as usize]));
+        name /= 80;
+    }
+    word
 }
 
 /// Makes so many tickets, by so many callers at a time. The keys of a round are its own.

@@ -4,17 +4,38 @@
 //! ratios of the rounds.
 
 #![expect(clippy::print_stdout, reason = "a program for people")]
+#![expect(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "nobody else depends on them")]
 
+pub mod client;
 pub mod creates;
+pub mod fill;
+mod parts;
+pub mod plot;
+pub mod record;
+pub mod report;
+mod server;
+pub mod table;
 
 use std::{
     thread::available_parallelism,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-const ROUNDS: usize = 7;
+pub use parts::Parts;
+use record::{Floor, Growth, Point, Record, Row, Spread, Target, Unit};
+pub use server::{Server, TENANT};
 
-/// Runs `ours` and `floor` in turn and prints how they compare. Each does `count` pieces of work a round and answers how
+/// Names the folder of the large `SQLite` store.
+pub const STORE: &str = "SK_BENCH_STORE";
+/// Says how many tickets the large `SQLite` store has.
+pub const TICKETS: &str = "SK_BENCH_TICKETS";
+/// Says how many tickets the large Postgres store has.
+pub const POSTGRES_TICKETS: &str = "SK_BENCH_POSTGRES_TICKETS";
+
+/// How often everything is measured; the median counts.
+pub const ROUNDS: usize = 5;
+
+/// Runs `ours` and `floor` in turn and tells how they compare. Each does `count` pieces of work a round and answers how
 /// long they took. `target` is the ratio of rates that we want to reach.
 pub fn compare(
     name: &str,
@@ -24,26 +45,11 @@ pub fn compare(
     mut floor: impl FnMut(u32) -> Duration,
 ) {
     let rate = |took: Duration| f64::from(count) / took.as_secs_f64();
-    // The first round warms up caches and files and is not counted.
-    let rounds: Vec<_> = (0..=ROUNDS).map(|_| (rate(ours(count)), rate(floor(count)))).skip(1).collect();
-    let mut ratios: Vec<_> = rounds.iter().map(|(ours, floor)| ours / floor).collect();
-    ratios.sort_by(f64::total_cmp);
-    let median = |pick: fn(&(f64, f64)) -> f64| {
-        let mut rates: Vec<_> = rounds.iter().map(pick).collect();
-        rates.sort_by(f64::total_cmp);
-        rates[ROUNDS / 2]
-    };
-    println!(
-        "| {name} | {:.0}/s | {:.0}/s | {:.2}x ({:.2}–{:.2}) | ≥ {target}x |",
-        median(|(ours, _)| *ours),
-        median(|(_, floor)| *floor),
-        ratios[ROUNDS / 2],
-        ratios[0],
-        ratios[ROUNDS - 1],
-    );
+    let rounds = rounds(|| (rate(ours(count)), rate(floor(count))));
+    tell(row(name, Unit::PerSecond, Target::AtLeast(target), &rounds));
 }
 
-/// Runs `ours` and `floor` in turn and prints how the tails of their latencies compare: the 99th percentile of each round.
+/// Runs `ours` and `floor` in turn and tells how the tails of their latencies compare: the 99th percentile of each round.
 /// `target` is the ratio that we want to stay within.
 pub fn compare_tails(
     name: &str,
@@ -51,35 +57,96 @@ pub fn compare_tails(
     mut ours: impl FnMut() -> Vec<Duration>,
     mut floor: impl FnMut() -> Vec<Duration>,
 ) {
-    let rounds: Vec<_> = (0..=ROUNDS).map(|_| (tail(ours()), tail(floor()))).skip(1).collect();
-    let mut ratios: Vec<_> = rounds.iter().map(|(ours, floor)| ours / floor).collect();
-    ratios.sort_by(f64::total_cmp);
-    let median = |pick: fn(&(f64, f64)) -> f64| {
-        let mut tails: Vec<_> = rounds.iter().map(pick).collect();
-        tails.sort_by(f64::total_cmp);
-        tails[ROUNDS / 2]
-    };
-    println!(
-        "| p99 of {name} | {:.1} ms | {:.1} ms | {:.2}x ({:.2}–{:.2}) | ≤ {target}x |",
-        median(|(ours, _)| *ours),
-        median(|(_, floor)| *floor),
-        ratios[ROUNDS / 2],
-        ratios[0],
-        ratios[ROUNDS - 1],
-    );
+    let rounds = rounds(|| (tail(ours()), tail(floor())));
+    tell(row(&format!("p99 of {name}"), Unit::Milliseconds, Target::AtMost(target), &rounds));
 }
 
-/// Prints the tail of some latencies, the 99th percentile of each round, where there is no floor but a time: `target` is in
+/// Tells how the rate of something compares with one that was recorded another time and cannot be measured here.
+pub fn compare_recorded(name: &str, count: u32, target: f64, mut ours: impl FnMut(u32) -> Duration, recorded: f64) {
+    let rounds = rounds(|| (f64::from(count) / ours(count).as_secs_f64(), recorded));
+    let row = row(name, Unit::PerSecond, Target::AtLeast(target), &rounds);
+    tell(Row { floor: Floor::Recorded(recorded), ..row });
+}
+
+/// Tells what was measured without a floor: once for each round.
+pub fn state(name: &str, unit: Unit, target: Target, rounds: impl IntoIterator<Item = f64>) {
+    let ratio = Spread::of(rounds);
+    tell(Row { name: name.to_owned(), unit, ours: ratio.median, floor: Floor::None, ratio, target });
+}
+
+/// Tells how long something takes by the number of tickets. `once` does it with the n-th of these numbers and answers how
+/// long it took. Answers the mean times of each round, in microseconds.
+pub fn grow(store: &str, name: &str, sizes: &[u32], mut once: impl FnMut(usize) -> Duration) -> Vec<Vec<f64>> {
+    let rounds = rounds(|| (0..sizes.len()).map(|index| mean_micros(|| once(index))).collect::<Vec<_>>());
+    let point = |(index, tickets): (usize, &u32)| Point {
+        tickets: *tickets,
+        micros: Spread::of(rounds.iter().map(|round| round[index])),
+    };
+    let growth = Growth {
+        store: store.to_owned(),
+        name: name.to_owned(),
+        points: sizes.iter().enumerate().map(point).collect(),
+    };
+    let times: Vec<_> = growth.points.iter().map(|point| table::time(point.micros.median)).collect();
+    println!("| {store} {name} | {} | {:.1}x |", times.join(" | "), growth.factor());
+    record::tell(&Record::Growth(growth));
+    rounds
+}
+
+/// Tells how the rates of what took these times compare: ours and the floor's, of each round, in microseconds.
+pub fn compare_times(name: &str, target: Target, rounds: &[(f64, f64)]) {
+    let rounds: Vec<_> = rounds.iter().map(|(ours, floor)| (1_000_000.0 / ours, 1_000_000.0 / floor)).collect();
+    tell(row(name, Unit::PerSecond, target, &rounds));
+}
+
+/// As often as it fits into some time, but at least thrice and at most a hundred times.
+fn mean_micros(mut once: impl FnMut() -> Duration) -> f64 {
+    const BUDGET: Duration = Duration::from_millis(50);
+    let began = Instant::now();
+    let (mut took, mut times) = (Duration::ZERO, 0_u32);
+    while times < 3 || (began.elapsed() < BUDGET && times < 100) {
+        took += once();
+        times += 1;
+    }
+    took.as_secs_f64() * 1_000_000.0 / f64::from(times)
+}
+
+/// The first round warms up caches and files and is not counted.
+fn rounds<T>(mut round: impl FnMut() -> T) -> Vec<T> {
+    (0..=ROUNDS).map(|_| round()).skip(1).collect()
+}
+
+fn row(name: &str, unit: Unit, target: Target, rounds: &[(f64, f64)]) -> Row {
+    Row {
+        name: name.to_owned(),
+        unit,
+        ours: Spread::of(rounds.iter().map(|(ours, _)| *ours)).median,
+        floor: Floor::Measured(Spread::of(rounds.iter().map(|(_, floor)| *floor)).median),
+        ratio: Spread::of(rounds.iter().map(|(ours, floor)| ours / floor)),
+        target,
+    }
+}
+
+fn tell(row: Row) {
+    println!("{}", table::row(&row));
+    record::tell(&Record::Row(row));
+}
+
+/// Differs from run to run: a store may have been measured before.
+///
+/// # Panics
+/// Before 1970.
+#[must_use]
+pub fn run_id() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("later than 1970");
+    u64::try_from(since.as_millis()).expect("some millions of years")
+}
+
+/// Tells the tail of some latencies, the 99th percentile of each round, where there is no floor but a time: `target`, in
 /// milliseconds.
 pub fn tail_within(name: &str, target: u32, mut ours: impl FnMut() -> Vec<Duration>) {
-    let mut tails: Vec<_> = (0..=ROUNDS).map(|_| tail(ours())).skip(1).collect();
-    tails.sort_by(f64::total_cmp);
-    println!(
-        "| p99 of {name} | {:.1} ms ({:.1}–{:.1}) | – | – | < {target} ms |",
-        tails[ROUNDS / 2],
-        tails[0],
-        tails[ROUNDS - 1],
-    );
+    let rounds = rounds(|| tail(ours()));
+    state(&format!("p99 of {name}"), Unit::Milliseconds, Target::AtMost(f64::from(target)), rounds);
 }
 
 /// The 99th percentile, in milliseconds.
@@ -99,5 +166,5 @@ pub fn timed(work: impl FnOnce()) -> Duration {
 pub fn head() {
     let cores = available_parallelism().map_or(0, usize::from);
     println!("{cores} cores, median of {ROUNDS} rounds (min–max)\n");
-    println!("| what | ours | floor | ratio | target |\n|---|---|---|---|---|");
+    println!("{}", table::ROWS_HEAD);
 }
