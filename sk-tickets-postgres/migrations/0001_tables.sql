@@ -166,8 +166,7 @@ CREATE TABLE sk_tickets.tickets (
     auto_close_at bigint,
     wakes_at bigint,
     at_risk_at bigint,
-    clocked boolean NOT NULL DEFAULT false,
-    CONSTRAINT tickets_key PRIMARY KEY (tenant, environment, id)
+    clocked boolean NOT NULL DEFAULT false
 );
 
 -- One index for each filter, each in the order of pages.
@@ -193,6 +192,9 @@ CREATE INDEX tickets_due ON sk_tickets.tickets (wakes_at, id, tenant, environmen
 CREATE INDEX tickets_clocked ON sk_tickets.tickets (tenant, environment, priority, id) WHERE clocked;
 CREATE INDEX tickets_at_risk ON sk_tickets.tickets (tenant, environment, queue, at_risk_at)
     WHERE at_risk_at IS NOT NULL;
+-- The last one: while the planner knows nothing of a table yet, all indexes of a realm are as good to it, and of those it
+-- takes the newest. A reference would be checked by a walk through the realm otherwise, for as long as that plan is kept.
+ALTER TABLE sk_tickets.tickets ADD CONSTRAINT tickets_key PRIMARY KEY (tenant, environment, id);
 
 -- What is aimed at for the tickets of a priority.
 CREATE TABLE sk_tickets.sla_policies (
@@ -392,8 +394,7 @@ CREATE INDEX deliveries_queues ON sk_tickets.deliveries
 -- There are never many: as many as may be under way.
 CREATE INDEX deliveries_leased ON sk_tickets.deliveries (tenant, environment, endpoint_id, lease_owner)
     WHERE lease_owner IS NOT NULL;
--- After the others: as long as nothing is known of a table, the planner takes the last index of those that it thinks as
--- good, and another one would have all deliveries of a realm walked through to find one by its key.
+-- The last one, as with tickets.
 ALTER TABLE sk_tickets.deliveries ADD PRIMARY KEY (tenant, environment, id);
 
 CREATE TABLE sk_tickets.delivery_attempts (
@@ -457,7 +458,6 @@ CREATE TABLE sk_tickets.notifications (
     failures bigint NOT NULL DEFAULT 0,
     lease_owner bigint,
     lease_token bigint NOT NULL DEFAULT 0,
-    CONSTRAINT notifications_key PRIMARY KEY (tenant, environment, id),
     FOREIGN KEY (tenant, environment, ticket_id) REFERENCES sk_tickets.tickets (tenant, environment, id),
     CHECK ((outcome = 'pending') = (next_attempt_at IS NOT NULL)),
     CHECK ((outcome = 'pending') = (claimable_at IS NOT NULL)),
@@ -472,6 +472,8 @@ CREATE INDEX notifications_due ON sk_tickets.notifications (claimable_at, id, te
     WHERE outcome = 'pending';
 CREATE INDEX notifications_dead ON sk_tickets.notifications (id, tenant, environment) WHERE outcome = 'dead';
 CREATE INDEX notifications_leased ON sk_tickets.notifications (lease_owner) WHERE lease_owner IS NOT NULL;
+-- The last one, as with tickets.
+ALTER TABLE sk_tickets.notifications ADD CONSTRAINT notifications_key PRIMARY KEY (tenant, environment, id);
 
 -- Append-only for everyone, but for the role that redacts, which has grants on columns of words alone. The application
 -- role has no such grant at all.

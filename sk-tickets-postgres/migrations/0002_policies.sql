@@ -4,9 +4,10 @@
 DO $$
 DECLARE
     name text;
-    -- An absent setting is null, one left over from an earlier transaction is empty: both compare to nothing.
-    realm constant text := 'tenant = NULLIF(current_setting(''sk_tickets.tenant'', true), '''')::bigint'
-        || ' AND environment = NULLIF(current_setting(''sk_tickets.environment'', true), '''')::smallint';
+    -- An absent setting is null, one left over from an earlier transaction is empty: both compare to nothing. A subquery,
+    -- so that a statement looks at a setting once and not once a row.
+    realm constant text := 'tenant = (SELECT NULLIF(current_setting(''sk_tickets.tenant'', true), '''')::bigint)'
+        || ' AND environment = (SELECT NULLIF(current_setting(''sk_tickets.environment'', true), '''')::smallint)';
 BEGIN
     FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'sk_tickets'::regnamespace AND relkind = 'r' LOOP
         EXECUTE format('ALTER TABLE sk_tickets.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);

@@ -187,8 +187,8 @@ END $$;
 
 -- Commits ------------------------------------------------------------------------------------------------------------
 --
--- Locks are taken in one order, so that no two commits wait for each other: the key, the SLA policy, the ticket, its
--- contact, its notification, the realm, endpoints, deliveries. Who claims the head of a queue
+-- Locks are taken in one order, so that no two commits wait for each other: keys, SLA policies, tickets, the realm,
+-- endpoints, a contact, deliveries, a notification; of several of a kind the smallest first. Who claims the head of a queue
 -- holds it before the key.
 
 -- What a commit was decided on has changed: undoes it, the claim too.
@@ -206,46 +206,44 @@ RETURNS void LANGUAGE sql AS $$
 $$;
 
 -- Notes how far the times in new ids are from what they should be, where that is further than ever before.
-CREATE FUNCTION sk_tickets.note_skew(p_tenant bigint, p_environment smallint, p_change jsonb) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-    ahead bigint := p_change->>'id_ahead_ms';
-    behind bigint := p_change->>'id_behind_ms';
-BEGIN
-    IF ahead > 0 OR behind > 0 THEN
-        UPDATE sk_tickets.realms
-        SET id_ahead_ms = GREATEST(id_ahead_ms, ahead), id_behind_ms = GREATEST(id_behind_ms, behind)
-        WHERE tenant = p_tenant AND environment = p_environment AND (id_ahead_ms < ahead OR id_behind_ms < behind);
-    END IF;
-END $$;
+CREATE FUNCTION sk_tickets.note_skew(p_tenant bigint, p_environment smallint, p_ahead bigint, p_behind bigint)
+RETURNS void LANGUAGE sql AS $$
+    UPDATE sk_tickets.realms
+    SET id_ahead_ms = GREATEST(id_ahead_ms, p_ahead), id_behind_ms = GREATEST(id_behind_ms, p_behind)
+    WHERE tenant = p_tenant AND environment = p_environment
+      AND (id_ahead_ms < p_ahead OR id_behind_ms < p_behind);
+$$;
 
 -- Adds events and their deliveries: to one endpoint, whatever it wants, or to all that want them. Answers if one is due.
 --
 -- The endpoints are locked FOR KEY SHARE, which waits for who holds one FOR UPDATE to disable or delete it, and then
 -- reads the row anew. So no delivery stays pending for an endpoint that was disabled meanwhile.
 CREATE FUNCTION sk_tickets.add_events(
-    p_tenant bigint, p_environment smallint, p_events jsonb, p_payloads bytea[], p_only uuid
+    p_tenant bigint, p_environment smallint, p_ids uuid[], p_types text[], p_tickets uuid[], p_versions bigint[],
+    p_at bigint[], p_payloads bytea[], p_only uuid
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     due boolean;
 BEGIN
     INSERT INTO sk_tickets.events (tenant, environment, id, event_type, ticket_id, ticket_version, at, payload)
-    SELECT p_tenant, p_environment, e.id, e.event_type, e.ticket_id, e.ticket_version, e.at, p_payloads[e.number]
-    FROM jsonb_to_recordset(p_events)
-        AS e (number integer, id uuid, event_type text, ticket_id uuid, ticket_version bigint, at bigint);
+    SELECT p_tenant, p_environment, p_ids[i], p_types[i], p_tickets[i], p_versions[i], p_at[i], p_payloads[i]
+    FROM generate_subscripts(p_ids, 1) AS i;
 
     INSERT INTO sk_tickets.feed_pending (tenant, environment, event_id, ticket_id, ticket_version)
-    SELECT p_tenant, p_environment, e.id, e.ticket_id, e.ticket_version
-    FROM jsonb_to_recordset(p_events) AS e (id uuid, ticket_id uuid, ticket_version bigint)
-    WHERE e.ticket_id IS NOT NULL;
+    SELECT p_tenant, p_environment, p_ids[i], p_tickets[i], p_versions[i]
+    FROM generate_subscripts(p_ids, 1) AS i WHERE p_tickets[i] IS NOT NULL;
 
+    IF NOT EXISTS (SELECT FROM sk_tickets.endpoints
+                   WHERE tenant = p_tenant AND environment = p_environment AND deleted_at IS NULL) THEN
+        RETURN false;
+    END IF;
     WITH event AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset(p_events) AS e (id uuid, event_type text, ticket_id uuid, at bigint)
+        SELECT p_ids[i] AS id, p_types[i] AS event_type, p_tickets[i] AS ticket_id, p_at[i] AS at
+        FROM generate_subscripts(p_ids, 1) AS i
     ), endpoint AS MATERIALIZED (
         SELECT id, events, status FROM sk_tickets.endpoints
         WHERE tenant = p_tenant AND environment = p_environment AND deleted_at IS NULL
-          AND (id = p_only
-               OR (p_only IS NULL AND ('*' = ANY (events) OR events && ARRAY(SELECT event.event_type FROM event))))
+          AND (id = p_only OR (p_only IS NULL AND ('*' = ANY (events) OR events && p_types)))
         ORDER BY id FOR KEY SHARE
     ), made AS (
         INSERT INTO sk_tickets.deliveries (tenant, environment, id, endpoint_id, event_id, event_type, ticket_id, status,
@@ -300,119 +298,224 @@ BEGIN
     IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
 END $$;
 
--- Changes what a ticket can be found by. The caller holds the ticket.
+-- Changes what tickets can be found by: in how many more texts of which ticket a word occurs, or in how many fewer. The
+-- caller holds the tickets.
 CREATE FUNCTION sk_tickets.change_terms(
-    p_tenant bigint, p_environment smallint, p_ticket uuid, p_is_new boolean, p_terms jsonb
+    p_tenant bigint, p_environment smallint, p_terms text[], p_tickets uuid[], p_texts bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    -- A new one has no terms yet, so nothing need be looked for.
-    IF p_is_new THEN
-        INSERT INTO sk_tickets.ticket_terms (tenant, environment, term, ticket_id, texts)
-        SELECT p_tenant, p_environment, gained.key, p_ticket, gained.value::bigint
-        FROM jsonb_each_text(p_terms->'gained') AS gained;
-        RETURN;
-    END IF;
-
     INSERT INTO sk_tickets.ticket_terms AS known (tenant, environment, term, ticket_id, texts)
-    SELECT p_tenant, p_environment, gained.key, p_ticket, gained.value::bigint
-    FROM jsonb_each_text(p_terms->'gained') AS gained
+    SELECT p_tenant, p_environment, c.term, c.ticket, c.texts
+    FROM unnest(p_terms, p_tickets, p_texts) AS c (term, ticket, texts) WHERE c.texts > 0
     ON CONFLICT ON CONSTRAINT ticket_terms_key DO UPDATE SET texts = known.texts + EXCLUDED.texts;
 
-    IF p_terms->'lost' <> '{}' THEN
-        DELETE FROM sk_tickets.ticket_terms AS known USING jsonb_each_text(p_terms->'lost') AS lost
-        WHERE known.tenant = p_tenant AND known.environment = p_environment AND known.term = lost.key
-          AND known.ticket_id = p_ticket AND known.texts <= lost.value::bigint;
-        UPDATE sk_tickets.ticket_terms AS known SET texts = known.texts - lost.value::bigint
-        FROM jsonb_each_text(p_terms->'lost') AS lost
-        WHERE known.tenant = p_tenant AND known.environment = p_environment AND known.term = lost.key
-          AND known.ticket_id = p_ticket;
+    IF 0 > ANY (p_texts) THEN
+        DELETE FROM sk_tickets.ticket_terms AS known
+        USING unnest(p_terms, p_tickets, p_texts) AS c (term, ticket, texts)
+        WHERE known.tenant = p_tenant AND known.environment = p_environment AND known.term = c.term
+          AND known.ticket_id = c.ticket AND known.texts <= -c.texts;
+        UPDATE sk_tickets.ticket_terms AS known SET texts = known.texts + c.texts
+        FROM unnest(p_terms, p_tickets, p_texts) AS c (term, ticket, texts)
+        WHERE known.tenant = p_tenant AND known.environment = p_environment AND known.term = c.term
+          AND known.ticket_id = c.ticket AND c.texts < 0;
     END IF;
 END $$;
 
-CREATE FUNCTION sk_tickets.change_ticket(p_tenant bigint, p_environment smallint, p_change jsonb, p_payloads bytea[])
-RETURNS boolean LANGUAGE plpgsql AS $$
+-- Changes a ticket that there is, and its places in queues and its tags; not what it can be found by. False if it is not in
+-- the version that it is expected in.
+CREATE FUNCTION sk_tickets.update_ticket(t sk_tickets.tickets, p_expect bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-    t sk_tickets.tickets := jsonb_populate_record(NULL::sk_tickets.tickets, p_change->'ticket');
     before sk_tickets.tickets;
-    tags_before text[] := '{}';
-    v_revision bigint;
 BEGIN
-    IF p_change->>'policy' IS NOT NULL THEN
-        -- FOR KEY SHARE, which waits for who holds it FOR UPDATE to change it, and then reads the row anew. So none slips
-        -- through that was decided on the policy before: it is stored before the change, and the work about that finds it.
-        SELECT revision INTO v_revision FROM sk_tickets.sla_policies
-        WHERE tenant = p_tenant AND environment = p_environment
-          AND priority = (p_change #>> '{policy,priority}')::smallint FOR KEY SHARE;
-        IF coalesce(v_revision, 0) <> (p_change #>> '{policy,revision}')::bigint THEN
-            PERFORM sk_tickets.stale();
-        END IF;
-    END IF;
+    SELECT version, tags, queue, priority, queued_at
+    INTO before.version, before.tags, before.queue, before.priority, before.queued_at
+    FROM sk_tickets.tickets
+    WHERE tenant = t.tenant AND environment = t.environment AND id = t.id FOR NO KEY UPDATE;
+    IF before.version IS DISTINCT FROM p_expect THEN RETURN false; END IF;
 
-    IF p_change->>'expect' IS NULL THEN
-        INSERT INTO sk_tickets.tickets SELECT t.* ON CONFLICT ON CONSTRAINT tickets_key DO NOTHING;
-        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
-    ELSE
-        SELECT tags, queue, priority, queued_at INTO tags_before, before.queue, before.priority, before.queued_at
-        FROM sk_tickets.tickets
-        WHERE tenant = p_tenant AND environment = p_environment AND id = t.id FOR NO KEY UPDATE;
-        UPDATE sk_tickets.tickets
-        SET version = t.version, subject = t.subject, status = t.status, priority = t.priority, source = t.source,
-            topic = t.topic, queue = t.queue, queued_at = t.queued_at, owner_id = t.owner_id,
-            contact_id = t.contact_id, call_id = t.call_id, tags = t.tags, metadata = t.metadata,
-            resolution_note = t.resolution_note, reopen_count = t.reopen_count, follow_up_of = t.follow_up_of,
-            sla = t.sla, created_at = t.created_at, updated_at = t.updated_at,
-            first_resolved_at = t.first_resolved_at, resolved_at = t.resolved_at, closed_at = t.closed_at,
-            first_replied_at = t.first_replied_at, resolution_used_ms = t.resolution_used_ms,
-            resolution_since = t.resolution_since, targets = t.targets,
-            first_response_breached_at = t.first_response_breached_at,
-            resolution_breached_at = t.resolution_breached_at, auto_close_at = t.auto_close_at, wakes_at = t.wakes_at,
-            at_risk_at = t.at_risk_at, clocked = t.clocked
-        WHERE tenant = p_tenant AND environment = p_environment AND id = t.id
-          AND version = (p_change->>'expect')::bigint;
-        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
-    END IF;
+    UPDATE sk_tickets.tickets
+    SET version = t.version, subject = t.subject, status = t.status, priority = t.priority, source = t.source,
+        topic = t.topic, queue = t.queue, queued_at = t.queued_at, owner_id = t.owner_id,
+        contact_id = t.contact_id, call_id = t.call_id, tags = t.tags, metadata = t.metadata,
+        resolution_note = t.resolution_note, reopen_count = t.reopen_count, follow_up_of = t.follow_up_of,
+        sla = t.sla, created_at = t.created_at, updated_at = t.updated_at,
+        first_resolved_at = t.first_resolved_at, resolved_at = t.resolved_at, closed_at = t.closed_at,
+        first_replied_at = t.first_replied_at, resolution_used_ms = t.resolution_used_ms,
+        resolution_since = t.resolution_since, targets = t.targets,
+        first_response_breached_at = t.first_response_breached_at,
+        resolution_breached_at = t.resolution_breached_at, auto_close_at = t.auto_close_at, wakes_at = t.wakes_at,
+        at_risk_at = t.at_risk_at, clocked = t.clocked
+    WHERE tenant = t.tenant AND environment = t.environment AND id = t.id;
 
     IF (before.queue, before.priority, before.queued_at) IS DISTINCT FROM (t.queue, t.priority, t.queued_at) THEN
         INSERT INTO sk_tickets.queue_moves (tenant, environment, queue, priority, queued_at, ticket_id, delta)
-        SELECT p_tenant, p_environment, place.queue, place.priority, place.queued_at, t.id, place.delta
+        SELECT t.tenant, t.environment, place.queue, place.priority, place.queued_at, t.id, place.delta
         FROM (VALUES (before.queue, before.priority, before.queued_at, -1), (t.queue, t.priority, t.queued_at, 1))
             AS place (queue, priority, queued_at, delta)
         WHERE place.queued_at IS NOT NULL;
     END IF;
 
-    IF t.tags <> tags_before THEN
+    IF t.tags <> before.tags THEN
         DELETE FROM sk_tickets.ticket_tags
-        WHERE tenant = p_tenant AND environment = p_environment AND ticket_id = t.id
-          AND tag = ANY (tags_before) AND tag <> ALL (t.tags);
+        WHERE tenant = t.tenant AND environment = t.environment AND ticket_id = t.id
+          AND tag = ANY (before.tags) AND tag <> ALL (t.tags);
         INSERT INTO sk_tickets.ticket_tags (tenant, environment, tag, ticket_id)
-        SELECT p_tenant, p_environment, tag, t.id FROM unnest(t.tags) AS tag
+        SELECT t.tenant, t.environment, tag, t.id FROM unnest(t.tags) AS tag
         ON CONFLICT ON CONSTRAINT ticket_tags_key DO NOTHING;
     END IF;
+    RETURN true;
+END $$;
 
-    IF p_change->>'contact' IS NOT NULL THEN
-        -- Whichever of its handles is taken.
-        INSERT INTO sk_tickets.contacts
-        SELECT * FROM jsonb_populate_record(NULL::sk_tickets.contacts, p_change->'contact')
-        ON CONFLICT DO NOTHING;
-        IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
-    END IF;
+-- Stores commits that change tickets, all of them or none: no two have the same key or the same ticket, and they come in the
+-- order of their tickets. The outcome of
+-- each is `done`, `due` (done, and there is something for workers to do), `stale`, `recorded` with what is recorded of the
+-- key, or `again`: it was not stored since another could not be.
+--
+-- Written a table at a time, not a commit at a time: most of what a small statement costs is to begin and to end.
+CREATE FUNCTION sk_tickets.commit_tickets(
+    p_tenant bigint, p_environment smallint,
+    -- Of each commit. No key is claimed where it is null.
+    p_at bigint[], p_key text[], p_fingerprint bytea[], p_status integer[], p_location text[], p_etag text[],
+    p_content_type text[], p_body bytea[], p_secret_at bigint[], p_secret bytea[], p_shows uuid[],
+    -- The ticket of each, the version that must be there (null: none may be), and the policy that must be in force.
+    p_tickets sk_tickets.tickets[], p_expect bigint[], p_policy smallint[], p_revision bigint[],
+    p_entries sk_tickets.thread_entries[],
+    -- The words of new tickets, and how those of others change.
+    p_words text[], p_word_tickets uuid[], p_word_texts bigint[],
+    p_terms text[], p_term_tickets uuid[], p_term_texts bigint[],
+    p_events uuid[], p_event_types text[], p_event_tickets uuid[], p_event_versions bigint[], p_event_at bigint[],
+    p_payloads bytea[], p_ahead bigint, p_behind bigint,
+    -- A contact, a notification and a redaction, if there is only one commit.
+    p_along jsonb
+) RETURNS TABLE (
+    outcome text, fingerprint bytea, status integer, location text, etag text, content_type text, body bytea,
+    secret_at bigint, secret bytea
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    claimed bigint;
+    made bigint;
+    due boolean := false;
+    new_tickets sk_tickets.tickets[];
+    stale boolean[] := array_fill(false, ARRAY[cardinality(p_tickets)]);
+    v_priority smallint;
+    v_revision bigint;
+BEGIN
+    PERFORM sk_tickets.enter(p_tenant, p_environment);
+    -- Entered without an exception in all but rare cases, so this costs one subtransaction however many commits there are.
+    BEGIN
+        -- Waits for concurrent twins.
+        claimed := cardinality(array_remove(p_key, NULL));
+        INSERT INTO sk_tickets.claims
+            (tenant, environment, key, fingerprint, status, location, etag, content_type, body, secret_at, secret,
+             ticket_id, created_at)
+        SELECT p_tenant, p_environment, p_key[i], p_fingerprint[i], p_status[i], p_location[i], p_etag[i],
+               p_content_type[i], p_body[i], p_secret_at[i], p_secret[i], p_shows[i], p_at[i]
+        FROM generate_subscripts(p_key, 1) AS i WHERE p_key[i] IS NOT NULL ORDER BY p_key[i]
+        ON CONFLICT ON CONSTRAINT claims_key DO NOTHING;
+        GET DIAGNOSTICS made = ROW_COUNT;
+        IF made < claimed THEN PERFORM sk_tickets.stale(); END IF;
 
-    IF p_change->>'notification' IS NOT NULL THEN
-        PERFORM sk_tickets.change_notification(p_tenant, p_environment, p_change->'notification');
-    END IF;
+        FOR v_priority IN SELECT DISTINCT p FROM unnest(p_policy) AS p WHERE p IS NOT NULL ORDER BY p LOOP
+            -- FOR KEY SHARE, which waits for who holds it FOR UPDATE to change it, and then reads the row anew. So none slips
+            -- through that was decided on the policy before: it is stored before the change, and the work about that finds
+            -- it.
+            SELECT revision INTO v_revision FROM sk_tickets.sla_policies
+            WHERE tenant = p_tenant AND environment = p_environment AND priority = v_priority FOR KEY SHARE;
+            FOR i IN 1 .. cardinality(p_policy) LOOP
+                IF p_policy[i] = v_priority AND p_revision[i] <> coalesce(v_revision, 0) THEN stale[i] := true; END IF;
+            END LOOP;
+        END LOOP;
 
-    PERFORM sk_tickets.note_skew(p_tenant, p_environment, p_change);
+        FOR i IN 1 .. cardinality(p_expect) LOOP
+            CONTINUE WHEN p_expect[i] IS NULL OR stale[i];
+            stale[i] := NOT sk_tickets.update_ticket(p_tickets[i], p_expect[i]);
+        END LOOP;
+        new_tickets := ARRAY(
+            SELECT p_tickets[i] FROM generate_subscripts(p_tickets, 1) AS i WHERE p_expect[i] IS NULL ORDER BY i
+        );
+        IF cardinality(new_tickets) > 0 THEN
+            INSERT INTO sk_tickets.tickets SELECT t.* FROM unnest(new_tickets) AS t
+            ON CONFLICT ON CONSTRAINT tickets_key DO NOTHING;
+            GET DIAGNOSTICS made = ROW_COUNT;
+            IF made < cardinality(new_tickets) THEN PERFORM sk_tickets.stale(); END IF;
+            INSERT INTO sk_tickets.queue_moves (tenant, environment, queue, priority, queued_at, ticket_id, delta)
+            SELECT t.tenant, t.environment, t.queue, t.priority, t.queued_at, t.id, 1 FROM unnest(new_tickets) AS t
+            WHERE t.queued_at IS NOT NULL;
+            INSERT INTO sk_tickets.ticket_tags (tenant, environment, tag, ticket_id)
+            SELECT DISTINCT t.tenant, t.environment, tag, t.id FROM unnest(new_tickets) AS t, unnest(t.tags) AS tag;
+            -- A new one has no terms yet, so nothing need be looked for.
+            INSERT INTO sk_tickets.ticket_terms (tenant, environment, term, ticket_id, texts)
+            SELECT p_tenant, p_environment, w.term, w.ticket, w.texts
+            FROM unnest(p_words, p_word_tickets, p_word_texts) AS w (term, ticket, texts);
+        END IF;
+        IF true = ANY (stale) THEN PERFORM sk_tickets.stale(); END IF;
 
-    INSERT INTO sk_tickets.thread_entries (tenant, environment, ticket_id, sequence, id, visibility, actor, body,
-                                           evidence, detail, created_at)
-    SELECT p_tenant, p_environment, e.ticket_id, e.sequence, e.id, e.visibility, e.actor, e.body, e.evidence, e.detail,
-           e.created_at
-    FROM jsonb_populate_recordset(NULL::sk_tickets.thread_entries, p_change->'entries') AS e;
+        IF p_terms <> '{}' THEN
+            PERFORM sk_tickets.change_terms(p_tenant, p_environment, p_terms, p_term_tickets, p_term_texts);
+        END IF;
+        INSERT INTO sk_tickets.thread_entries SELECT e.* FROM unnest(p_entries) AS e;
+        IF p_ahead > 0 OR p_behind > 0 THEN
+            PERFORM sk_tickets.note_skew(p_tenant, p_environment, p_ahead, p_behind);
+        END IF;
+        IF p_events <> '{}' THEN
+            due := sk_tickets.add_events(p_tenant, p_environment, p_events, p_event_types, p_event_tickets,
+                                         p_event_versions, p_event_at, p_payloads, NULL);
+        END IF;
 
-    PERFORM sk_tickets.change_terms(p_tenant, p_environment, t.id, p_change->>'expect' IS NULL, p_change->'terms');
+        IF p_along->>'contact' IS NOT NULL THEN
+            -- Whichever of its handles is taken.
+            INSERT INTO sk_tickets.contacts
+            SELECT * FROM jsonb_populate_record(NULL::sk_tickets.contacts, p_along->'contact')
+            ON CONFLICT DO NOTHING;
+            IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
+        END IF;
+        IF p_along->>'redaction' IS NOT NULL THEN
+            IF NOT sk_tickets.redact(p_tenant, p_environment, p_along->'redaction', p_payloads) THEN
+                PERFORM sk_tickets.stale();
+            END IF;
+            due := true;
+        END IF;
+        IF p_along->>'notification' IS NOT NULL THEN
+            PERFORM sk_tickets.change_notification(p_tenant, p_environment, p_along->'notification');
+        END IF;
 
-    IF jsonb_array_length(p_change->'events') = 0 THEN RETURN false; END IF;
-    RETURN sk_tickets.add_events(p_tenant, p_environment, p_change->'events', p_payloads, NULL);
+        -- One event in 256 has those that there are numbered, so that there is never much for the first read after a long
+        -- time; and what has moved folded, so that there is never much for any read.
+        IF EXISTS (SELECT FROM unnest(p_events) AS event WHERE right(event::text, 2) = '00') THEN
+            PERFORM sk_tickets.number_events(p_tenant, p_environment, false);
+            PERFORM sk_tickets.fold_places(p_tenant, p_environment);
+        END IF;
+        RETURN QUERY
+        SELECT CASE WHEN due THEN 'due' ELSE 'done' END, NULL::bytea, NULL::integer, NULL::text, NULL::text, NULL::text,
+               NULL::bytea, NULL::bigint, NULL::bytea
+        FROM generate_subscripts(p_tickets, 1);
+        RETURN;
+    EXCEPTION WHEN SQLSTATE 'SKT01' OR deadlock_detected THEN
+        -- Undone, and told below why. Who claims has a ticket before the key, so it may be in the way of another request
+        -- with the same key: that counts as stale too.
+        NULL;
+    END;
+
+    RETURN QUERY
+    WITH judged AS (
+        SELECT i, c.*,
+               CASE WHEN c.key IS NOT NULL THEN 'recorded'
+                    WHEN stale[i] OR (p_expect[i] IS NULL AND t.known) THEN 'stale' END AS why
+        FROM generate_subscripts(p_tickets, 1) AS i
+        LEFT JOIN LATERAL (
+            SELECT * FROM sk_tickets.claims AS claims
+            WHERE claims.tenant = p_tenant AND claims.environment = p_environment AND claims.key = p_key[i] OFFSET 0
+        ) AS c ON true
+        LEFT JOIN LATERAL (
+            SELECT true AS known FROM sk_tickets.tickets AS tickets
+            WHERE tickets.tenant = p_tenant AND tickets.environment = p_environment AND tickets.id = (p_tickets[i]).id
+            OFFSET 0
+        ) AS t ON true
+    )
+    SELECT coalesce(j.why, CASE WHEN count(j.why) OVER () = 0 THEN 'stale' ELSE 'again' END), j.fingerprint, j.status,
+           j.location, j.etag, j.content_type, j.body, j.secret_at, j.secret
+    FROM judged AS j ORDER BY j.i;
 END $$;
 
 -- A change that changes nothing is answered with the ticket as it was found. Locks it so that no change of it, a redaction
@@ -437,7 +540,7 @@ END $$;
 CREATE FUNCTION sk_tickets.redact(p_tenant bigint, p_environment smallint, p_change jsonb, p_bytes bytea[])
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    v_ticket uuid := p_change->'ticket'->>'id';
+    v_ticket uuid := p_change->>'ticket_id';
     v_noted jsonb;
     v_events uuid[];
     v_deliveries uuid[];
@@ -624,7 +727,7 @@ BEGIN
     END IF;
 
     after := jsonb_populate_record(NULL::sk_tickets.sla_policies, p_change->'policy' || '{"changed": true}');
-    -- FOR UPDATE, so that commits that were decided on it wait: see change_ticket.
+    -- FOR UPDATE, so that commits that were decided on it wait: see commit_tickets.
     SELECT revision INTO v_revision FROM sk_tickets.sla_policies
     WHERE tenant = p_tenant AND environment = p_environment AND priority = after.priority FOR UPDATE;
     IF coalesce(v_revision, 0) <> (p_change->>'expect')::bigint THEN PERFORM sk_tickets.stale(); END IF;
@@ -707,11 +810,14 @@ BEGIN
     END IF;
 
     IF p_change->>'action' = 'ping' THEN
-        PERFORM sk_tickets.note_skew(p_tenant, p_environment, p_change);
+        PERFORM sk_tickets.note_skew(p_tenant, p_environment, (p_change->>'id_ahead_ms')::bigint,
+                                     (p_change->>'id_behind_ms')::bigint);
         PERFORM FROM sk_tickets.endpoints
         WHERE tenant = p_tenant AND environment = p_environment AND id = v_id AND deleted_at IS NULL FOR KEY SHARE;
         IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
-        RETURN sk_tickets.add_events(p_tenant, p_environment, p_change->'events', p_payloads, v_id);
+        RETURN sk_tickets.add_events(
+            p_tenant, p_environment, ARRAY[(p_change->>'event_id')::uuid], ARRAY[p_change->>'event_type'],
+            ARRAY[NULL::uuid], ARRAY[NULL::bigint], ARRAY[(p_change->>'event_at')::bigint], p_payloads, v_id);
     END IF;
 
     -- FOR UPDATE, so that commits that fan out to it wait: see add_events.
@@ -797,7 +903,7 @@ BEGIN
     IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
 END $$;
 
--- Stores a commit. The outcome is `done`, `due` (done, and there is something for workers to do), `stale`, or `recorded`
+-- Stores a commit that changes no ticket. The outcome is `done`, `due` (done, and there is something for workers to do), `stale`, or `recorded`
 -- with what is recorded of the key.
 CREATE FUNCTION sk_tickets.commit(
     p_tenant bigint, p_environment smallint, p_at bigint, p_key text, p_fingerprint bytea, p_status integer,
@@ -834,13 +940,6 @@ BEGIN
         CASE p_effect->>'kind'
             WHEN 'none' THEN NULL;
             WHEN 'unchanged' THEN PERFORM sk_tickets.expect_ticket(p_tenant, p_environment, p_effect);
-            WHEN 'ticket' THEN due := sk_tickets.change_ticket(p_tenant, p_environment, p_effect, p_payloads);
-            WHEN 'redact' THEN
-                PERFORM sk_tickets.change_ticket(p_tenant, p_environment, p_effect, p_payloads);
-                IF NOT sk_tickets.redact(p_tenant, p_environment, p_effect, p_payloads) THEN
-                    PERFORM sk_tickets.stale();
-                END IF;
-                due := true;
             WHEN 'contact' THEN PERFORM sk_tickets.change_contact(p_tenant, p_environment, p_effect);
             WHEN 'queue' THEN PERFORM sk_tickets.change_queue(p_tenant, p_environment, p_effect);
             WHEN 'form' THEN PERFORM sk_tickets.change_form(p_tenant, p_environment, p_effect);
@@ -852,12 +951,6 @@ BEGIN
             WHEN 'replay' THEN due := sk_tickets.add_replay_job(p_effect);
             WHEN 'secret' THEN PERFORM sk_tickets.change_secret(p_tenant, p_environment, p_effect);
         END CASE;
-        -- One commit in 256 numbers what there is, so that there is never much for the first read after a long time; and
-        -- folds what has moved, so that there is never much for any read.
-        IF right(p_effect #>> '{events,0,id}', 2) = '00' THEN
-            PERFORM sk_tickets.number_events(p_tenant, p_environment, false);
-            PERFORM sk_tickets.fold_places(p_tenant, p_environment);
-        END IF;
     EXCEPTION WHEN SQLSTATE 'SKT01' OR deadlock_detected THEN
         -- Who claims has a ticket before the key, so it may be in the way of another request with the same key.
         outcome := 'stale';
@@ -866,29 +959,6 @@ BEGIN
     END;
     outcome := CASE WHEN due THEN 'due' ELSE 'done' END;
     RETURN NEXT;
-END $$;
-
--- Several commits of a realm in one transaction, and what became of each: one that is stale harms no other. They come in an
--- order in which all groups lock their tickets. The payloads of each end where `p_payload_ends` says.
-CREATE FUNCTION sk_tickets.commit_group(
-    p_tenant bigint, p_environment smallint, p_at bigint[], p_key text[], p_fingerprint bytea[], p_status integer[],
-    p_location text[], p_etag text[], p_content_type text[], p_body bytea[], p_secret_at bigint[], p_secret bytea[],
-    p_effect jsonb[], p_payloads bytea[], p_payload_ends integer[]
-) RETURNS TABLE (
-    number integer, outcome text, fingerprint bytea, status integer, location text, etag text, content_type text,
-    body bytea, secret_at bigint, secret bytea
-) LANGUAGE plpgsql AS $$
-#variable_conflict use_column
-BEGIN
-    FOR i IN 1 .. cardinality(p_at) LOOP
-        RETURN QUERY
-        SELECT i, c.outcome, c.fingerprint, c.status, c.location, c.etag, c.content_type, c.body, c.secret_at, c.secret
-        FROM sk_tickets.commit(
-            p_tenant, p_environment, p_at[i], p_key[i], p_fingerprint[i], p_status[i], p_location[i], p_etag[i],
-            p_content_type[i], p_body[i], p_secret_at[i], p_secret[i], p_effect[i],
-            p_payloads[coalesce(p_payload_ends[i - 1], 0) + 1 : p_payload_ends[i]]
-        ) AS c;
-    END LOOP;
 END $$;
 
 CREATE FUNCTION sk_tickets.event_page(

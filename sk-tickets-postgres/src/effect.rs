@@ -8,21 +8,13 @@ use sk_tickets_core::{
     model::{
         contact::Contact,
         endpoint::{DisabledReason, Endpoint},
-        event::Event,
         queue::Queue,
-        search::TermChanges,
-        sla::{PolicyRevision, Targets, Timers},
-        thread::ThreadEntry,
-        ticket::{Ticket, Version},
     },
     platform::{
         id::{Id, IdKind},
         time::Timestamp,
     },
-    store::{
-        ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, QueueChange, RedactionChange, SecretChange,
-        TicketChange,
-    },
+    store::{ContactChange, DeliveryChange, Effect, EndpointChange, QueueChange, SecretChange},
 };
 
 use crate::{
@@ -30,24 +22,17 @@ use crate::{
     error::{Fault, Result},
     form, notification, policy,
     realms::RealmNumber,
-    redaction, replay,
+    replay,
     statement::uuid,
 };
 
-/// What to change, and the bytes that go beside it: payloads of events first.
+/// What to change, and the bytes that go beside it: the payload of an event.
 pub(crate) fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, Vec<&[u8]>)> {
     Ok(match effect {
         Effect::None => (json!({ "kind": "none" }), Vec::new()),
         Effect::Unchanged(ticket, version) => {
             let version = i64::try_from(version.0)?;
             (json!({ "kind": "unchanged", "id": id(*ticket), "version": version }), Vec::new())
-        }
-        Effect::Ticket(change) => (ticket_change(realm, change)?, payloads(&change.events)),
-        Effect::Redact(redaction) => {
-            let RedactionChange { change, .. } = &**redaction;
-            let mut bytes = payloads(&change.events);
-            let change = ticket_change(realm, change)?;
-            (redaction::replacements(redaction, change, &mut bytes)?, bytes)
         }
         Effect::Contact(change) => {
             let (action, mut before, mut after) = match &**change {
@@ -85,6 +70,9 @@ pub(crate) fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, Vec<
             }
             (change, Vec::new())
         }
+        Effect::Ticket(_) | Effect::Redact(_) => {
+            return Err(Fault::Broken("a change of a ticket has a form of its own"));
+        }
         Effect::QueueClaim(_) => return Err(Fault::Broken("a claim was not settled")),
         Effect::Endpoint(change) => match &**change {
             EndpointChange::Create(endpoint) => {
@@ -107,12 +95,18 @@ pub(crate) fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, Vec<
                 (json!({ "kind": "endpoint", "action": "delete", "id": self::id(*id) }), Vec::new())
             }
             EndpointChange::Ping(id, event) => {
-                let events = std::slice::from_ref(event);
-                let mut change = json!({
-                    "kind": "endpoint", "action": "ping", "id": self::id(*id), "events": self::events(events)?,
+                let skew = skew(event.id, event.at);
+                let change = json!({
+                    "kind": "endpoint",
+                    "action": "ping",
+                    "id": self::id(*id),
+                    "event_id": self::id(event.id),
+                    "event_type": event.event_type.as_str(),
+                    "event_at": event.at.as_millis(),
+                    "id_ahead_ms": skew.max(0),
+                    "id_behind_ms": skew.saturating_neg().max(0),
                 });
-                note_skew(&mut change, [skew(event.id, event.at)]);
-                (change, payloads(events))
+                (change, vec![event.payload.as_slice()])
             }
         },
         Effect::Delivery(DeliveryChange::Replay(id)) => {
@@ -135,61 +129,21 @@ pub(crate) fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, Vec<
     })
 }
 
-fn payloads(events: &[Event]) -> Vec<&[u8]> {
-    events.iter().map(|event| event.payload.as_slice()).collect()
-}
-
-fn ticket_change(realm: RealmNumber, change: &TicketChange) -> Result<Value> {
-    let TicketChange { expect, ticket, timers, policy, contact, notification, entries, events, terms } = change;
-    let TermChanges { gained, lost } = terms;
-    let expect = match expect {
-        Expectation::Absent => None,
-        Expectation::Version(Version(version)) => Some(i64::try_from(*version)?),
-    };
-    let mut contact = contact.as_ref().map(self::contact);
-    if let Some(contact) = &mut contact {
-        place(realm, contact);
-    }
-    // The ticket's own is the same in every version.
-    let skews = events.iter().map(|event| skew(event.id, event.at)).chain([skew(ticket.id, ticket.created_at)]);
-    let mut change = json!({
-        "kind": "ticket",
-        "expect": expect,
-        "policy": policy.map(self::policy).transpose()?,
-        "ticket": self::ticket(realm, ticket, timers)?,
-        "contact": contact,
-        "notification": notification.as_ref().map(notification::change).transpose()?,
-        "entries": entries.iter().map(entry).collect::<Result<Vec<_>>>()?,
-        "events": self::events(events)?,
-        "terms": { "gained": gained, "lost": lost },
-    });
-    note_skew(&mut change, skews);
-    Ok(change)
-}
-
-/// The policy that must be in force.
-fn policy(policy: PolicyRevision) -> Result<Value> {
-    let PolicyRevision { priority, revision } = policy;
-    Ok(json!({ "priority": rank(priority), "revision": i64::try_from(revision)? }))
-}
-
 /// How far the time in an id is ahead of when its row was made, in milliseconds.
-fn skew<K: IdKind>(id: Id<K>, made_at: Timestamp) -> i64 {
+pub(crate) fn skew<K: IdKind>(id: Id<K>, made_at: Timestamp) -> i64 {
     id.timestamp().as_millis() - made_at.as_millis()
-}
-
-/// Adds to a change how far the times in its ids are off.
-fn note_skew(change: &mut Value, skews: impl IntoIterator<Item = i64>) {
-    let (ahead, behind) =
-        skews.into_iter().fold((0, 0), |(ahead, behind), skew| (ahead.max(skew), behind.max(skew.saturating_neg())));
-    change["id_ahead_ms"] = json!(ahead);
-    change["id_behind_ms"] = json!(behind);
 }
 
 /// Adds the columns that every key begins with.
 fn place(realm: RealmNumber, row: &mut Value) {
     row["tenant"] = json!(realm.tenant);
     row["environment"] = json!(number_of(realm.environment));
+}
+
+/// A row with the columns that every key begins with.
+pub(crate) fn placed(realm: RealmNumber, mut row: Value) -> Value {
+    place(realm, &mut row);
+    row
 }
 
 pub(crate) fn id<K: IdKind>(id: Id<K>) -> String {
@@ -201,86 +155,7 @@ fn bytes(bytes: &[u8]) -> String {
     bytes.iter().fold("\\x".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-fn ticket(realm: RealmNumber, ticket: &Ticket, timers: &Timers) -> Result<Value> {
-    let Ticket {
-        id,
-        environment: _,
-        version,
-        subject,
-        status,
-        priority,
-        source,
-        topic,
-        queue,
-        queued_at,
-        owner_id,
-        contact_id,
-        call_id,
-        tags,
-        metadata,
-        resolution_note,
-        reopen_count,
-        follow_up_of,
-        sla,
-        created_at,
-        updated_at,
-        first_resolved_at,
-        resolved_at,
-        closed_at,
-    } = ticket;
-    let Timers {
-        first_replied_at,
-        resolution_used_ms,
-        resolution_since,
-        targets,
-        first_response_breached_at,
-        resolution_breached_at,
-        auto_close_at,
-        wakes_at,
-        at_risk_at,
-        clocked,
-    } = timers;
-    let targets = (*targets != Targets::NONE).then_some(targets);
-    Ok(json!({
-        "tenant": realm.tenant,
-        "environment": number_of(realm.environment),
-        "id": self::id(*id),
-        "version": i64::try_from(version.0)?,
-        "subject": subject,
-        "status": status.as_str(),
-        "priority": rank(*priority),
-        "source": source.as_str(),
-        "topic": topic,
-        "queue": queue,
-        "queued_at": queued_at.map(Timestamp::as_millis),
-        "owner_id": owner_id.map(|owner| owner.to_string()),
-        "contact_id": contact_id.map(self::id),
-        "call_id": call_id.map(self::id),
-        "tags": tags,
-        "metadata": metadata,
-        "resolution_note": resolution_note,
-        "reopen_count": reopen_count,
-        "follow_up_of": follow_up_of.map(self::id),
-        "sla": sla,
-        "created_at": created_at.as_millis(),
-        "updated_at": updated_at.as_millis(),
-        "first_resolved_at": first_resolved_at.map(Timestamp::as_millis),
-        "resolved_at": resolved_at.map(Timestamp::as_millis),
-        "closed_at": closed_at.map(Timestamp::as_millis),
-        "first_replied_at": first_replied_at.map(Timestamp::as_millis),
-        "resolution_used_ms": i64::try_from(*resolution_used_ms)?,
-        "resolution_since": resolution_since.map(Timestamp::as_millis),
-        "targets": targets,
-        "first_response_breached_at": first_response_breached_at.map(Timestamp::as_millis),
-        "resolution_breached_at": resolution_breached_at.map(Timestamp::as_millis),
-        "auto_close_at": auto_close_at.map(Timestamp::as_millis),
-        "wakes_at": wakes_at.map(Timestamp::as_millis),
-        "at_risk_at": at_risk_at.map(Timestamp::as_millis),
-        "clocked": clocked,
-    }))
-}
-
-fn contact(contact: &Contact) -> Value {
+pub(crate) fn contact(contact: &Contact) -> Value {
     let Contact { id, name, email, phone, created_at } = contact;
     json!({ "id": self::id(*id), "name": name, "email": email, "phone": phone, "created_at": created_at.as_millis() })
 }
@@ -296,37 +171,6 @@ fn queue(queue: &Queue) -> Value {
         "default_priority": default_priority.map(rank),
         "created_at": created_at.map(Timestamp::as_millis),
     })
-}
-
-fn entry(entry: &ThreadEntry) -> Result<Value> {
-    let ThreadEntry { id, ticket_id, sequence, visibility, actor, body, evidence, created_at, detail } = entry;
-    Ok(json!({
-        "id": self::id(*id),
-        "ticket_id": self::id(*ticket_id),
-        "sequence": i64::try_from(*sequence)?,
-        "visibility": visibility.as_str(),
-        "actor": actor,
-        "body": body,
-        "evidence": evidence,
-        "created_at": created_at.as_millis(),
-        "detail": detail,
-    }))
-}
-
-/// Events without their payloads, each with the number of the payload that is its own.
-fn events(events: &[Event]) -> Result<Vec<Value>> {
-    let event = |(index, event): (usize, &Event)| {
-        let Event { id, event_type, ticket_id, ticket_version, at, payload: _ } = event;
-        Ok(json!({
-            "number": index + 1,
-            "id": self::id(*id),
-            "event_type": event_type.as_str(),
-            "ticket_id": ticket_id.map(self::id),
-            "ticket_version": ticket_version.map(|version| i64::try_from(version.0)).transpose()?,
-            "at": at.as_millis(),
-        }))
-    };
-    events.iter().enumerate().map(event).collect()
 }
 
 /// An endpoint without the column that belongs to the workers.

@@ -4,21 +4,21 @@
 //! and go together: an outcome for each, and one that is stale harms no other. Alone, a commit waits for nobody.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use sk_tickets_core::store::{Commit, Effect};
 use tokio::sync::oneshot;
 
 use crate::{
-    commit::{Applied, Prepared, store, store_group},
+    commit::{Applied, store_ticket},
     error::{Fault, Result},
     pool::Pool,
     realms::RealmNumber,
+    ticket::{TicketCommit, store_tickets},
 };
 
-/// The most commits of one transaction. Each is a subtransaction, of which Postgres keeps 64 at hand.
+/// The most commits of one transaction.
 const GROUP_MAX: usize = 64;
 /// How many commits may wait; one more is told to try again, so that memory stays bounded.
 const WAITING_MAX: usize = 1_024;
@@ -39,25 +39,18 @@ struct State {
 
 struct Waiting {
     realm: RealmNumber,
-    commit: Prepared,
+    commit: TicketCommit,
     answer: oneshot::Sender<Result<Applied>>,
 }
 
 impl Groups {
-    /// Whether a commit may wait for others: those of tickets. What changes more than that, or waits for others to be done,
-    /// goes by itself.
-    pub(crate) const fn take(commit: &Commit) -> bool {
-        matches!(commit.effect(), Effect::None | Effect::Unchanged(..) | Effect::Ticket(_))
-    }
-
-    /// Stores a commit, with others if some wait. Goes on though nobody waits for the answer.
+    /// Stores a commit that need not go alone, with others if some wait. Goes on though nobody waits for the answer.
     pub(crate) async fn apply(
         self: &Arc<Self>,
         pool: &Arc<Pool>,
         realm: RealmNumber,
-        commit: Commit,
+        commit: TicketCommit,
     ) -> Result<Applied> {
-        let commit = Prepared::new(realm, commit)?;
         let (answer, answered) = oneshot::channel();
         let begins = {
             let mut state = self.state();
@@ -96,8 +89,8 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Those that wait for one realm, in the order in which they came. If there are none this has ended, in the same
-    /// moment: who comes later begins another.
+    /// Those that wait for one realm, in the order in which they came; of those with the same key or the same ticket the
+    /// first. If there are none this has ended, in the same moment: who comes later begins another.
     fn next(&mut self) -> Option<Vec<Waiting>> {
         let mut state = self.groups.state();
         let Some(first) = state.waiting.front() else {
@@ -106,14 +99,22 @@ impl Turn<'_> {
             return None;
         };
         let realm = first.realm;
-        let mut left = GROUP_MAX;
-        let (group, others): (VecDeque<_>, _) = state.waiting.drain(..).partition(|waiting| {
-            let goes = waiting.realm == realm && left > 0;
-            left -= usize::from(goes);
-            goes
-        });
+        let (mut group, mut others) = (Vec::new(), VecDeque::new());
+        let (mut keys, mut tickets) = (HashSet::new(), HashSet::new());
+        for waiting in state.waiting.drain(..) {
+            let is_first = |waiting: &Waiting| {
+                !waiting.commit.key().is_some_and(|key| keys.contains(key)) && !tickets.contains(&waiting.commit.id())
+            };
+            if waiting.realm == realm && group.len() < GROUP_MAX && is_first(&waiting) {
+                keys.extend(waiting.commit.key().cloned());
+                tickets.insert(waiting.commit.id());
+                group.push(waiting);
+            } else {
+                others.push_back(waiting);
+            }
+        }
         state.waiting = others;
-        Some(group.into())
+        Some(group)
     }
 }
 
@@ -126,35 +127,38 @@ impl Drop for Turn<'_> {
     }
 }
 
+/// Until each has its outcome: those that one of them has held up go once more, without it.
 async fn apply_group(pool: &Pool, mut group: Vec<Waiting>) {
     // In the order in which every group locks its tickets, or two of them would wait for each other.
-    group.sort_by_key(|waiting| waiting.commit.ticket());
-    let (Some(first), true) = (group.first(), group.len() > 1) else {
-        return one_by_one(pool, group).await;
-    };
-    let realm = first.realm;
-    let commits: Vec<_> = group.iter().map(|waiting| &waiting.commit).collect();
-    match store_group(pool, realm, &commits).await {
-        Ok(outcomes) => {
-            for (waiting, outcome) in group.into_iter().zip(outcomes) {
-                // Whoever asked may be gone; what was asked for is done all the same.
-                let _ = waiting.answer.send(Ok(outcome));
+    group.sort_by_key(|waiting| waiting.commit.id());
+    while let [first, _, ..] = &*group {
+        let realm = first.realm;
+        let commits: Vec<_> = group.iter().map(|waiting| &waiting.commit).collect();
+        match store_tickets(realm, &commits, async |query| pool.rows(query).await).await {
+            Ok(outcomes) => {
+                let mut left = Vec::new();
+                for (waiting, outcome) in group.into_iter().zip(outcomes) {
+                    match outcome {
+                        // Whoever asked may be gone; what was asked for is done all the same.
+                        Some(outcome) => _ = waiting.answer.send(Ok(outcome)),
+                        None => left.push(waiting),
+                    }
+                }
+                group = left;
             }
-        }
-        // What one of them has run into has undone all of them: each by itself, to tell which.
-        Err(Fault::Postgres(sqlx::Error::Database(_))) => one_by_one(pool, group).await,
-        // The answer is lost, and nobody knows whether they are stored. Who tries again finds out.
-        Err(fault) => {
-            for waiting in group {
-                let _ = waiting.answer.send(Err(Fault::Lost(fault.to_string())));
+            // What one of them has run into has undone all of them: each by itself, to tell which.
+            Err(Fault::Postgres(sqlx::Error::Database(_))) => break,
+            // The answer is lost, and nobody knows whether they are stored. Who tries again finds out.
+            Err(fault) => {
+                for waiting in group {
+                    let _ = waiting.answer.send(Err(Fault::Lost(fault.to_string())));
+                }
+                return;
             }
         }
     }
-}
-
-async fn one_by_one(pool: &Pool, group: Vec<Waiting>) {
     for Waiting { realm, commit, answer } in group {
-        let _ = answer.send(store(realm, &commit, async |query| pool.rows(query).await).await);
+        let _ = answer.send(store_ticket(realm, &commit, async |query| pool.rows(query).await).await);
     }
 }
 
@@ -163,7 +167,8 @@ mod tests {
     use std::time::Duration;
 
     use sk_tickets_core::{
-        AssignTicket, CreateTicket, Desk, Environment, Error, IdempotencyKey, Realm, Receipt, Ticket, Tickets, UserId,
+        AssignTicket, CreateTicket, Desk, Environment, Error, IdempotencyKey, PageRequest, Priority, Realm, Receipt,
+        SetSlaPolicy, Ticket, TicketFilter, Tickets, UserId,
     };
     use sqlx::{Connection, PgConnection};
     use tokio::task::JoinHandle;
@@ -176,6 +181,8 @@ mod tests {
         url: String,
         store: PostgresStore,
         desk: Desk,
+        /// The same realm on another node.
+        elsewhere: Desk,
         holder: PgConnection,
         under_way: Vec<JoinHandle<Result<Receipt<Ticket>, Error>>>,
     }
@@ -183,8 +190,9 @@ mod tests {
     impl Stage {
         async fn set() -> Self {
             let url = Cluster::shared().database().await;
-            let store = PostgresStore::open(&url).await.unwrap();
             let realm = Realm::assume("mine".parse().unwrap(), Environment::Test);
+            let elsewhere = Tickets::new(Arc::new(PostgresStore::open(&url).await.unwrap())).desk(realm.clone());
+            let store = PostgresStore::open(patient(&url).await).await.unwrap();
             let desk = Tickets::new(Arc::new(store.clone())).desk(realm);
             let mut held = Vec::new();
             for number in 0..UNDER_WAY_MAX {
@@ -203,7 +211,7 @@ mod tests {
                 let mine = &store.inner.groups;
                 until(|| mine.state().under_way == number + 1 && mine.state().waiting.is_empty()).await;
             }
-            Self { url, store, desk, holder, under_way }
+            Self { url, store, desk, elsewhere, holder, under_way }
         }
 
         /// Begins to make a ticket; it is there when it waits.
@@ -225,8 +233,20 @@ mod tests {
         }
     }
 
+    /// The URL of the same database for the application role, which waits for longer than it usually does.
+    async fn patient(url: &str) -> String {
+        let mut superuser = PgConnection::connect(url).await.unwrap();
+        // Other tests of the cluster do the same.
+        while let Err(error) = sqlx::raw_sql("ALTER ROLE sk_tickets_app LOGIN").execute(&mut superuser).await {
+            assert!(error.to_string().contains("concurrently"), "{error}");
+        }
+        let (_, database) = url.rsplit_once('/').unwrap();
+        let login = Cluster::shared().url("sk_tickets_app", database);
+        format!("{login}?options=-c%20lock_timeout%3D300s%20-c%20statement_timeout%3D300s")
+    }
+
     async fn until(condition: impl Fn() -> bool) {
-        for _ in 0..10_000 {
+        for _ in 0..60_000 {
             if condition() {
                 return;
             }
@@ -244,11 +264,90 @@ mod tests {
         let other = stage.create("other", "Other").await;
         stage.go_on().await;
         let (one, twin) = (one.await.unwrap().unwrap(), twin.await.unwrap().unwrap());
-        // Which of the two is first is decided by their ids.
         assert_eq!(one.value, twin.value);
+        // They never go together, but which of the two is first is open.
         assert!(one.replayed != twin.replayed);
         assert_eq!(reused.await.unwrap().unwrap_err().problem().code(), "idempotency_key_reused");
         assert_eq!(other.await.unwrap().unwrap().value.subject, "Other");
+    }
+
+    /// Each of what another node does while they wait concerns one of them alone.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_has_changed_meanwhile_holds_up_no_other() {
+        let stage = Stage::set().await;
+        let elsewhere = stage.elsewhere.clone();
+        let own = |key: &str| IdempotencyKey::system(key);
+        let ticket =
+            elsewhere.create_ticket(&own("ticket"), CreateTicket::new("There").unwrap()).await.unwrap().value.id;
+        let take = |user: u8| AssignTicket::to(UserId::from_bytes([user; 16]));
+        let assign = |key: &str, user: u8| {
+            let (desk, key) = (stage.desk.clone(), own(key));
+            tokio::spawn(async move { desk.assign_ticket(&key, ticket, take(user)).await })
+        };
+        let waiting = || stage.store.inner.groups.state().waiting.len();
+
+        // Of two the key is recorded, once of the same request and once of another; two are decided on the same version of
+        // a ticket, which is changed; and of one the policy is.
+        let recorded = stage.create("recorded", "Recorded").await;
+        let reused = stage.create("reused", "Reused").await;
+        let first = assign("first", 2);
+        until(|| waiting() == 3).await;
+        let second = assign("second", 3);
+        until(|| waiting() == 4).await;
+        let high = {
+            let (desk, key) = (stage.desk.clone(), own("high"));
+            let create = CreateTicket { priority: Some(Priority::High), ..CreateTicket::new("High").unwrap() };
+            tokio::spawn(async move { desk.create_ticket(&key, create).await })
+        };
+        until(|| waiting() == 5).await;
+        let other = stage.create("other", "Other").await;
+        elsewhere.create_ticket(&own("recorded"), CreateTicket::new("Recorded").unwrap()).await.unwrap();
+        elsewhere.create_ticket(&own("reused"), CreateTicket::new("Something else").unwrap()).await.unwrap();
+        elsewhere.assign_ticket(&own("elsewhere"), ticket, take(4)).await.unwrap();
+        let policy = SetSlaPolicy {
+            first_response_seconds: Some(60.try_into().unwrap()),
+            resolution_seconds: None,
+            warn_before_seconds: None,
+        };
+        elsewhere.set_sla_policy(&own("policy"), Priority::High, policy).await.unwrap();
+        let desk = stage.desk.clone();
+        stage.go_on().await;
+
+        assert!(recorded.await.unwrap().unwrap().replayed);
+        assert_eq!(reused.await.unwrap().unwrap_err().problem().code(), "idempotency_key_reused");
+        let (first, second) = (first.await.unwrap().unwrap().value, second.await.unwrap().unwrap().value);
+        assert_eq!(first.version.0 + second.version.0, 3 + 4, "each was decided anew, one after the other");
+        assert!(high.await.unwrap().unwrap().value.sla.is_some(), "it was decided anew, on the policy in force");
+        assert_eq!(other.await.unwrap().unwrap().value.subject, "Other");
+        let subjects = desk.tickets(&TicketFilter::ALL, &PageRequest::first()).await.unwrap().data;
+        let mut subjects: Vec<_> = subjects.iter().map(|ticket| ticket.subject.to_string()).collect();
+        subjects.sort_unstable();
+        assert_eq!(subjects, ["Held", "Held", "High", "Other", "Recorded", "Something else", "There"]);
+    }
+
+    /// Of those whose ids another node has given away, nothing is stored; the others are.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_id_that_is_taken_holds_up_no_other() {
+        let stage = Stage::set().await;
+        let one = stage.create("one", "One").await;
+        let other = stage.create("other", "Other").await;
+        let taken = stage.store.inner.groups.state().waiting.front().map(|waiting| waiting.commit.id()).unwrap();
+        let copy = format!(
+            "INSERT INTO sk_tickets.tickets (tenant, environment, id, version, subject, status, priority, source, queue,
+                                             tags, metadata, reopen_count, created_at, updated_at)
+             SELECT tenant, environment, '{}', 1, 'Taken', status, priority, source, queue, tags, metadata, reopen_count,
+                    created_at, updated_at
+             FROM sk_tickets.tickets LIMIT 1",
+            crate::statement::uuid(taken)
+        );
+        let mut superuser = PgConnection::connect(&stage.url).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(copy)).execute(&mut superuser).await.unwrap();
+        let desk = stage.desk.clone();
+        stage.go_on().await;
+        let one = one.await.unwrap().unwrap().value;
+        assert!(one.id != taken && one.subject == "One", "it has another id now");
+        assert_eq!(other.await.unwrap().unwrap().value.subject, "Other");
+        assert_eq!(desk.ticket(taken).await.unwrap().unwrap().ticket.subject, "Taken");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -71,6 +71,7 @@ mod queue;
 mod queues;
 mod reader;
 mod realms;
+mod record;
 mod redaction;
 mod replay;
 mod row;
@@ -80,6 +81,7 @@ mod stats;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod ticket;
 mod violations;
 mod wakeup;
 

@@ -359,6 +359,40 @@ async fn no_plan_reads_before_the_realm_is_entered() {
     }
 }
 
+/// Before anything is known of a table, and for as long as a plan that was made then is kept: what is looked for by its id, by
+/// us or to check a reference, is found in the index of ids.
+#[tokio::test]
+async fn an_id_is_looked_up_in_its_index_before_tables_were_ever_analyzed() {
+    let url = Cluster::shared().database().await;
+    migrate(&url).await.unwrap();
+    let mut connection = connect::connect(&url).await.unwrap();
+    for role in ["sk_tickets_app", "postgres"] {
+        for (table, index) in [
+            ("tickets", "tickets_key"),
+            ("claims", "claims_key"),
+            ("events", "events_pkey"),
+            ("endpoints", "endpoints_key"),
+            ("deliveries", "deliveries_pkey"),
+            ("notifications", "notifications_key"),
+        ] {
+            let id = if table == "claims" { "key = $1::text" } else { "id = $1::uuid" };
+            let lock = if role == "postgres" { "FOR KEY SHARE" } else { "" };
+            let sql = format!(
+                "SET ROLE {role}; SET plan_cache_mode = force_generic_plan; DEALLOCATE ALL;
+                 PREPARE look AS SELECT 1 FROM ONLY sk_tickets.{table}
+                                 WHERE tenant = 1 AND environment = 1::smallint AND {id} {lock};"
+            );
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+            let lines =
+                sqlx::raw_sql("EXPLAIN (COSTS OFF) EXECUTE look(NULL)").fetch_all(&mut connection).await.unwrap();
+            let plan: Vec<String> = lines.iter().map(|row| row.get(0)).collect();
+            let plan = plan.join("\n");
+            let used = [format!("using {index} on"), format!("Bitmap Index Scan on {index}")];
+            assert!(used.iter().any(|used| plan.contains(used)), "as {role}: {index} is not in\n{plan}");
+        }
+    }
+}
+
 /// A delivery has the same id here as in the core.
 #[tokio::test]
 async fn delivery_ids_are_those_of_the_core() {

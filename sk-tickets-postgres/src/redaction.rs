@@ -59,32 +59,40 @@ async fn all<T>(store: &PostgresStore, query: Query, read: impl Fn(&mut Columns<
     Ok(rows.iter().map(|row| read(&mut Columns::of(row))).collect::<Read<_>>()?)
 }
 
-/// Adds to the change of the ticket what is replaced. Bytes are bound beside it, after those that are bound already.
-pub(crate) fn replacements<'a>(
-    redaction: &'a RedactionChange,
-    mut change: Json,
-    bytes: &mut Vec<&'a [u8]>,
-) -> Result<Json> {
-    let RedactionChange { change: _, entry, events, answers, notifications, answers_seen } = redaction;
-    let mut bind = |more: &'a [u8]| {
-        bytes.push(more);
-        bytes.len()
-    };
-    let payloads: Vec<_> =
-        events.iter().map(|(id, payload)| json!({ "id": uuid(*id).to_string(), "number": bind(payload) })).collect();
-    let bodies: Vec<_> =
-        answers.iter().map(|(key, body)| json!({ "key": key.as_str(), "number": bind(body) })).collect();
-    change["kind"] = json!("redact");
-    change["entry"] = json!({
-        "id": uuid(entry.id).to_string(), "told_as": entry.id, "body": entry.body, "evidence": entry.evidence, "detail": entry.detail,
-    });
-    change["payloads"] = Json::Array(payloads);
-    change["answers"] = Json::Array(bodies);
-    change["notifications"] = notifications
+/// What is put in place of bytes: payloads of events, then bodies of answers.
+pub(crate) fn bytes(redaction: &RedactionChange) -> impl Iterator<Item = &[u8]> {
+    let payloads = redaction.events.iter().map(|(_, payload)| payload.as_slice());
+    payloads.chain(redaction.answers.iter().map(|(_, body)| body.as_slice()))
+}
+
+/// What is replaced by what. Its [`bytes`] are bound beside it, after so many others.
+pub(crate) fn replacements(redaction: &RedactionChange, others: usize) -> Result<Json> {
+    let RedactionChange { change, entry, events, answers, notifications, answers_seen } = redaction;
+    let numbers = others + 1..;
+    let payloads = events
         .iter()
-        .map(|(id, subject, text)| json!({ "id": uuid(*id).to_string(), "subject": subject, "text": text }))
-        .collect();
-    change["answers_seen"] = json!(i64::try_from(*answers_seen)?);
-    change["tombstone"] = json!(REDACTED);
-    Ok(change)
+        .zip(numbers.clone())
+        .map(|((event, _), number)| json!({ "id": uuid(*event).to_string(), "number": number }));
+    let bodies = answers
+        .iter()
+        .zip(numbers.skip(events.len()))
+        .map(|((key, _), number)| json!({ "key": key.as_str(), "number": number }));
+    let texts = notifications
+        .iter()
+        .map(|(id, subject, text)| json!({ "id": uuid(*id).to_string(), "subject": subject, "text": text }));
+    Ok(json!({
+        "ticket_id": uuid(change.ticket.id).to_string(),
+        "entry": {
+            "id": uuid(entry.id).to_string(),
+            "told_as": entry.id,
+            "body": entry.body,
+            "evidence": entry.evidence,
+            "detail": entry.detail,
+        },
+        "payloads": payloads.collect::<Json>(),
+        "answers": bodies.collect::<Json>(),
+        "notifications": texts.collect::<Json>(),
+        "answers_seen": i64::try_from(*answers_seen)?,
+        "tombstone": REDACTED,
+    }))
 }
