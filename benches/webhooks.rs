@@ -25,9 +25,8 @@ use sk_tickets_core::{
     limits::FIRST_IN_FLIGHT_MAX,
 };
 use sk_tickets_http::WebhookClient;
-use sk_tickets_postgres::{PostgresStore, testing::Cluster};
+use sk_tickets_postgres::{PostgresStore};
 use sk_tickets_sqlite::SqliteStore;
-use sqlx::{Connection, PgConnection};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -250,7 +249,7 @@ impl Receiver {
 
     /// Sees to it that so many webhooks come while they are sent, no more and no less. The sender is given what is ready when
     /// they are all there.
-    fn expect<'a, T>(&'a self, count: u32, send: impl FnOnce(Pin<Box<dyn Future<Output = ()> + 'a>>) -> T) -> T {
+    fn expect<T>(&self, count: u32, send: impl FnOnce(Pin<Box<dyn Future<Output = ()> + '_>>) -> T) -> T {
         let expected = self.received() + usize::try_from(count).expect("few");
         let sent = send(Box::pin(self.wait_for(expected)));
         assert_eq!(self.received(), expected);

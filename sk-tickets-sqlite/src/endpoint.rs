@@ -30,7 +30,9 @@ pub(crate) fn change(
 ) -> Result<Change> {
     match change {
         EndpointChange::Create(endpoint) => insert(connection, realm, endpoint, at).map(Change::unless_stale),
-        EndpointChange::Update { before, after } => update(connection, realm, before, after, at).map(Change::unless_stale),
+        EndpointChange::Update { before, after } => {
+            update(connection, realm, before, after, at).map(Change::unless_stale)
+        }
         EndpointChange::Delete(id) => delete(connection, realm, *id, at).map(Change::unless_stale),
         EndpointChange::Ping(id, event) => {
             let Some(endpoint) = find(connection, realm, *id)? else { return Ok(Change::Stale) };

@@ -178,13 +178,13 @@ impl Script {
             request = request.if_match(Some(vec![Version(version.saturating_sub(stale))]));
         }
         self.asked.push((node, realm.clone(), key, request.clone()));
-        Step::Ask(node, realm, request)
+        Step::Ask(node, realm, Box::new(request))
     }
 
     /// The same once more, by either node.
     fn again(&self) -> Step {
         match self.dice.pick(&self.asked) {
-            Some((_, realm, _, request)) => Step::Ask(self.dice.below(2), realm, request),
+            Some((_, realm, _, request)) => Step::Ask(self.dice.below(2), realm, Box::new(request)),
             None => Step::Wait(1),
         }
     }
@@ -195,7 +195,7 @@ impl Script {
         match self.dice.pick(&self.asked) {
             Some((node, realm, key, _)) => {
                 let realm = if self.dice.once_in(3) { self.realms[self.dice.below(3)].clone() } else { realm };
-                Step::Ask(node, realm, Request::new(&key, command))
+                Step::Ask(node, realm, Box::new(Request::new(&key, command)))
             }
             None => Step::Wait(1),
         }

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     /// A request, by one of two nodes.
-    Ask(usize, Realm, Request),
+    Ask(usize, Realm, Box<Request>),
     /// A commit that was decided on what may no longer be so.
     Commit(Box<Commit>),
     Claim(WorkerId, Timestamp, Duration, Slots),
@@ -75,7 +75,7 @@ impl Step {
 
     async fn answer(&self, side: &Side) -> String {
         match self {
-            Self::Ask(node, realm, request) => match side.desk(*node, realm).execute(request.clone()).await {
+            Self::Ask(node, realm, request) => match side.desk(*node, realm).execute(Request::clone(request)).await {
                 Ok(answer) => format!("replayed: {}, {}", answer.replayed, response(&answer.response)),
                 Err(error) => format!("{error}"),
             },
