@@ -77,6 +77,7 @@ impl Dispatcher {
             // With as many attempts under way as there may be, there is nothing to look for.
             let free = under_way.free() != Slots::NONE;
             select! {
+                biased;
                 () = &mut shutdown => break,
                 Some(_) = under_way.attempts.join_next(), if !under_way.attempts.is_empty() => {}
                 () = self.store.wait_for_work(), if free && next.or_when_woken => {}
@@ -88,6 +89,7 @@ impl Dispatcher {
         let deadline = self.clock.now() + GRACE;
         let attempts = &mut under_way.attempts;
         select! {
+            biased;
             () = async { while attempts.join_next().await.is_some() {} } => {}
             () = self.clock.sleep_until(deadline) => {}
         }
