@@ -5,7 +5,7 @@ use super::{fault::Fault, node::Machine, world::World};
 /// Makes trouble for as long as anything may fail.
 pub(super) async fn run(world: Arc<World>, machines: Arc<Vec<Machine>>) {
     loop {
-        world.time.sleep(Duration::from_millis(world.dice.between(300, 6_000) as u64)).await;
+        world.time.sleep(Duration::from_millis(world.dice.between(200, 3_000) as u64)).await;
         if world.is_calm() {
             return;
         }

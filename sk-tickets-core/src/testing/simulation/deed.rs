@@ -71,8 +71,11 @@ impl Deed {
             email: Some(format!("customer{}@example.com", dice.below(4)).parse().expect("lawful")),
             phone: None,
         });
+        // What has an owner can be resolved; what has none can be claimed.
+        let owned = dice.once_in(2);
         let create = CreateTicket {
-            queue: dice.once_in(2).then(|| text(POOL)),
+            queue: (!owned).then(|| text(POOL)),
+            owner_id: owned.then(|| OwnerId::User(UserId::from_bytes([1; 16]))),
             priority: dice.maybe(Priority::ALL),
             body: Some(text(&words(key))),
             contact,
@@ -88,14 +91,20 @@ impl Deed {
                 let update = UpdateTicket { subject: Change(Some(text(&mark(key)))), ..UpdateTicket::nothing() };
                 Self::new(Command::Ticket(TicketCommand::Update(id, update)), key, Trace::Updated)
             }
-            1 | 2 => {
+            1 => {
                 let owner = OwnerId::User(UserId::from_bytes([u8::try_from(dice.below(3)).unwrap_or_default(); 16]));
                 let assign = AssignTicket { reason: Some(text(&mark(key))), ..AssignTicket::to(owner) };
                 Self::new(Command::Ticket(TicketCommand::Assign(id, assign)), key, Trace::EntryOrNothing)
             }
-            3..6 => {
-                let to =
-                    dice.pick(&[Status::Resolved, Status::Resolved, Status::Pending, Status::Open, Status::Closed]);
+            2..6 => {
+                let to = dice.pick(&[
+                    Status::Resolved,
+                    Status::Resolved,
+                    Status::Resolved,
+                    Status::Pending,
+                    Status::Open,
+                    Status::Closed,
+                ]);
                 let to = to.unwrap_or(Status::Open);
                 let transition = TransitionTicket {
                     reason: Some(text(&mark(key))),

@@ -66,6 +66,17 @@ pub struct Run {
     pub violation: Option<Violation>,
 }
 
+impl Run {
+    /// What was counted.
+    ///
+    /// # Errors
+    /// [`Failure`] if a property does not hold.
+    pub fn into_result(self, seed: u64) -> Result<Figures, Box<Failure>> {
+        let Self { trace, figures, violation } = self;
+        violation.map_or(Ok(figures), |violation| Err(Box::new(Failure { seed, violation, trace })))
+    }
+}
+
 /// A seed under which something does not hold. Its text says what, shows the end of the trace, and how to repeat it.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -110,10 +121,9 @@ pub fn run_on(seed: u64, store: Arc<dyn Store>) -> Run {
 /// # Errors
 /// [`Failure`] if a property does not hold, or if the second run was not the same as the first.
 pub fn check(seed: u64) -> Result<Figures, Box<Failure>> {
-    let Run { trace, mut figures, violation } = run(seed);
-    if let Some(violation) = violation {
-        return Err(Box::new(Failure { seed, violation, trace }));
-    }
+    let first = run(seed);
+    let trace = first.trace.clone();
+    let mut figures = first.into_result(seed)?;
     let again = run(seed).trace;
     *figures.checks.entry(Property::SameSeedSameTrace).or_default() += 1;
     match trace.first_difference(&again) {

@@ -21,15 +21,19 @@ use crate::{
     decide::{Command, QueueCommand},
     model::{event::EventType, notification::Outcome, queue::CreateQueue, ticket::Priority},
     platform::realm::{Environment, Realm},
-    store::Store,
+    store::{Backlog, NotificationBacklog, Store},
 };
 
 /// How many requests a client makes.
-const REQUESTS: usize = 30;
+const REQUESTS: usize = 20;
 /// The longest clock of any ticket.
 const SLA_SECS_MAX: u64 = 30;
 /// How long all that is owed may take to come once nothing fails any more.
 const PATIENCE: Duration = Duration::from_secs(240);
+/// How often dead letters are replayed if some are left.
+const REPLAY_EVERY: Duration = Duration::from_secs(2);
+/// How often it is looked whether they are there.
+const GLANCE: Duration = Duration::from_millis(200);
 /// Within what a worker that is woken has sent a webhook; one that is not looks again after half a second.
 const WOKEN_WITHIN: Duration = Duration::from_millis(60);
 /// How often that is tried.
@@ -118,7 +122,7 @@ impl Scenario {
             machine.stop();
         }
         while nodes.join_next().await.is_some() {}
-        Audit::new(&self.world, &self.store, &self.stewards).run(&followers).await;
+        self.world.undisturbed(Audit::new(&self.world, &self.store, &self.stewards).run(&followers)).await;
     }
 
     /// Two endpoints, a queue and policies in every realm.
@@ -169,11 +173,26 @@ impl Scenario {
         ended
     }
 
-    /// Enables all endpoints, replays all dead letters, and waits until the outbox is empty.
+    /// Waits until nothing pends, and has all that is dead sent after all.
     async fn settle_webhooks(&self) {
-        let drained = self.before_patience_ends(self.until_nothing_pends()).await;
-        let backlog = self.store.backlog().await;
+        let drained = self.before_patience_ends(self.while_there(|backlog| backlog.pending > 0)).await;
+        let backlog = self.backlog().await;
         self.world.check(Property::OutboxIsEmptied, drained, || format!("deliveries pend: {backlog:?}"));
+        let replayed = async {
+            while self.backlog().await.dead_letters > 0 {
+                self.replay_dead_letters().await;
+                // A replay means what has happened by the clock of its node; what one that is ahead has written, the next.
+                self.world.time.sleep(REPLAY_EVERY).await;
+                self.while_there(|backlog| backlog.pending > 0).await;
+            }
+        };
+        let replayed = self.before_patience_ends(replayed).await;
+        let backlog = self.backlog().await;
+        self.world.check(Property::OutboxIsEmptied, replayed, || format!("dead letters are left: {backlog:?}"));
+    }
+
+    /// Has every endpoint told again, and what it missed.
+    async fn replay_dead_letters(&self) {
         for steward in &self.stewards {
             let endpoints: Vec<_> = {
                 let oracle = self.world.oracle();
@@ -187,48 +206,53 @@ impl Scenario {
             let key = steward.fresh_key("replay");
             steward.ask(&key, &Deed::replay_dead_letters(&key)).await;
         }
-        let replayed = async {
-            while self.store.backlog().await.is_ok_and(|backlog| backlog.dead_letters > 0 || backlog.pending > 0) {
-                self.world.time.sleep(Duration::from_millis(100)).await;
-            }
-        };
-        let replayed = self.before_patience_ends(replayed).await;
-        let backlog = self.store.backlog().await;
-        self.world.check(Property::OutboxIsEmptied, replayed, || format!("dead letters are left: {backlog:?}"));
     }
 
-    async fn until_nothing_pends(&self) {
-        while self.store.backlog().await.is_ok_and(|backlog| backlog.pending > 0) {
-            self.world.time.sleep(Duration::from_millis(100)).await;
+    async fn while_there(&self, is_left: impl Fn(&Backlog) -> bool) {
+        while is_left(&self.backlog().await) {
+            self.world.time.sleep(GLANCE).await;
         }
+    }
+
+    async fn backlog(&self) -> Backlog {
+        self.world.undisturbed(self.store.backlog()).await.expect("the store itself does not fail")
+    }
+
+    async fn mail_backlog(&self) -> NotificationBacklog {
+        self.world.undisturbed(self.store.notification_backlog()).await.expect("the store itself does not fail")
     }
 
     /// Waits until no notification pends, has those that are dead sent after all, and waits again.
     async fn settle_mail(&self) {
         for _ in 0..2 {
             let sent = self.before_patience_ends(async {
-                while self.store.notification_backlog().await.is_ok_and(|backlog| backlog.pending > 0) {
-                    self.world.time.sleep(Duration::from_millis(100)).await;
+                while self.mail_backlog().await.pending > 0 {
+                    self.world.time.sleep(GLANCE).await;
                 }
             });
             let sent = sent.await;
-            let backlog = self.store.notification_backlog().await;
+            let backlog = self.mail_backlog().await;
             self.world.check(Property::MailIsSent, sent, || format!("notifications pend: {backlog:?}"));
             for steward in &self.stewards {
                 let audit = Audit::new(&self.world, &self.store, &self.stewards);
-                let notifications = audit.notifications(&steward.realm).await;
+                let notifications = self.world.undisturbed(audit.notifications(&steward.realm)).await;
                 for dead in notifications.iter().filter(|one| one.outcome == Outcome::Dead) {
                     let key = steward.fresh_key("resend");
                     steward.ask(&key, &Deed::replay_notification(&key, dead.id)).await;
                 }
             }
         }
-        let dead = self.store.notification_backlog().await.map_or(0, |backlog| backlog.dead);
+        let dead = self.mail_backlog().await.dead;
         self.world.check(Property::MailIsSent, dead == 0, || format!("{dead} are dead though nothing fails"));
     }
 
     /// Makes tickets while all rest, and sees how soon their webhooks are there.
     async fn wake_workers(&self) {
+        // What is written by a clock that is ahead is due later for all others: here it is about being woken.
+        for machine in &*self.machines {
+            machine.clock.set_off_by(0);
+        }
+        self.world.time.sleep(Duration::from_secs(8)).await;
         let steward = &self.stewards[0];
         for _ in 0..WAKE_UPS {
             let millis = self.world.dice.between(1_500, 2_500);
@@ -239,7 +263,9 @@ impl Scenario {
             steward.ask(&key, &deed).await;
             self.world.time.sleep(WOKEN_WITHIN).await;
             let came = self.world.oracle().inbox.webhooks.len() > before;
-            self.world.check(Property::WorkersAreWoken, came, || format!("nobody was woken for {key}"));
+            // A store with threads of its own may wake a worker only after it has answered, when time has gone on.
+            let holds = came || !self.world.exact;
+            self.world.check(Property::WorkersAreWoken, holds, || format!("nobody was woken for {key}"));
         }
     }
 

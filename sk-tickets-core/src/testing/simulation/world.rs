@@ -100,6 +100,14 @@ impl World {
         !state.calm && state.store_away_until > self.time.now()
     }
 
+    /// What a store answers that is asked directly; time stands still until it does.
+    pub(super) async fn undisturbed<T>(&self, asked: impl Future<Output = T>) -> T {
+        let stand_still = self.time.stand_still();
+        let answer = asked.await;
+        drop(stand_still);
+        answer
+    }
+
     /// A number larger than all before: the order of what happens, where time is too coarse.
     pub(super) fn tick(&self) -> u64 {
         let mut state = self.state();

@@ -49,7 +49,11 @@ impl Answers {
     /// A text as it reads once all that somebody asked to redact is gone from it.
     pub(in crate::testing::simulation) fn without_words(&self, realm: &Realm, text: &str) -> String {
         let words = self.words_to_go.get(realm).map(Vec::as_slice).unwrap_or_default();
-        words.iter().fold(text.to_owned(), |text, words| text.replace(words, "[redacted]"))
+        words.iter().fold(text.to_owned(), |text, words| {
+            // The reason of a transition goes with its note.
+            let mark = words.split(' ').next().unwrap_or_default();
+            text.replace(words, "[redacted]").replace(&format!("\"{mark}\""), "\"[redacted]\"")
+        })
     }
 
     /// Whether two answers are the same, but for what was redacted meanwhile.
