@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{join, select};
 
 use super::{
-    deed::{Deed, Trace, secret_word},
+    deed::{Deed, Imprint, secret_word},
     fault::Fault,
     node::{Machine, Node},
     oracle::Told,
@@ -124,7 +124,7 @@ impl Client {
                     known.push(id);
                 }
             }
-            if let Trace::Redacted(words) = &deed.trace
+            if let Imprint::Redacted(words) = &deed.imprint
                 && told.is_success()
             {
                 oracle.answers.words_gone.push((self.realm.clone(), words.clone()));

@@ -32,12 +32,12 @@ pub(super) const POOL: &str = "pool";
 pub(super) struct Deed {
     pub(super) command: Command,
     pub(super) mark: String,
-    pub(super) trace: Trace,
+    pub(super) imprint: Imprint,
 }
 
 /// What a success leaves behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trace {
+pub(super) enum Imprint {
     /// One entry with the mark in some thread.
     Entry,
     /// The same, unless there was nothing to change.
@@ -61,8 +61,8 @@ fn whole<const MIN: u64, const MAX: u64>(number: u64) -> Whole<MIN, MAX> {
 }
 
 impl Deed {
-    fn new(command: Command, key: &str, trace: Trace) -> Self {
-        Self { command, mark: mark(key), trace }
+    fn new(command: Command, key: &str, imprint: Imprint) -> Self {
+        Self { command, mark: mark(key), imprint }
     }
 
     pub(super) fn create(dice: &Dice, key: &str, live: bool) -> Self {
@@ -81,7 +81,7 @@ impl Deed {
             contact,
             ..CreateTicket::new("from a client").expect("a lawful subject")
         };
-        Self::new(Command::Ticket(TicketCommand::Create(Box::new(create))), key, Trace::Entry)
+        Self::new(Command::Ticket(TicketCommand::Create(Box::new(create))), key, Imprint::Entry)
     }
 
     /// A change of a ticket, whichever.
@@ -89,12 +89,12 @@ impl Deed {
         match dice.below(8) {
             0 => {
                 let update = UpdateTicket { subject: Change(Some(text(&mark(key)))), ..UpdateTicket::nothing() };
-                Self::new(Command::Ticket(TicketCommand::Update(id, update)), key, Trace::Updated)
+                Self::new(Command::Ticket(TicketCommand::Update(id, update)), key, Imprint::Updated)
             }
             1 => {
                 let owner = OwnerId::User(UserId::from_bytes([u8::try_from(dice.below(3)).unwrap_or_default(); 16]));
                 let assign = AssignTicket { reason: Some(text(&mark(key))), ..AssignTicket::to(owner) };
-                Self::new(Command::Ticket(TicketCommand::Assign(id, assign)), key, Trace::EntryOrNothing)
+                Self::new(Command::Ticket(TicketCommand::Assign(id, assign)), key, Imprint::EntryOrNothing)
             }
             2..6 => {
                 let to = dice.pick(&[
@@ -111,14 +111,14 @@ impl Deed {
                     resolution_note: (to == Status::Resolved).then(|| text(&words(key))),
                     ..TransitionTicket::to(to)
                 };
-                Self::new(Command::Ticket(TicketCommand::Transition(id, transition)), key, Trace::Entry)
+                Self::new(Command::Ticket(TicketCommand::Transition(id, transition)), key, Imprint::Entry)
             }
             _ => {
                 let body = text(&words(key));
                 let post = if dice.once_in(3) { PostEntry::note(body) } else { PostEntry::message(body) };
                 let agent = ActorId::User(UserId::from_bytes([1; 16]));
                 let post = PostEntry { actor_id: dice.maybe(&[agent]), ..post };
-                Self::new(Command::Ticket(TicketCommand::Post(id, post)), key, Trace::Entry)
+                Self::new(Command::Ticket(TicketCommand::Post(id, post)), key, Imprint::Entry)
             }
         }
     }
@@ -131,17 +131,17 @@ impl Deed {
         }
         let owner_id = OwnerId::User(UserId::from_bytes(bytes));
         let queue = POOL.parse().expect("a lawful key");
-        Self::new(Command::Claim(queue, ClaimTicket { owner_id, actor_id: None }), key, Trace::Claimed(owner_id))
+        Self::new(Command::Claim(queue, ClaimTicket { owner_id, actor_id: None }), key, Imprint::Claimed(owner_id))
     }
 
     pub(super) fn redact(key: &str, ticket: TicketId, entry: EntryId, words: String) -> Self {
         let redact = RedactEntry { reason: text(&mark(key)), actor_id: None };
-        Self::new(Command::Redact(ticket, entry, redact), key, Trace::Redacted(words))
+        Self::new(Command::Redact(ticket, entry, redact), key, Imprint::Redacted(words))
     }
 
     /// Something whose effect is not looked for.
     pub(super) fn elsewhere(command: Command, key: &str) -> Self {
-        Self::new(command, key, Trace::Elsewhere)
+        Self::new(command, key, Imprint::Elsewhere)
     }
 
     pub(super) fn create_endpoint(key: &str, url: &str, events: Option<&[EventType]>) -> Self {

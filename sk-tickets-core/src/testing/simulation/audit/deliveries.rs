@@ -11,9 +11,10 @@ use crate::{
         endpoint::EventFilter,
         event::Event,
     },
-    platform::id::EndpointId,
+    platform::{id::EndpointId, realm::Realm},
     testing::simulation::{
-        oracle::{Arrival, EndpointFacts, Window},
+        deed::Deed,
+        oracle::{Arrival, EndpointFacts, Told, Window},
         property::Property,
     },
 };
@@ -131,27 +132,21 @@ fn expected(event: &Event, facts: &EndpointFacts, stored: Option<&Window>) -> Op
         return Some(0);
     }
     let stored = stored?;
-    let was_there = if facts.made.to < stored.from {
-        true
-    } else if stored.to < facts.made.from {
+    if stored.to < facts.made.from {
         return Some(0);
-    } else {
+    }
+    if stored.from <= facts.made.to {
         return None;
-    };
+    }
     match facts.deleted {
         Some(deleted) if deleted.to < stored.from => Some(0),
         Some(deleted) if deleted.from <= stored.to => None,
-        Some(_) | None => Some(usize::from(was_there)),
+        Some(_) | None => Some(1),
     }
 }
 
 /// The first secret of each endpoint, as its owner was told it. Those that replace it sign beside it for a day.
-fn secrets(
-    answers: &BTreeMap<
-        (crate::platform::realm::Realm, String),
-        (crate::testing::simulation::deed::Deed, crate::testing::simulation::oracle::Told),
-    >,
-) -> BTreeMap<String, Vec<u8>> {
+fn secrets(answers: &BTreeMap<(Realm, String), (Deed, Told)>) -> BTreeMap<String, Vec<u8>> {
     let mut secrets = BTreeMap::new();
     for (_, told) in answers.values().filter(|(_, told)| told.status == 201) {
         if let (Some(id), Some(secret)) = (told.text("/id"), told.text("/secret")) {

@@ -10,7 +10,7 @@ use crate::{
         thread::{AssignmentCause, EntryDetail},
         ticket::Status,
     },
-    testing::simulation::{deed::Trace, property::Property},
+    testing::simulation::{deed::Imprint, property::Property},
 };
 
 impl Audit<'_> {
@@ -35,17 +35,17 @@ impl Audit<'_> {
         drop(oracle);
         for (key, (deed, told)) in answers {
             let of = |counts: &BTreeMap<String, usize>| counts.get(&deed.mark).copied().unwrap_or_default();
-            let (found, lawful) = match (&deed.trace, told.is_success()) {
-                (Trace::Elsewhere, _) => continue,
-                (Trace::Updated, success) => (of(&updates), usize::from(success)..=usize::from(success)),
-                (Trace::Claimed(owner), success) => {
+            let (found, lawful) = match (&deed.imprint, told.is_success()) {
+                (Imprint::Elsewhere, _) => continue,
+                (Imprint::Updated, success) => (of(&updates), usize::from(success)..=usize::from(success)),
+                (Imprint::Claimed(owner), success) => {
                     let found = owners.get(owner).copied().unwrap_or_default();
                     let given = usize::from(success && told.status != 204);
                     (found, given..=given)
                 }
-                (Trace::Entry | Trace::EntryOrNothing | Trace::Redacted(_), false) => (of(&entries), 0..=0),
-                (Trace::Entry, true) if !may_be_gone.contains(&deed.mark) => (of(&entries), 1..=1),
-                (Trace::Entry | Trace::EntryOrNothing | Trace::Redacted(_), true) => (of(&entries), 0..=1),
+                (Imprint::Entry | Imprint::EntryOrNothing | Imprint::Redacted(_), false) => (of(&entries), 0..=0),
+                (Imprint::Entry, true) if !may_be_gone.contains(&deed.mark) => (of(&entries), 1..=1),
+                (Imprint::Entry | Imprint::EntryOrNothing | Imprint::Redacted(_), true) => (of(&entries), 0..=1),
             };
             self.world.check(Property::OneEffectForEachKey, lawful.contains(&found), || {
                 format!("{key} was answered {}, and its effect is there {found} times", told.status)
@@ -121,7 +121,8 @@ impl Audit<'_> {
     pub(super) fn heads(&self, books: &Books) {
         let mut claimed_by: BTreeMap<String, Vec<OwnerId>> = BTreeMap::new();
         for ((realm, _), (deed, told)) in &self.world.oracle().answers.by_key {
-            if let (true, Trace::Claimed(owner), Some(id)) = (*realm == books.realm, &deed.trace, told.text("/id")) {
+            if let (true, Imprint::Claimed(owner), Some(id)) = (*realm == books.realm, &deed.imprint, told.text("/id"))
+            {
                 claimed_by.entry(id).or_default().push(*owner);
             }
         }
