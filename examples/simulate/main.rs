@@ -109,7 +109,7 @@ fn once(seed: u64) -> Outcome<Run> {
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let store: Arc<dyn Store> = Arc::new(runtime.block_on(SqliteStore::open(folder.path().join("simulated.db")))?);
-    Ok(simulation::run_on(seed, store))
+    Ok(simulation::run_on(seed, &store))
 }
 
 /// Prints one run; whether all held.

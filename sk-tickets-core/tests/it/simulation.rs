@@ -7,7 +7,7 @@ use sk_tickets_core::testing::simulation::{self, Fault, Figures, Property};
 use crate::golden::workspace;
 
 /// Enough for every fault to happen and every property to be checked.
-const SEEDS: std::ops::Range<u64> = 0..16;
+const SEEDS: std::ops::Range<u64> = 0..10;
 /// How many threads share them.
 const THREADS: u64 = 4;
 

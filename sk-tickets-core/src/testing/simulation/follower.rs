@@ -46,7 +46,7 @@ impl Follower {
     async fn look(&mut self) -> Option<usize> {
         let node = self.client.node()?;
         let page = PageRequest::first().limit(self.client.world.dice.between(1, 20)).order(Order::Asc);
-        let page = self.cursor.iter().fold(page, |page, cursor| page.after(cursor));
+        let page = self.cursor.iter().fold(page, PageRequest::after);
         let desk = node.tickets.desk(self.client.realm.clone());
         let page = select! {
             biased;

@@ -106,13 +106,14 @@ impl std::error::Error for Failure {}
 /// Runs a seed on the reference store.
 #[must_use]
 pub fn run(seed: u64) -> Run {
-    run_world(seed, true, Arc::new(MemoryStore::new()))
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    run_world(seed, true, &store)
 }
 
 /// Runs a seed on a fresh store that is at work in threads of its own. The faults are those of the seed; the order in which
 /// things happen need not be.
 #[must_use]
-pub fn run_on(seed: u64, store: Arc<dyn Store>) -> Run {
+pub fn run_on(seed: u64, store: &Arc<dyn Store>) -> Run {
     run_world(seed, false, store)
 }
 
@@ -136,9 +137,9 @@ pub fn check(seed: u64) -> Result<Figures, Box<Failure>> {
     }
 }
 
-fn run_world(seed: u64, exact: bool, store: Arc<dyn Store>) -> Run {
+fn run_world(seed: u64, exact: bool, store: &Arc<dyn Store>) -> Run {
     let world = World::new(seed, exact);
-    let scenario = Scenario::new(seed, &world, &store);
+    let scenario = Scenario::new(seed, &world, store);
     time::run(&world.time, async move { scenario.run().await });
     let (trace, figures, violation) = world.result();
     Run { trace, figures, violation }

@@ -95,7 +95,8 @@ impl Scenario {
         let (followers, stop) = self.follow();
         let chaos = tokio::spawn(chaos::run(Arc::clone(&self.world), Arc::clone(&self.machines)));
         let mut work = JoinSet::new();
-        for client in self.clients.iter().cloned() {
+        for client in &self.clients {
+            let client = client.clone();
             work.spawn(async move { client.work(REQUESTS).await });
         }
         let storm = Duration::from_secs(self.world.dice.between(20, 120) as u64);

@@ -32,7 +32,7 @@ impl Weather {
             answer_lost: rate(120),
             twins: rate(200),
             receivers_fail: rate(700),
-            mail_fails: rate(500),
+            mail_fails: if dice.once_in(4) { 0 } else { dice.between(200, 800) },
             node_lives_ms: dice.between(4_000, 60_000),
             outages: !dice.once_in(3),
             clocks_off_ms: if dice.once_in(3) { 0 } else { dice.between(1, 3_000) },

@@ -24,7 +24,7 @@ impl NotificationQueue for FaultyStore {
             for one in &claimed.notifications {
                 let given =
                     self.world.oracle().notifications.given(of(&one.lease), worker.0, (now, now + lease), window);
-                self.check_given(given);
+                self.check_given(&given);
             }
             let ids: Vec<_> =
                 claimed.notifications.iter().map(|one| (one.lease.notification_id, one.lease.token)).collect();
@@ -38,7 +38,7 @@ impl NotificationQueue for FaultyStore {
         self.call(&what, self.inner.notification_renew(lease, until), |settled, window| {
             if *settled == Settled::Recorded {
                 let held = self.world.oracle().notifications.renewed(of(lease), until, window);
-                self.check_lease(held);
+                self.check_lease(&held);
             }
             format!("{settled:?}")
         })
@@ -50,7 +50,7 @@ impl NotificationQueue for FaultyStore {
         self.call(&what, self.inner.notification_retry(lease, error, at), |settled, window| {
             if *settled == Settled::Recorded {
                 let held = self.world.oracle().notifications.settled(of(lease), window);
-                self.check_lease(held);
+                self.check_lease(&held);
             }
             format!("{settled:?}")
         })

@@ -22,7 +22,7 @@ impl DeliveryQueue for FaultyStore {
             for delivery in &claimed.deliveries {
                 let given =
                     self.world.oracle().deliveries.given(of(&delivery.lease), worker.0, (now, now + lease), window);
-                self.check_given(given);
+                self.check_given(&given);
             }
             let ids: Vec<_> = claimed.deliveries.iter().map(|one| (one.lease.delivery_id, one.lease.token)).collect();
             format!("{ids:?}, next {:?}", claimed.next)
@@ -35,7 +35,7 @@ impl DeliveryQueue for FaultyStore {
         self.call(&what, self.inner.renew(lease, until), |settled, window| {
             if *settled == Settled::Recorded {
                 let held = self.world.oracle().deliveries.renewed(of(lease), until, window);
-                self.check_lease(held);
+                self.check_lease(&held);
             }
             format!("{settled:?}")
         })
@@ -78,10 +78,10 @@ impl DeliveryQueue for FaultyStore {
 
 impl FaultyStore {
     /// Notes whether a lease could be given.
-    pub(super) fn check_given(&self, given: std::result::Result<bool, Lapse>) {
+    pub(super) fn check_given(&self, given: &std::result::Result<bool, Lapse>) {
         let detail = given.as_ref().err().map(|Lapse(why)| why.clone()).unwrap_or_default();
         self.world.check(Property::LeaseIsExclusive, given.is_ok(), || detail);
-        if given == Ok(true) {
+        if *given == Ok(true) {
             self.world.note(Fault::LeaseRanOut);
         }
     }
@@ -93,7 +93,7 @@ impl FaultyStore {
             oracle.deliveries.void(&lease.realm);
         }
         drop(oracle);
-        self.check_lease(held);
+        self.check_lease(&held);
     }
 }
 

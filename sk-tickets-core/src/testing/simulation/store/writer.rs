@@ -59,12 +59,12 @@ impl FaultyStore {
         }
         drop(oracle);
         if let Some(settled) = settled {
-            self.check_lease(settled);
+            self.check_lease(&settled);
         }
     }
 
     /// Notes whether a lease held that something was settled with.
-    pub(super) fn check_lease(&self, held: std::result::Result<(), Lapse>) {
+    pub(super) fn check_lease(&self, held: &std::result::Result<(), Lapse>) {
         let detail = held.as_ref().err().map(|Lapse(why)| why.clone()).unwrap_or_default();
         self.world.check(Property::LostLeaseSettlesNothing, held.is_ok(), || detail);
     }
