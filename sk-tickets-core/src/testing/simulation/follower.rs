@@ -1,10 +1,14 @@
 use std::{sync::Arc, time::Duration};
 
-use tokio::{select, sync::Notify};
+use tokio::select;
 
-use super::client::Client;
+use super::{client::Client, latch::Latch};
 use crate::{
-    model::page::{Order, PageRequest},
+    desk::Tickets,
+    model::{
+        event::Event,
+        page::{Order, Page, PageRequest},
+    },
     platform::{id::EventId, realm::Realm},
 };
 
@@ -25,36 +29,51 @@ impl Follower {
         &self.client.realm
     }
 
-    /// Follows until told to stop, and then to the end.
-    pub(super) async fn run(mut self, stop: Arc<Notify>) -> Self {
-        let mut is_last = false;
+    /// Follows until told to stop.
+    pub(super) async fn run(mut self, stop: Arc<Latch>) -> Self {
         loop {
-            let came = self.look().await;
-            if is_last && came == Some(0) {
-                return self;
-            }
+            self.look().await;
             let pause = Duration::from_millis(self.client.world.dice.between(50, 1_500) as u64);
             select! {
                 biased;
-                () = stop.notified(), if !is_last => is_last = true,
+                () = stop.closed() => return self,
                 () = self.client.world.time.sleep(pause) => {}
             }
         }
     }
 
-    /// Reads a page; how many events came, if there was an answer.
-    async fn look(&mut self) -> Option<usize> {
-        let node = self.client.node()?;
-        let page = PageRequest::first().limit(self.client.world.dice.between(1, 20)).order(Order::Asc);
-        let page = self.cursor.iter().fold(page, PageRequest::after);
+    /// Reads what has come since, to the end.
+    pub(super) async fn finish(&mut self, tickets: &Tickets) {
+        let desk = tickets.desk(self.client.realm.clone());
+        while let Ok(page) = desk.events(&self.next_page()).await
+            && !page.data.is_empty()
+        {
+            self.note(page);
+        }
+    }
+
+    /// Reads a page, if there is an answer.
+    async fn look(&mut self) {
+        let Some(node) = self.client.node() else { return };
         let desk = node.tickets.desk(self.client.realm.clone());
+        let wanted = self.next_page();
         let page = select! {
             biased;
-            () = node.life.ended() => return None,
-            page = desk.events(&page) => page.ok()?,
+            () = node.life.ended() => return,
+            page = desk.events(&wanted) => page,
         };
+        if let Ok(page) = page {
+            self.note(page);
+        }
+    }
+
+    fn next_page(&self) -> PageRequest {
+        let page = PageRequest::first().limit(self.client.world.dice.between(1, 20)).order(Order::Asc);
+        self.cursor.iter().fold(page, PageRequest::after)
+    }
+
+    fn note(&mut self, page: Page<Event>) {
         self.seen.extend(page.data.iter().map(|event| event.id));
         self.cursor = page.next_cursor.or(self.cursor.take());
-        Some(page.data.len())
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{select, sync::Notify, task::JoinSet};
+use tokio::{select, task::JoinSet};
 
 use super::{
     audit::Audit,
@@ -11,6 +11,7 @@ use super::{
     client::Client,
     deed::{Deed, POOL},
     follower::Follower,
+    latch::Latch,
     mailbox::Mailbox,
     node::{AUTO_CLOSE_AFTER, Machine},
     property::Property,
@@ -123,7 +124,7 @@ impl Scenario {
             machine.stop();
         }
         while nodes.join_next().await.is_some() {}
-        self.world.undisturbed(Audit::new(&self.world, &self.store, &self.stewards).run(&followers)).await;
+        self.world.undisturbed(Audit::new(&self.world, &self.store, &self.stewards).run(followers)).await;
     }
 
     /// Two endpoints, a queue and policies in every realm.
@@ -149,8 +150,8 @@ impl Scenario {
         }
     }
 
-    fn follow(&self) -> (JoinSet<Follower>, Arc<Notify>) {
-        let stop = Arc::new(Notify::new());
+    fn follow(&self) -> (JoinSet<Follower>, Arc<Latch>) {
+        let stop = Arc::new(Latch::default());
         let mut followers = JoinSet::new();
         for steward in &self.stewards {
             followers.spawn(Follower::new(steward.clone()).run(Arc::clone(&stop)));
@@ -158,15 +159,12 @@ impl Scenario {
         (followers, stop)
     }
 
-    async fn end_of(&self, mut followers: JoinSet<Follower>, stop: &Notify) -> Vec<Follower> {
+    async fn end_of(&self, mut followers: JoinSet<Follower>, stop: &Latch) -> Vec<Follower> {
+        stop.close();
         let mut ended = Vec::new();
         let all = async {
-            // Each is told once it waits; who is between two waits is told by the next round.
-            while !followers.is_empty() {
-                stop.notify_one();
-                if let Some(Ok(follower)) = followers.join_next().await {
-                    ended.push(follower);
-                }
+            while let Some(Ok(follower)) = followers.join_next().await {
+                ended.push(follower);
             }
         };
         let done = self.before_patience_ends(all).await;

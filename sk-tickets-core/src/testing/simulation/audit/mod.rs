@@ -8,8 +8,9 @@ mod words;
 
 use std::{fmt::Debug, sync::Arc};
 
-use super::{client::Client, follower::Follower, world::World};
+use super::{client::Client, clock::NodeClock, follower::Follower, node::engine, world::World};
 use crate::{
+    desk::Tickets,
     model::{
         delivery::{Delivery, DeliveryFilter},
         event::{Event, FeedPosition},
@@ -45,7 +46,11 @@ impl<'a> Audit<'a> {
         Self { world, store, stewards }
     }
 
-    pub(super) async fn run(&self, followers: &[Follower]) {
+    pub(super) async fn run(&self, mut followers: Vec<Follower>) {
+        let tickets = self.engine();
+        for follower in &mut followers {
+            follower.finish(&tickets).await;
+        }
         let mut all = Vec::new();
         for steward in self.stewards {
             all.push(self.books(&steward.realm).await);
@@ -62,14 +67,20 @@ impl<'a> Audit<'a> {
             self.apart(books, others);
         }
         self.receivers(&all);
-        self.followed(followers, &all);
-        self.replays().await;
+        self.followed(&followers, &all);
+        self.replays(&tickets).await;
         for books in &all {
             self.redacted(books).await;
         }
         self.world.count(|figures| {
             figures.deliveries = all.iter().map(|books| books.deliveries.len() as u64).sum();
         });
+    }
+
+    /// A node that has seen nothing of all that.
+    fn engine(&self) -> Tickets {
+        let clock = Arc::new(NodeClock::new(Arc::clone(&self.world.time)));
+        engine(Arc::clone(self.store), clock, u64::MAX)
     }
 
     pub(super) async fn notifications(&self, realm: &Realm) -> Vec<Notification> {

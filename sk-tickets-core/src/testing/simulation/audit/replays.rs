@@ -1,17 +1,13 @@
-use std::sync::Arc;
-
 use super::Audit;
 use crate::{
-    desk::Request,
+    desk::{Request, Tickets},
     platform::idempotency::IdempotencyKey,
-    testing::simulation::{clock::NodeClock, node::engine, oracle::Told, property::Property},
+    testing::simulation::{oracle::Told, property::Property},
 };
 
 impl Audit<'_> {
     /// Each key once more, at a node that has seen nothing of it: the same answer, and with another body none.
-    pub(super) async fn replays(&self) {
-        let clock = Arc::new(NodeClock::new(Arc::clone(&self.world.time)));
-        let tickets = engine(Arc::clone(self.store), clock, u64::MAX);
+    pub(super) async fn replays(&self, tickets: &Tickets) {
         let known: Vec<_> = {
             let oracle = self.world.oracle();
             oracle.answers.by_key.iter().map(|(at, known)| (at.clone(), known.clone())).collect()
