@@ -25,7 +25,7 @@ use sk_tickets_core::{
     limits::FIRST_IN_FLIGHT_MAX,
 };
 use sk_tickets_http::WebhookClient;
-use sk_tickets_postgres::{PostgresStore};
+use sk_tickets_postgres::PostgresStore;
 use sk_tickets_sqlite::SqliteStore;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},

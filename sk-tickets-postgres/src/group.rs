@@ -320,7 +320,7 @@ mod tests {
         assert!(high.await.unwrap().unwrap().value.sla.is_some(), "it was decided anew, on the policy in force");
         assert_eq!(other.await.unwrap().unwrap().value.subject, "Other");
         let subjects = desk.tickets(&TicketFilter::ALL, &PageRequest::first()).await.unwrap().data;
-        let mut subjects: Vec<_> = subjects.iter().map(|ticket| ticket.subject.to_string()).collect();
+        let mut subjects: Vec<_> = subjects.iter().map(|ticket| ticket.subject.clone()).collect();
         subjects.sort_unstable();
         assert_eq!(subjects, ["Held", "Held", "High", "Other", "Recorded", "Something else", "There"]);
     }

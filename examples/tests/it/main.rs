@@ -29,6 +29,7 @@ mod retrying;
 #[cfg(feature = "cross-language")]
 mod schemathesis;
 mod secrets;
+mod simulate;
 mod sla;
 mod start;
 mod stop;

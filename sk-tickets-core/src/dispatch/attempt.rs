@@ -70,6 +70,7 @@ async fn send(
     let mut renew_at = at + RENEWAL;
     loop {
         select! {
+            biased;
             outcome = &mut sending => return Some(outcome),
             () = &mut time_out => {
                 return Some(Err(SendError(format!("no answer within {} s", TIME_OUT.as_secs()))));

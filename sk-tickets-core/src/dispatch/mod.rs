@@ -77,6 +77,7 @@ impl Dispatcher {
             // With as many attempts under way as there may be, there is nothing to look for.
             let free = under_way.free() != Slots::NONE;
             select! {
+                biased;
                 () = &mut shutdown => break,
                 Some(first) = under_way.attempts.join_next() => self.settle(under_way.ended(first).await).await,
                 () = self.store.wait_for_work(), if free && next.or_when_woken => {}
@@ -86,6 +87,7 @@ impl Dispatcher {
         let mut deadline = pin!(self.clock.sleep_until(self.clock.now() + GRACE));
         loop {
             select! {
+                biased;
                 first = under_way.attempts.join_next() => match first {
                     Some(first) => self.settle(under_way.ended(first).await).await,
                     None => break,

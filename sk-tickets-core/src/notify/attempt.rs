@@ -73,6 +73,7 @@ async fn send(mailer: &Mailer, notification: &LeasedNotification, at: Timestamp)
     let mut renew_at = at + RENEWAL;
     loop {
         select! {
+            biased;
             sent = &mut sending => return Some(sent),
             () = &mut time_out => {
                 return Some(Err(NotifyError::Passing(format!("not sent within {} s", TIME_OUT.as_secs()))));

@@ -58,6 +58,7 @@ impl Mailer {
             // With as many under way as there may be, there is nothing to look for.
             let free = under_way.len() < MAILS_IN_FLIGHT_MAX;
             select! {
+                biased;
                 () = &mut shutdown => break,
                 Some(_) = under_way.join_next(), if !under_way.is_empty() => {}
                 () = store.notification_wait(), if free && or_when_woken => {}
@@ -68,6 +69,7 @@ impl Mailer {
         }
         let deadline = clock.now() + GRACE;
         select! {
+            biased;
             () = async { while under_way.join_next().await.is_some() {} } => {}
             () = clock.sleep_until(deadline) => {}
         }

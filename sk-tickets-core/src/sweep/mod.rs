@@ -61,6 +61,7 @@ impl Sweeper {
         loop {
             // A sweep that is dropped half way leaves nothing half done: each ticket is a commit.
             let swept = select! {
+                biased;
                 () = &mut shutdown => return,
                 swept = self.sweep_with(CHANGED_AT_A_TIME) => swept,
             };
@@ -74,10 +75,12 @@ impl Sweeper {
             }
             let poll = now + POLL;
             select! {
+                biased;
                 () = &mut shutdown => return,
                 () = self.tickets.sleep_until(swept.next.map_or(poll, |next| next.min(poll))) => {}
                 () = store.wait_for_due() => {
                     select! {
+                        biased;
                         () = &mut shutdown => return,
                         () = self.tickets.sleep_until(now + GATHER) => {}
                     }

@@ -15,6 +15,7 @@ mod properties;
 mod schedule;
 #[cfg(feature = "schema")]
 mod schema;
+mod simulation;
 mod stage;
 mod transitions;
 

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    dice::Dice,
-    script::{Known, Script},
-};
+use super::script::{Known, Script};
 use crate::{
     decide::{
         Command, ContactCommand, DeadLetterCommand, EndpointCommand, FormCommand, NotificationCommand, QueueCommand,
@@ -34,6 +31,7 @@ use crate::{
         origin::Origin,
         text::{List, Text},
     },
+    testing::dice::Dice,
 };
 
 pub(super) const TAGS: [&str; 3] = ["vip", "Ünïcode ✓", "a b"];

@@ -16,7 +16,6 @@
 //! ```
 
 mod commands;
-mod dice;
 mod observe;
 mod script;
 mod step;

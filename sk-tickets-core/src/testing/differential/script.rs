@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{
     Side,
     commands::TEXTS,
-    dice::Dice,
     realms,
     step::{Leases, Step},
 };
@@ -42,6 +41,7 @@ use crate::{
         NotificationChange, NotificationLease, PageSpec, PolicyChange, QueueChange, RevivedNotification, SecretChange,
         SettledNotification, Settlement, Slots, TicketChange, WorkerId,
     },
+    testing::dice::Dice,
 };
 
 /// All rows of a list.
