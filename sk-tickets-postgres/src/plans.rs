@@ -58,8 +58,8 @@ const FILL: &str = "
     SELECT tenant, 0, 'key ' || n, sha256(''), 201, '', CASE n % 300 WHEN 0 THEN 1 END, CASE n % 300 WHEN 0 THEN ''::bytea END,
            n
     FROM generate_series(1, 2) AS tenant, generate_series(1, 6000) AS n;
-    INSERT INTO sk_tickets.endpoints (tenant, environment, id, url, events, status, created_at, secret)
-    SELECT tenant, 0, sk_tickets.id_floor(n), 'http://127.0.0.1:9000/', '{*}', 'enabled', 0, ''
+    INSERT INTO sk_tickets.endpoints (tenant, environment, id, url, events, status, created_at, secret, wanted_since)
+    SELECT tenant, 0, sk_tickets.id_floor(n), 'http://127.0.0.1:9000/', '{*}', 'enabled', 0, '', 0
     FROM generate_series(1, 2) AS tenant, generate_series(0, 49) AS n;
     INSERT INTO sk_tickets.events (tenant, environment, id, event_type, ticket_id, ticket_version, at, payload)
     SELECT tenant, environment, id, 'ticket.created', id, 1, created_at, '{}' FROM sk_tickets.tickets;

@@ -267,9 +267,10 @@ mod tests {
         let fill = format!(
             "INSERT INTO realms (id, tenant, environment) VALUES (1, 'acme', 'test');
              INSERT INTO events (realm, id, event_type, at, payload) VALUES (1, zeroblob(16), 'ping', 0, x'');
-             INSERT INTO endpoints (realm, id, url, events, status, failing_since, created_at, secret, old_secrets)
-             VALUES (1, unhex(printf('%032x', 1)), '', '[]', 'enabled', {failing_since}, 0, x'', '[]'),
-                    (1, unhex(printf('%032x', 2)), '', '[]', 'enabled', NULL, 0, x'', '[]');
+             INSERT INTO endpoints (realm, id, url, events, status, failing_since, created_at, secret, old_secrets,
+                                    wanted_since)
+             VALUES (1, unhex(printf('%032x', 1)), '', '[]', 'enabled', {failing_since}, 0, x'', '[]', 0),
+                    (1, unhex(printf('%032x', 2)), '', '[]', 'enabled', NULL, 0, x'', '[]', 0);
              WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < {count}),
                   kinds (kind, status, at, failures) AS
                       (VALUES (0, 'pending', 0, 0), (1, 'pending', 9000, 1), (2, 'delivered', NULL, 0))

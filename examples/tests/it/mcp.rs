@@ -15,8 +15,8 @@ const WRITES: [&str; 2] = ["ticket_create", "ticket_reply"];
 
 /// A server with two hundred tickets, and keys for it.
 struct Desk {
-    folder: tempfile::TempDir,
     server: Server,
+    folder: tempfile::TempDir,
     triage_key: String,
     ids: BTreeSet<String>,
 }
@@ -34,7 +34,7 @@ impl Desk {
             made["id"].as_str().unwrap().to_owned()
         });
         let ids = ids.collect();
-        Self { folder, server, triage_key, ids }
+        Self { server, folder, triage_key, ids }
     }
 
     fn url(&self) -> String {

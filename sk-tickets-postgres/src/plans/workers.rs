@@ -40,8 +40,9 @@ fn assert_same(few: i64, many: i64) {
 /// So many deliveries of one endpoint.
 async fn outbox(pending: i64, delivered: i64) -> PgConnection {
     filled(format!(
-        "INSERT INTO sk_tickets.endpoints (tenant, environment, id, url, events, status, created_at, secret)
-         VALUES (1, 0, sk_tickets.id_floor(0), 'http://127.0.0.1:9000/', '{{*}}', 'enabled', 0, '');
+        "INSERT INTO sk_tickets.endpoints (tenant, environment, id, url, events, status, created_at, secret,
+                                           wanted_since)
+         VALUES (1, 0, sk_tickets.id_floor(0), 'http://127.0.0.1:9000/', '{{*}}', 'enabled', 0, '', 0);
          INSERT INTO sk_tickets.events (tenant, environment, id, event_type, at, payload)
          SELECT 1, 0, sk_tickets.id_floor(n), 'ping', n, '{{}}' FROM generate_series(1, {pending} + {delivered}) AS n;
          INSERT INTO sk_tickets.deliveries (tenant, environment, id, endpoint_id, event_id, event_type, status,
