@@ -367,9 +367,8 @@ BEGIN
 END $$;
 
 -- Stores commits that change tickets, all of them or none: no two have the same key or the same ticket, and they come in the
--- order of their tickets. The outcome of
--- each is `done`, `due` (done, and there is something for workers to do), `stale`, `recorded` with what is recorded of the
--- key, or `again`: it was not stored since another could not be.
+-- order of their tickets. The outcome of each is `done`, `due` (done, and there is something for workers to do), `stale`,
+-- `recorded` with what is recorded of the key, or `again`: it was not stored since another could not be.
 --
 -- Written a table at a time, not a commit at a time: most of what a small statement costs is to begin and to end.
 CREATE FUNCTION sk_tickets.commit_tickets(
