@@ -21,7 +21,7 @@ pub(crate) struct Cli {
     #[arg(long, requires = "seed")]
     pub(crate) trace: bool,
 
-    /// What the nodes share. On SQLite a run is made once, since its threads take turns as they like
+    /// What the nodes share. On `SQLite` a run is made once, since its threads take turns as they like
     #[arg(long, value_enum, default_value_t = Shared::Memory)]
     pub(crate) store: Shared,
 

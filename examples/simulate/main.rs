@@ -104,7 +104,7 @@ fn check(store: Shared, seed: u64) -> Outcome<Result<Figures, Box<Failure>>> {
     }
 }
 
-/// One run on SQLite.
+/// One run on `SQLite`.
 fn once(seed: u64) -> Outcome<Run> {
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
