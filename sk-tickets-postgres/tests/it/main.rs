@@ -16,6 +16,7 @@ mod roles;
 mod round_trips;
 mod stage;
 mod sweep;
+mod violations;
 
 use std::sync::Arc;
 

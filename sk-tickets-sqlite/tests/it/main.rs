@@ -9,6 +9,7 @@ mod desk;
 mod differential;
 mod erased;
 mod open;
+mod violations;
 
 use std::sync::Arc;
 
