@@ -116,7 +116,7 @@ fn create(runtime: &Runtime) {
     };
     let floor = |count| {
         round.set(round.get() + 1);
-        timed(|| runtime.block_on(create_many(&desk, CONNECTIONS, round.get(), count)))
+        timed(|| runtime.block_on(create_many(&desk, CONNECTIONS, round.get(), count, creates::request)))
     };
     compare("HTTP POST create, SQLite, 64 connections", 6_400, 0.7, ours, floor);
 }

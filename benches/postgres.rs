@@ -7,11 +7,22 @@ mod cluster;
 #[path = "shared/settled.rs"]
 mod settled;
 
-use std::{cell::Cell, fmt::Write as _, io::Write as _, process::Command, sync::Arc, time::Duration};
+use std::{
+    cell::Cell,
+    fmt::Write as _,
+    io::Write as _,
+    process::{Command, ExitCode},
+    sync::Arc,
+    time::Duration,
+};
 
 use settled::settle;
-use sk_tickets_benches::{compare, creates::create_many, head, timed};
-use sk_tickets_core::{Environment, Realm, Tickets};
+use sk_tickets_benches::{
+    Parts, compare,
+    creates::{brief, create_many, request},
+    head, timed,
+};
+use sk_tickets_core::{CreateTicket, Environment, Realm, Tickets};
 use sk_tickets_postgres::{PostgresStore, testing::Cluster};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use tempfile::NamedTempFile;
@@ -21,31 +32,44 @@ use tokio::runtime::Runtime;
 const TABLES: [&str; 7] =
     ["claims", "tickets", "queue_moves", "thread_entries", "ticket_terms", "events", "feed_pending"];
 
-fn main() {
+fn main() -> ExitCode {
     let runtime = Runtime::new().expect("a runtime");
     head();
-    for (callers, clients, target) in [(64, 32, 3.0), (1, 1, 1.5)] {
-        let (desk, floor) = runtime.block_on(async {
-            let url = cluster::durable().await;
-            let store = PostgresStore::open(&url).await.expect("it opens");
-            let realm = Realm::assume("bench".parse().expect("lawful"), Environment::Live);
-            let desk = Tickets::new(Arc::new(store)).desk(realm);
-            create_many(&desk, 1, 0, 1).await;
-            let floor = Floor::new(url, clients).await;
-            // As a database is that is older than a minute: the planner knows what there is.
-            create_many(&desk, 16, u32::MAX >> 8, 1_600).await;
-            settle(&floor.url).await;
-            (desk, floor)
-        });
-        let round = Cell::new(0);
-        let ours = |count| {
-            round.set(round.get() + 1);
-            timed(|| runtime.block_on(create_many(&desk, callers, round.get(), count)))
-        };
-        let count = if callers == 64 { 6_400 } else { 800 };
-        let name = format!("Postgres create, {callers} callers");
-        compare(&name, count, target, ours, |count| floor.insert_many(count));
-    }
+    let mut parts = Parts::default();
+    let mut run = |of: &str, callers, clients, target, ticket: Ticket| {
+        let name = format!("Postgres create{of}, {callers} caller{}", if callers == 1 { "" } else { "s" });
+        parts.run(&name, || create(&runtime, &name, (callers, clients), target, ticket));
+    };
+    run("", 64, 32, 3.0, request);
+    run("", 1, 1, 1.5, request);
+    run(" of few words", 64, 32, 3.0, brief);
+    run(" of few words", 1, 1, 1.5, brief);
+    parts.end()
+}
+
+/// The ticket to make with a number.
+type Ticket = fn(u64) -> CreateTicket;
+
+fn create(runtime: &Runtime, name: &str, (callers, clients): (u32, u32), target: f64, ticket: Ticket) {
+    let (desk, floor) = runtime.block_on(async {
+        let url = cluster::durable().await;
+        let store = PostgresStore::open(&url).await.expect("it opens");
+        let realm = Realm::assume("bench".parse().expect("lawful"), Environment::Live);
+        let desk = Tickets::new(Arc::new(store)).desk(realm);
+        create_many(&desk, 1, 0, 1, ticket).await;
+        let floor = Floor::new(url, clients).await;
+        // As a database is that is older than a minute: the planner knows what there is.
+        create_many(&desk, 16, u32::MAX >> 8, 1_600, ticket).await;
+        settle(&floor.url).await;
+        (desk, floor)
+    });
+    let round = Cell::new(0);
+    let ours = |count| {
+        round.set(round.get() + 1);
+        timed(|| runtime.block_on(create_many(&desk, callers, round.get(), count, ticket)))
+    };
+    let count = if callers == 64 { 6_400 } else { 800 };
+    compare(name, count, target, ours, |count| floor.insert_many(count));
 }
 
 /// Copies the rows of one real ticket, with fresh keys.

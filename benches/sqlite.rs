@@ -36,7 +36,7 @@ fn create(runtime: &Runtime, callers: u32, count: u32, target: f64) {
     let serial = Cell::new(0);
     let ours = |count| {
         serial.set(serial.get() + 1);
-        timed(|| runtime.block_on(create_many(&desk, callers, serial.get(), count)))
+        timed(|| runtime.block_on(create_many(&desk, callers, serial.get(), count, request)))
     };
     let name = format!("SQLite durable create, {callers} caller{}", if callers == 1 { "" } else { "s" });
     compare(&name, count, target, ours, |count| floor.insert_many(callers, count));
@@ -59,7 +59,7 @@ struct Floor {
 impl Floor {
     fn open(path: &Path, runtime: &Runtime) -> Self {
         let desk = runtime.block_on(open(path));
-        runtime.block_on(create_many(&desk, 1, 0, 1));
+        runtime.block_on(create_many(&desk, 1, 0, 1, request));
         let connection = Connection::open(path).expect("it opens");
         for (name, value) in [
             ("journal_mode", "WAL"),

@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    env,
     error::Error,
     fs,
     path::{Path, PathBuf},
@@ -174,7 +175,15 @@ fn build(root: &Path, profile: &str) -> Result<HashMap<String, PathBuf>, Box<dyn
 
 /// What cargo says on standard output.
 fn cargo(root: &Path, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
-    let done = Command::new(env!("CARGO")).current_dir(root).args(arguments).stderr(Stdio::inherit()).output()?;
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root).args(arguments).stderr(Stdio::inherit());
+    // What the cargo that runs us says of this package; build scripts would take it for a change.
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
+            command.env_remove(name);
+        }
+    }
+    let done = command.output()?;
     if !done.status.success() {
         return Err(format!("cargo {} failed", arguments.join(" ")).into());
     }

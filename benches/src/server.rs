@@ -15,7 +15,7 @@ exec 3<&0
 echo "$!"
 read -r _ <&3
 kill "$!"
-wait "$!"
+wait "$!" 2>/dev/null
 "#;
 
 /// A server in a process of its own.

@@ -51,7 +51,7 @@ impl ApiKeySecret {
         let (environment, rest) = rest.split_once('_').ok_or(ApiKeyError)?;
         let environment = environment.parse().map_err(|_| ApiKeyError)?;
         let body = rest.strip_prefix(product).and_then(|rest| rest.strip_prefix('_')).ok_or(ApiKeyError)?;
-        if body.len() != RANDOM_LENGTH + CHECKSUM_LENGTH || !body.bytes().all(|byte| BASE62.contains(&byte)) {
+        if body.len() != RANDOM_LENGTH + CHECKSUM_LENGTH || !body.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(ApiKeyError);
         }
         let (head, given) = text.split_at(text.len() - CHECKSUM_LENGTH);
