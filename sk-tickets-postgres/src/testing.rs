@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{self, Read},
     net::{TcpListener, TcpStream},
+    ops::Range,
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
@@ -34,6 +35,11 @@ pub struct Cluster {
 
 const OLDEST: u32 = 15;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Below the ports that systems give to connections and to whoever asks for any port (Linux from 32768 on, others from
+/// 49152 on).
+const PORTS: Range<u16> = 10_000..32_768;
+/// As many as one process is likely to take.
+const PORTS_OF_A_PROCESS: u32 = 64;
 /// The superuser of the cluster.
 const SUPERUSER: &str = "postgres";
 
@@ -175,8 +181,29 @@ fn configure(folder: &Path, binaries: &Path, port: u16) -> io::Result<()> {
     fs::write(path, before + &settings)
 }
 
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+/// A port of the loopback interface that nobody listens at, for a server that is started there later, or stopped and
+/// started again.
+///
+/// No other program gets it meanwhile by asking for any port, and each process takes its own from another place. None is
+/// answered twice by a process.
+///
+/// # Errors
+/// If all are taken.
+pub fn free_port() -> io::Result<u16> {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(PORTS_OF_A_PROCESS);
+    let count = u32::from(PORTS.end - PORTS.start);
+    loop {
+        let tried = TRIED.fetch_add(1, Ordering::Relaxed);
+        if tried >= count {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "no port is free"));
+        }
+        let place = u16::try_from(first.wrapping_add(tried) % count).map_err(io::Error::other)?;
+        let port = PORTS.start + place;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
 }
 
 /// The folder of the newest server that is new enough.
@@ -233,5 +260,19 @@ fn as_account(command: &mut Command, account: Option<(u32, u32)>) -> &mut Comman
     match account {
         Some((user, group)) => command.gid(group).uid(user),
         None => command,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_port_is_another_one_and_below_those_of_the_system() {
+        let ports: BTreeSet<_> = (0..20).map(|_| free_port().unwrap()).collect();
+        assert_eq!(ports.len(), 20);
+        assert!(ports.iter().all(|port| PORTS.contains(port)), "{ports:?}");
     }
 }

@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use sk_tickets_core::{Clock, SignatureHeaders, SystemClock, WebhookSecret, verify};
+use sk_tickets_postgres::testing::free_port;
 
 use crate::{process::Server, receiver::Receiving};
 
@@ -19,10 +20,7 @@ fn killed_right_after_an_answer_everything_is_there_and_the_webhook_arrives() {
     let folder = tempfile::tempdir().unwrap();
     // Nobody listens at first, so that the delivery is still to be made when the process dies.
     let receiving = Receiving::start(200);
-    let unreachable = {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        format!("http://{port}/")
-    };
+    let unreachable = format!("http://127.0.0.1:{}/", free_port().unwrap());
     let mut server = Server::start(folder.path(), &["--webhook-schedule", "1s,1s,1s,1s,1s,1s,1s"]);
     hook(&server, &unreachable);
     let endpoint = server.get("/webhook_endpoints").json()["data"][0]["id"].as_str().unwrap().to_owned();
