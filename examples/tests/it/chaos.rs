@@ -341,7 +341,7 @@ impl Chaos {
 
     /// The ids of all events.
     fn feed(&mut self) -> BTreeSet<String> {
-        let listed = list(&self.nodes, &mut self.dice, "/events?limit=100");
+        let listed = self.nodes.list(&mut self.dice, "/events?limit=100");
         listed.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect()
     }
 
@@ -362,18 +362,6 @@ impl Chaos {
 
 /// The events whose deliveries to an endpoint are dead letters.
 fn dead_letters(nodes: &Nodes, dice: &mut Dice, endpoint: &str) -> BTreeSet<String> {
-    let listed = list(nodes, dice, &format!("/dead_letters?limit=100&endpoint_id={endpoint}"));
+    let listed = nodes.list(dice, &format!("/dead_letters?limit=100&endpoint_id={endpoint}"));
     listed.iter().map(|letter| letter["event_id"].as_str().unwrap().to_owned()).collect()
-}
-
-fn list(nodes: &Nodes, dice: &mut Dice, path: &str) -> Vec<Value> {
-    let mut rows = Vec::new();
-    let mut page = nodes.ask(dice, "GET", path, None, "").json();
-    loop {
-        rows.extend(page["data"].as_array().unwrap().iter().cloned());
-        match page["next_cursor"].as_str() {
-            Some(cursor) => page = nodes.ask(dice, "GET", &format!("{path}&cursor={cursor}"), None, "").json(),
-            None => return rows,
-        }
-    }
 }
