@@ -12,7 +12,7 @@
 //! - every event has arrived at who wants it, signed, or waits as a dead letter;
 //! - and [what always holds](crate::invariants) does.
 //!
-//! `CRASH_FAULTS` says how much is done in each of them (10), `CRASH_SEED` what the dice begin with (1). The dice decide what
+//! `CRASH_FAULTS` says how much is done in each of them (8), `CRASH_SEED` what the dice begin with (1). The dice decide what
 //! is done and what is asked; which of it meets which is chance, so a seed repeats a run only roughly.
 //!
 //! The build of the server that the tests start has [points](sk_tickets_core::platform::crash_point) where it can be told to
@@ -39,7 +39,7 @@ use serde_json::Value;
 
 /// How much is done in each test; `CRASH_FAULTS` says otherwise.
 fn faults() -> usize {
-    number("CRASH_FAULTS", 10)
+    number("CRASH_FAULTS", 8)
 }
 
 /// What the dice begin with; `CRASH_SEED` says otherwise.

@@ -21,10 +21,7 @@ fn killed_wherever_it_is() {
         trial.go_on();
         let nth = 1 + trial.dice.roll(12);
         trial.die_at(POINTS[fault % POINTS.len()], nth);
-        trial.go_on();
-        trial.kill();
         // Now and then while it starts.
-        trial.start();
         if trial.dice.roll(3) == 0 {
             trial.doze(200);
             trial.kill();

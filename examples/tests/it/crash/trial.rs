@@ -167,8 +167,8 @@ impl Trial {
         invariants::hold(&self.database);
         let faults: Vec<_> = self.faults.iter().map(|(fault, times)| format!("{times} {fault}")).collect();
         eprintln!(
-            "{name}, seed {}: {}; {} requests, {retries} of them tried again, {} unknown, of which {} were done; {} events, \
-             {received} received; {} s",
+            "{name}, seed {}: {}; {} requests, {retries} retries, {} left unknown, of which {} were done; {} events, {received} \
+             received; {} s",
             seed(),
             faults.join(", "),
             checked.asked,
