@@ -46,6 +46,7 @@
 //! # Features
 //! - `schema`: a JSON Schema of every request, answer and event, made from the types themselves (`platform::schema`,
 //!   `event_schemas`).
+//! - `crash-points`: points at which a process dies if its environment says so; for tests alone.
 //! - `testing`: the conformance suite, a clock that is set by hand, a sender that answers by script.
 
 pub mod decide;

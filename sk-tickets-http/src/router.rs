@@ -18,6 +18,7 @@ use sk_tickets_core::{
     Actor, ApiKey, ApiKeyId, BASE_PATH, Error, IdempotencyKey, RequestId, Tickets,
     limits::REQUEST_BYTES_MAX,
     platform::{
+        crash_point::crash_point,
         idempotency::IdempotencyKeyError,
         problem::{self, Problem},
     },
@@ -185,6 +186,7 @@ async fn frame(State(api): State<Api>, mut request: Request, next: Next) -> Resp
         response.headers_mut().insert(REQUEST_ID, value);
     }
     api.metrics.request(&method, route.as_ref().map(MatchedPath::as_str), response.status(), started);
+    crash_point("reply");
     response
 }
 

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde_json::json;
 use sk_tickets_core::{
-    platform::idempotency::{Claim, StoredResponse},
+    platform::{
+        crash_point::crash_point,
+        idempotency::{Claim, StoredResponse},
+    },
     store::{Commit, CommitOutcome, Effect, QueueClaim},
 };
 use sqlx::{
@@ -46,14 +49,23 @@ pub(crate) async fn apply(
         if !commit.goes_alone() {
             return groups.apply(pool, realm, commit).await;
         }
-        return store_ticket(realm, &commit, async |query| pool.rows(query).await).await;
+        return store_ticket(realm, &commit, async |query| run_alone(pool, query).await).await;
     }
-    store(realm, &commit, async |query| pool.rows(query).await).await
+    store(realm, &commit, async |query| run_alone(pool, query).await).await
+}
+
+/// Runs a statement that is a transaction of its own.
+pub(crate) async fn run_alone(pool: &Pool, query: Bound<'_, Postgres, PgArguments>) -> sqlx::Result<Vec<PgRow>> {
+    crash_point("commit.begin");
+    let rows = pool.rows(query).await?;
+    crash_point("commit.committed");
+    Ok(rows)
 }
 
 /// Picks the head of a queue, and stores what is decided of it while it is locked. A twin that waited for the first one
 /// finds the record instead; the other head, which it had picked meanwhile, is free again with the end of its transaction.
 async fn apply_claim(pool: &Pool, realm: RealmNumber, commit: &Commit, claim: &QueueClaim) -> Result<Applied> {
+    crash_point("commit.begin");
     let mut transaction = pool.begin().await?;
     let key = commit.claim().map(|(claim, _)| &claim.key);
     let head = load::head(&mut transaction, realm, key, claim.queue()).await?;
@@ -64,7 +76,9 @@ async fn apply_claim(pool: &Pool, realm: RealmNumber, commit: &Commit, claim: &Q
     } else {
         store(realm, &commit, run).await?
     };
+    crash_point("commit.stored");
     transaction.commit().await?;
+    crash_point("commit.committed");
     let outcome = if outcome == CommitOutcome::Applied { CommitOutcome::Claimed(answer) } else { outcome };
     Ok(Applied { outcome, due })
 }

@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    commit::{Applied, store_ticket},
+    commit::{Applied, run_alone, store_ticket},
     error::{Fault, Result},
     pool::Pool,
     realms::RealmNumber,
@@ -134,7 +134,7 @@ async fn apply_group(pool: &Pool, mut group: Vec<Waiting>) {
     while let [first, _, ..] = &*group {
         let realm = first.realm;
         let commits: Vec<_> = group.iter().map(|waiting| &waiting.commit).collect();
-        match store_tickets(realm, &commits, async |query| pool.rows(query).await).await {
+        match store_tickets(realm, &commits, async |query| run_alone(pool, query).await).await {
             Ok(outcomes) => {
                 let mut left = Vec::new();
                 for (waiting, outcome) in group.into_iter().zip(outcomes) {
@@ -158,7 +158,7 @@ async fn apply_group(pool: &Pool, mut group: Vec<Waiting>) {
         }
     }
     for Waiting { realm, commit, answer } in group {
-        let _ = answer.send(store_ticket(realm, &commit, async |query| pool.rows(query).await).await);
+        let _ = answer.send(store_ticket(realm, &commit, async |query| run_alone(pool, query).await).await);
     }
 }
 

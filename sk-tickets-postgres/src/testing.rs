@@ -2,8 +2,9 @@
 
 use std::{
     fs,
-    io::{self, Read},
+    io::{self, Read, Write},
     net::{TcpListener, TcpStream},
+    ops::Range,
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
@@ -17,7 +18,7 @@ use std::{
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-/// A PostgreSQL server in a temporary folder, on a free port of the loopback interface, without durability.
+/// A PostgreSQL server in a temporary folder, on a free port of the loopback interface.
 ///
 /// It lives no longer than the process that started it, however that ends: a watchdog holds the other end of a pipe, and
 /// stops the server and removes the folder once the pipe is closed.
@@ -28,21 +29,30 @@ pub struct Cluster {
     binaries: PathBuf,
     databases: AtomicU32,
     watchdog: Child,
-    /// Closed with the process, at the latest.
+    /// Each line starts the server. Closed with the process, at the latest.
     lifeline: Option<ChildStdin>,
 }
 
 const OLDEST: u32 = 15;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Below the ports that systems give to connections and to whoever asks for any port (Linux from 32768 on, others from
+/// 49152 on).
+const PORTS: Range<u16> = 10_000..32_768;
+/// As many as one process is likely to take.
+const PORTS_OF_A_PROCESS: u32 = 64;
 /// The superuser of the cluster.
 const SUPERUSER: &str = "postgres";
 
-/// Starts the server, says so by being there to connect to, and stops it when nobody holds the pipe any more.
+/// Starts the server with each line that comes, once the one before has ended, and stops it when nobody holds the pipe any
+/// more.
 const WATCHDOG: &str = r#"
 trap '' HUP INT TERM
-"$1/postgres" -D "$2" <&- >"$2/log" 2>&1 &
-server=$!
-read -r _
+server=
+while read -r _; do
+    [ -z "$server" ] || wait "$server"
+    "$1/postgres" -D "$2" <&- >>"$2/log" 2>&1 &
+    server=$!
+done
 kill -QUIT "$server" 2>/dev/null
 wait "$server"
 rm -rf "$2"
@@ -63,11 +73,23 @@ impl Cluster {
         })
     }
 
-    /// Starts a cluster of its own; it is stopped when this is dropped.
+    /// Starts a cluster of its own, without durability; it is stopped when this is dropped.
     ///
     /// # Errors
     /// If there is no PostgreSQL of version 15 or later on this machine, or if it does not start.
     pub fn start() -> io::Result<Self> {
+        Self::start_with(HASTE)
+    }
+
+    /// Starts a cluster of its own that keeps what it has acknowledged, to be [crashed](Self::crash).
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_durable() -> io::Result<Self> {
+        Self::start_with("")
+    }
+
+    fn start_with(settings: &str) -> io::Result<Self> {
         let binaries = binaries()?;
         let account = account()?;
         let folder = tempfile::Builder::new().prefix("sk-tickets-postgres-").tempdir()?.keep();
@@ -84,7 +106,7 @@ impl Cluster {
             return Err(io::Error::other(format!("initdb failed: {}", String::from_utf8_lossy(&made.stderr))));
         }
         let port = free_port()?;
-        configure(&folder, &binaries, port)?;
+        configure(&folder, &binaries, port, settings)?;
 
         let mut watchdog = as_account(&mut Command::new("sh"), account)
             .args(["-c", WATCHDOG, "watchdog"])
@@ -98,8 +120,41 @@ impl Cluster {
             .spawn()?;
         let lifeline = watchdog.stdin.take();
         let cluster = Self { port, folder, binaries, databases: AtomicU32::new(0), watchdog, lifeline };
-        cluster.wait_until_ready()?;
+        cluster.start_again()?;
         Ok(cluster)
+    }
+
+    /// Kills the server and every process of it at once, as if the machine had stopped but for what the system has yet to
+    /// write to its disks.
+    ///
+    /// # Errors
+    /// If it does not run, or does not die.
+    pub fn crash(&self) -> io::Result<()> {
+        let status = fs::read_to_string(self.folder.join("postmaster.pid"))?;
+        let server = status.lines().next().and_then(|line| line.trim().parse().ok());
+        let server: u32 = server.ok_or_else(|| io::Error::other("the server does not say what process it is"))?;
+        // Or it would start others in their place.
+        signal("STOP", &[server])?;
+        let processes = [vec![server], children(server)?].concat();
+        signal("KILL", &processes)?;
+        let begun = Instant::now();
+        while processes.iter().any(|process| is_alive(*process)) {
+            if begun.elapsed() > PATIENCE {
+                return Err(io::Error::other("the server does not die"));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        fs::remove_file(self.folder.join("postmaster.pid"))
+    }
+
+    /// Starts the server after it was [killed](Self::crash), on the same folder and port.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start_again(&self) -> io::Result<()> {
+        let mut lifeline = self.lifeline.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        lifeline.write_all(b"start\n")?;
+        self.wait_until_ready()
     }
 
     fn wait_until_ready(&self) -> io::Result<()> {
@@ -141,6 +196,23 @@ impl Cluster {
         }
     }
 
+    /// Runs a statement as the superuser, on a database of this cluster; answers how many rows it gave or touched.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub async fn execute(&self, url: &str, sql: &str) -> u64 {
+        let executed = async {
+            let mut connection = PgConnection::connect(url).await?;
+            let result = connection.execute(AssertSqlSafe(sql.to_owned())).await?;
+            connection.close().await?;
+            Ok::<_, sqlx::Error>(result.rows_affected())
+        };
+        match executed.await {
+            Ok(rows) => rows,
+            Err(error) => panic!("{sql}: {error}"),
+        }
+    }
+
     /// The program of this name that came with the server, such as `pg_dump`.
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
@@ -161,22 +233,72 @@ impl Drop for Cluster {
     }
 }
 
-fn configure(folder: &Path, binaries: &Path, port: u16) -> io::Result<()> {
+/// Tests begin with an empty database, so none needs what was written before a crash.
+const HASTE: &str = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n";
+
+fn configure(folder: &Path, binaries: &Path, port: u16, settings: &str) -> io::Result<()> {
     // Where it was installed, to count statements with.
     let extension = binaries.join("../lib/pg_stat_statements.so").exists();
     let preload = if extension { "pg_stat_statements" } else { "" };
-    let settings = format!(
+    let all = format!(
         "\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\nmax_connections = 400\n\
-         fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nshared_preload_libraries = '{preload}'\n",
+         shared_preload_libraries = '{preload}'\n{settings}",
         folder.display()
     );
     let path = folder.join("postgresql.conf");
     let before = fs::read_to_string(&path)?;
-    fs::write(path, before + &settings)
+    fs::write(path, before + &all)
 }
 
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+/// Sends a signal; who has ended meanwhile need not get it.
+fn signal(name: &str, processes: &[u32]) -> io::Result<()> {
+    for process in processes {
+        Command::new("kill").args(["-s", name, &process.to_string()]).stderr(Stdio::null()).status()?;
+    }
+    Ok(())
+}
+
+/// The state of a process and who has started it; none once it is gone.
+fn stat(process: u32) -> Option<(char, u32)> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before it can have anything in it.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
+/// Whether a process runs; one whose end nobody has asked for yet does not.
+fn is_alive(process: u32) -> bool {
+    stat(process).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
+}
+
+fn children(parent: u32) -> io::Result<Vec<u32>> {
+    let processes = fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Ok(processes.filter(|process| stat(*process).is_some_and(|(_, started_by)| started_by == parent)).collect())
+}
+
+/// A port of the loopback interface that nobody listens at, for a server that is started there later, or stopped and
+/// started again.
+///
+/// No other program gets it meanwhile by asking for any port, and each process takes its own from another place. None is
+/// answered twice by a process.
+///
+/// # Errors
+/// If all are taken.
+pub fn free_port() -> io::Result<u16> {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(PORTS_OF_A_PROCESS);
+    let count = u32::from(PORTS.end - PORTS.start);
+    loop {
+        let tried = TRIED.fetch_add(1, Ordering::Relaxed);
+        if tried >= count {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "no port is free"));
+        }
+        let place = u16::try_from(first.wrapping_add(tried) % count).map_err(io::Error::other)?;
+        let port = PORTS.start + place;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
 }
 
 /// The folder of the newest server that is new enough.
@@ -233,5 +355,31 @@ fn as_account(command: &mut Command, account: Option<(u32, u32)>) -> &mut Comman
     match account {
         Some((user, group)) => command.gid(group).uid(user),
         None => command,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_acknowledged_is_there_after_a_crash() {
+        let cluster = Cluster::start_durable().unwrap();
+        let url = cluster.database().await;
+        cluster.execute(&url, "CREATE TABLE kept AS SELECT generate_series(1, 3)").await;
+        cluster.crash().unwrap();
+        assert!(TcpStream::connect(("127.0.0.1", cluster.port)).is_err());
+        cluster.start_again().unwrap();
+        assert_eq!(cluster.execute(&url, "SELECT FROM kept").await, 3);
+        assert!(cluster.log().contains("was not properly shut down"));
+    }
+
+    #[test]
+    fn each_port_is_another_one_and_below_those_of_the_system() {
+        let ports: BTreeSet<_> = (0..20).map(|_| free_port().unwrap()).collect();
+        assert_eq!(ports.len(), 20);
+        assert!(ports.iter().all(|port| PORTS.contains(port)), "{ports:?}");
     }
 }

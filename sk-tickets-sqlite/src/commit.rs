@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sk_tickets_core::{
     model::id::TicketId,
     platform::{
+        crash_point::crash_point,
         idempotency::{Claim, Recorded, StoredResponse},
         time::Timestamp,
     },
@@ -85,6 +86,7 @@ fn store(connection: &Connection, realm: RealmNumber, commit: &Commit) -> Result
     {
         return Ok(Verdict::Undo(outcome));
     }
+    crash_point("commit.claimed");
     let change = match commit.effect() {
         Effect::None => Change::Done,
         Effect::Unchanged(ticket, version) => {

@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use sk_tickets_core::store::{self, StoreError};
+use sk_tickets_core::{
+    platform::crash_point::crash_point,
+    store::{self, StoreError},
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -229,6 +232,7 @@ fn transact(connection: &Guarded, batch: &mut [Box<dyn Job>]) -> Result<()> {
 }
 
 fn try_transact(connection: &Guarded, batch: &mut [Box<dyn Job>]) -> Result<()> {
+    crash_point("commit.begin");
     execute(connection, "BEGIN IMMEDIATE")?;
     if let [job] = batch {
         // Alone, a job needs no savepoint: what is not to stay is rolled back with the transaction.
@@ -247,7 +251,10 @@ fn try_transact(connection: &Guarded, batch: &mut [Box<dyn Job>]) -> Result<()> 
         }
     }
     lost(connection)?;
-    execute(connection, "COMMIT")
+    crash_point("commit.stored");
+    execute(connection, "COMMIT")?;
+    crash_point("commit.committed");
+    Ok(())
 }
 
 /// Some errors, such as a full disk, make SQLite roll back everything; what would follow would stand alone.

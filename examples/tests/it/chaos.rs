@@ -17,7 +17,7 @@ use std::{
 
 use serde_json::{Value, json};
 use sk_tickets_core::{Clock, SignatureHeaders, SystemClock, WebhookSecret, verify};
-use sk_tickets_postgres::testing::Cluster;
+use sk_tickets_postgres::testing::{Cluster, free_port};
 
 use crate::{
     invariants,
@@ -77,7 +77,7 @@ struct Hook {
 
 impl Hook {
     fn start(manner: Manner) -> Arc<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", free_port().unwrap())).unwrap();
         let hook = Arc::new(Self {
             manner,
             address: listener.local_addr().unwrap(),
@@ -202,8 +202,7 @@ impl Chaos {
     /// So many servers, and twenty endpoints that want everything.
     fn begin(place: Place, servers: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let free_port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let addresses: Vec<_> = (0..servers).map(|_| free_port()).collect();
+        let addresses: Vec<_> = (0..servers).map(|_| format!("127.0.0.1:{}", free_port().unwrap())).collect();
         let start = |address: &String| Server::start_on(&place.url(), folder.path(), address, &SCHEDULE);
         let servers: Vec<_> = addresses.iter().map(start).collect();
         let nodes = Nodes::new(addresses.clone(), servers[0].key.clone());
@@ -342,7 +341,7 @@ impl Chaos {
 
     /// The ids of all events.
     fn feed(&mut self) -> BTreeSet<String> {
-        let listed = list(&self.nodes, &mut self.dice, "/events?limit=100");
+        let listed = self.nodes.list(&mut self.dice, "/events?limit=100");
         listed.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect()
     }
 
@@ -363,18 +362,6 @@ impl Chaos {
 
 /// The events whose deliveries to an endpoint are dead letters.
 fn dead_letters(nodes: &Nodes, dice: &mut Dice, endpoint: &str) -> BTreeSet<String> {
-    let listed = list(nodes, dice, &format!("/dead_letters?limit=100&endpoint_id={endpoint}"));
+    let listed = nodes.list(dice, &format!("/dead_letters?limit=100&endpoint_id={endpoint}"));
     listed.iter().map(|letter| letter["event_id"].as_str().unwrap().to_owned()).collect()
-}
-
-fn list(nodes: &Nodes, dice: &mut Dice, path: &str) -> Vec<Value> {
-    let mut rows = Vec::new();
-    let mut page = nodes.ask(dice, "GET", path, None, "").json();
-    loop {
-        rows.extend(page["data"].as_array().unwrap().iter().cloned());
-        match page["next_cursor"].as_str() {
-            Some(cursor) => page = nodes.ask(dice, "GET", &format!("{path}&cursor={cursor}"), None, "").json(),
-            None => return rows,
-        }
-    }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sk_tickets_postgres::testing::Cluster;
+use sk_tickets_postgres::testing::{Cluster, free_port};
 use tempfile::TempDir;
 
 use crate::{
@@ -76,11 +76,6 @@ fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
 fn fresh_key() -> String {
     static USED: AtomicUsize = AtomicUsize::new(0);
     format!("key-{}", USED.fetch_add(1, Ordering::Relaxed))
-}
-
-/// A port that nobody listens at, for now.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn header<'a>(mail: &'a Value, name: &str) -> Vec<&'a str> {
@@ -205,7 +200,7 @@ fn a_live_customer_is_told(database: &str) {
 
 #[test]
 fn with_the_mail_server_down_the_mail_arrives_after_it_is_back() {
-    let port = free_port();
+    let port = free_port().unwrap();
     let url = format!("smtp://127.0.0.1:{port}");
     let live = Live::start(SQLITE, &["--smtp-url", &url, "--webhook-schedule", SHORT_STEPS]);
     let ticket = live.resolve("Part delayed", "ann@example.com", "Replaced.");
@@ -222,7 +217,7 @@ fn with_the_mail_server_down_the_mail_arrives_after_it_is_back() {
 
 #[test]
 fn killed_after_the_mail_was_taken_it_is_sent_again_with_the_same_message_id() {
-    let port = free_port();
+    let port = free_port().unwrap();
     let url = format!("smtp://127.0.0.1:{port}");
     let arguments = ["--smtp-url", &url, "--webhook-schedule", SHORT_STEPS];
     let holding = MailServer::start(port, &["--hold"]);

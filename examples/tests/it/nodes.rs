@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
-    net::TcpListener,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -13,7 +12,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sk_tickets_postgres::testing::Cluster;
+use sk_tickets_postgres::testing::{Cluster, free_port};
 
 use crate::{
     process::Server,
@@ -82,10 +81,7 @@ async fn two_nodes_lose_nothing_and_double_nothing() {
 
 fn load(url: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let addresses = [(); 2].map(|()| {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().to_string()
-    });
+    let addresses = [(); 2].map(|()| format!("127.0.0.1:{}", free_port().unwrap()));
     let start = |node: usize| Server::start_on(url, folder.path(), &addresses[node], &[]);
     let mut servers = [start(0), start(1)];
     let nodes = Nodes::new(addresses.to_vec(), servers[0].key.clone());

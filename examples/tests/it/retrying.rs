@@ -23,6 +23,23 @@ impl Nodes {
         Self { addresses, key }
     }
 
+    /// Asks any node once. None if it is down or busy, or the answer was lost: whether it was done is not known.
+    pub(crate) fn once(
+        &self,
+        dice: &mut Dice,
+        method: &str,
+        path: &str,
+        idempotency_key: Option<&str>,
+        body: &str,
+    ) -> Option<Answer> {
+        let authorization = format!("Bearer {}", self.key);
+        let mut headers = vec![("authorization", authorization.as_str()), ("content-type", "application/json")];
+        headers.extend(idempotency_key.map(|key| ("idempotency-key", key)));
+        let address = &self.addresses[dice.roll(self.addresses.len())];
+        let answer = send(address, method, &format!("/tickets/v1{path}"), &headers, body.as_bytes());
+        answer.ok().filter(|answer| answer.status < 500)
+    }
+
     /// Asks any node, and goes on asking, the same again, until one answers for good.
     pub(crate) fn ask(
         &self,
@@ -32,18 +49,27 @@ impl Nodes {
         idempotency_key: Option<&str>,
         body: &str,
     ) -> Answer {
-        let authorization = format!("Bearer {}", self.key);
-        let mut headers = vec![("authorization", authorization.as_str()), ("content-type", "application/json")];
-        headers.extend(idempotency_key.map(|key| ("idempotency-key", key)));
         let start = Instant::now();
         loop {
-            let address = &self.addresses[dice.roll(self.addresses.len())];
-            match send(address, method, &format!("/tickets/v1{path}"), &headers, body.as_bytes()) {
-                Ok(answer) if answer.status < 500 => return answer,
-                // Down or busy: whether it was done is not known.
-                Ok(_) | Err(_) => thread::sleep(Duration::from_millis(20)),
+            if let Some(answer) = self.once(dice, method, path, idempotency_key, body) {
+                return answer;
             }
             assert!(start.elapsed() < PATIENCE, "no node answers");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// All rows of a list.
+    pub(crate) fn list(&self, dice: &mut Dice, path: &str) -> Vec<Value> {
+        let mut rows = Vec::new();
+        let mut next = path.to_owned();
+        loop {
+            let page = self.ask(dice, "GET", &next, None, "").json();
+            rows.extend(page["data"].as_array().unwrap().iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(cursor) if page["has_more"] == true => next = format!("{path}&cursor={cursor}"),
+                Some(_) | None => return rows,
+            }
         }
     }
 

@@ -114,6 +114,25 @@ fn with_a_master_key_no_secret_is_anywhere_in_the_files() {
 }
 
 #[test]
+fn no_secret_is_ever_logged_or_left_in_the_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiving = Receiving::start(500);
+    let server = Server::start(folder.path(), &["--webhook-schedule", "1ms,1ms"]);
+    let (key, secret) = (server.key.clone(), first_secret(&server, &receiving.url));
+    server.post("/tickets", "one", r#"{"subject":"Part delayed"}"#);
+    for _ in 0..3 {
+        receiving.next();
+    }
+    let logs = stop(server);
+    assert!(logs.contains("webhook attempted"), "{logs}");
+    assert!(logs.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "JSON off a terminal");
+    for hidden in [key.as_str(), "sk_test_tk_", &secret.expose(), "whsec_"] {
+        assert!(!logs.contains(hidden), "{hidden} is in the logs");
+    }
+    assert!(!files(folder.path()).windows(key.len()).any(|window| window == key.as_bytes()));
+}
+
+#[test]
 fn without_its_master_key_nothing_starts_and_all_say_why() {
     let folder = tempfile::tempdir().unwrap();
     keys(folder.path(), &[OLD]);

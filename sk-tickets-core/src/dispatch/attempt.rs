@@ -7,6 +7,7 @@ use crate::{
     limits::ATTEMPT_RESPONSE_BYTES_MAX,
     model::delivery::Attempt,
     platform::{
+        crash_point::crash_point,
         time::Timestamp,
         webhook::{WebhookSecret, signature_header},
     },
@@ -27,6 +28,7 @@ pub(super) async fn run(dispatcher: &Dispatcher, mut delivery: LeasedDelivery) -
         tracing::warn!(delivery = %delivery.lease.delivery_id, "lost the lease during the attempt");
         return None;
     };
+    crash_point("delivery.sent");
     let ended = dispatcher.clock.now();
     let next = next_step(dispatcher, &delivery, &outcome, ended);
     let attempt = record(delivery.attempts_before + 1, at, ended, outcome);

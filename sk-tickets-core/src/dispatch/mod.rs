@@ -15,6 +15,7 @@ pub use sender::{SendError, WebhookReply, WebhookRequest, WebhookSender};
 
 use crate::{
     platform::{
+        crash_point::crash_point,
         seal::Keyring,
         system::Entropy,
         time::{Clock, Timestamp},
@@ -126,6 +127,7 @@ impl Dispatcher {
         if settlements.is_empty() {
             return Ok(());
         }
+        crash_point("delivery.settle");
         for (one, settled) in settlements.iter().zip(self.store.settle(settlements).await?) {
             if settled == Settled::LeaseLost {
                 tracing::warn!(delivery = %one.lease.delivery_id, "lost the lease before the attempt was settled");
@@ -140,6 +142,9 @@ impl Dispatcher {
         let now = self.clock.now();
         let Claimed { deliveries, next, replaying } =
             self.store.claim_due(self.worker, now, LEASE, under_way.free()).await?;
+        if !deliveries.is_empty() {
+            crash_point("delivery.claimed");
+        }
         for delivery in deliveries {
             let slot = under_way.slot(delivery.lane);
             let dispatcher = self.clone();

@@ -4,6 +4,8 @@
 //! folder out as it stands; tickets are built on top of it. A test keeps that true.
 
 pub mod api_key;
+#[doc(hidden)]
+pub mod crash_point;
 pub mod cursor;
 pub mod id;
 pub mod idempotency;
