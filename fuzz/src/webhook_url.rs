@@ -72,7 +72,8 @@ fn loops(url: &Url) -> bool {
 
 /// Who reads a URL without knowing the ways of browsers must find the same host in it.
 fn leads_where_it_says(text: &str, url: &Url) {
-    let Some((_, rest)) = text.split_once("://") else { panic!("{text:?} has no place for a host") };
+    let Some((scheme, rest)) = text.split_once("://") else { panic!("{text:?} has no place for a host") };
+    assert!(scheme.eq_ignore_ascii_case(url.scheme()), "{text:?} leads to {url}");
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
