@@ -104,6 +104,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "SK_TICKETS_RATE_LIMIT", default_value_t = 100, value_name = "N")]
     pub(crate) rate_limit: u32,
 
+    /// How long a client may take to send a request, or to say nothing, before it is hung up on, such as 75s or 2m
+    #[arg(long, env = "SK_TICKETS_CLIENT_PATIENCE", default_value = "75s", value_name = "TIME")]
+    pub(crate) client_patience: Time,
+
     /// How many proxies stand before this server; whom the first of them was asked by is who forms are sent by
     #[arg(long, env = "SK_TICKETS_TRUSTED_PROXIES", default_value_t = 0, value_name = "N")]
     pub(crate) trusted_proxies: u8,
@@ -197,6 +201,28 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A length of time, such as 75s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Time(pub(crate) Duration);
+
+impl FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || format!("{text:?} is no time such as 7d, 12h, 30m or 90s");
+        let unit = text.chars().next_back().ok_or_else(wrong)?;
+        let number: u64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 24 * 3_600,
+            _ => return Err(wrong()),
+        };
+        Ok(Self(Duration::from_secs(number.checked_mul(seconds).ok_or_else(wrong)?)))
+    }
+}
+
 /// After how long a resolved ticket is closed; none for never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AutoClose(pub(crate) Option<Duration>);
@@ -208,17 +234,8 @@ impl FromStr for AutoClose {
         if text == "off" {
             return Ok(Self(None));
         }
-        let wrong = || format!("{text:?} is no time such as 7d, 12h, 30m or 90s, and not off");
-        let unit = text.chars().next_back().ok_or_else(wrong)?;
-        let number: u64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3_600,
-            'd' => 24 * 3_600,
-            _ => return Err(wrong()),
-        };
-        Ok(Self(Some(Duration::from_secs(number.checked_mul(seconds).ok_or_else(wrong)?))))
+        let Time(after) = text.parse::<Time>().map_err(|wrong| format!("{wrong}, and not off"))?;
+        Ok(Self(Some(after)))
     }
 }
 

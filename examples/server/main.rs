@@ -6,6 +6,7 @@ mod cli;
 mod client;
 mod dead_letters;
 mod demo;
+mod descriptors;
 mod doctor;
 mod keys;
 mod listen;

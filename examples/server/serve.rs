@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    future::IntoFuture,
     io::{Write, stdout},
     net::SocketAddr,
     num::NonZeroU32,
@@ -15,13 +14,13 @@ use sk_tickets_core::{
     ApiKeySecret, BASE_PATH, CallId, ContactId, Environment, Realm, Scope, Tickets,
     platform::{id::IdGenerator, system::SystemEntropy},
 };
-use sk_tickets_http::{Metrics, RateLimit, RouterOptions, WebhookClient};
+use sk_tickets_http::{Metrics, RateLimit, RouterOptions, ServeOptions, WebhookClient};
 use tokio::net::TcpListener;
 
 use crate::{
     Failure,
     cli::{Location, Serve},
-    demo, mail, secrets,
+    demo, descriptors, mail, secrets,
     stop::Stop,
     store::{Database, Opened},
 };
@@ -32,7 +31,8 @@ const DEMO_TENANT: &str = "demo";
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failure> {
-    let Serve { listen, webhooks, desk, mail, mail_template, rate_limit, trusted_proxies, public_url } = options;
+    let Serve { listen, webhooks, desk, mail, mail_template, rate_limit, client_patience, trusted_proxies, public_url } =
+        options;
     let template = mail::template(mail_template.as_deref())?;
     let keyring = secrets::keyring(location)?;
     let opened = Database::parse(location)?.open().await?;
@@ -70,14 +70,14 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
     let demo = if has_demo { demo::router(tickets.clone(), tickets.desk(demo_realm()?)) } else { Router::new() };
     let options = RouterOptions::new(tickets).rate_limit(rate_limit).trusted_proxies(trusted_proxies);
     let router = options.metrics(metrics).build().merge(demo);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().wait());
+    let options = ServeOptions::default().connections(descriptors::for_connections()).patience(client_patience.0);
+    let serving = sk_tickets_http::serve(listener, router, options, stop.clone().wait());
     let out_of_patience = async {
         stop.wait().await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        served = serving.into_future() => served?,
+        () = serving => {}
         () = out_of_patience => tracing::warn!("some requests did not finish in time"),
     }
     sweeper.await?;

@@ -98,6 +98,15 @@ pub const FAILING_IN_FLIGHT_MAX: usize = 1;
 pub const API_KEY_NAME_MAX: usize = 100;
 /// The largest request body, in bytes.
 pub const REQUEST_BYTES_MAX: usize = 256 * 1024;
+/// The largest head of a request, in bytes.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How many connections a server has at a time; others wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 4_096;
+/// How many requests to the API are answered at a time; one more is told to try again.
+pub const REQUESTS_AT_ONCE_MAX: usize = 512;
+/// How long a client may take to send the head of a request, to send its body after that, and to go on taking the answer,
+/// in seconds. Longer than proxies keep connections that have nothing to say, which is a minute with most.
+pub const CLIENT_PATIENCE_SECS: u64 = 75;
 /// How much of a receiver's answer is kept on an attempt, in bytes.
 pub const ATTEMPT_RESPONSE_BYTES_MAX: usize = 16 * 1024;
 /// The longest text to search for, in characters.

@@ -18,7 +18,7 @@
 //! - `openapi`: the document that is made from the table. `docs`: the reference and the error pages. `open`: the paths
 //!   that ask for no key.
 //! - `form`: the support form, as customers see it.
-//! - `router`: the order in which a request is judged.
+//! - `router`: the order in which a request is judged. `serve`: the router on a socket, within limits.
 //! - `status`, `metrics`: how the process fares, for who runs it.
 //! - `webhook`: the client that deliveries are sent with. `mail` (feature `smtp`): how customers are told.
 //! - `mcp` (feature `mcp`): the door for agents.
@@ -40,6 +40,7 @@ mod open;
 mod openapi;
 mod platform;
 mod router;
+mod serve;
 mod status;
 mod webhook;
 
@@ -51,5 +52,6 @@ pub use metrics::Metrics;
 pub use openapi::openapi;
 pub use platform::rate_limit::RateLimit;
 pub use router::{RouterOptions, router};
+pub use serve::{ServeOptions, serve};
 pub use status::status_router;
 pub use webhook::WebhookClient;

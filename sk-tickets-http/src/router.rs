@@ -1,7 +1,13 @@
-//! The order in which a request is judged, once for all routes: size; route, method and media type; API key; rate; scope;
-//! idempotency key; then the handler, which reads path, query and body and asks the desk.
+//! The order in which a request is judged, once for all routes: size; route and method; whether there is room for it; media
+//! type; API key; rate; scope; idempotency key; then the handler, which reads path, query and body and asks the desk.
 
-use std::{collections::HashMap, error::Error as _, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    error::Error as _,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Extension, Router,
@@ -16,13 +22,14 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
 use sk_tickets_core::{
     Actor, ApiKey, ApiKeyId, BASE_PATH, Error, IdempotencyKey, RequestId, Tickets,
-    limits::REQUEST_BYTES_MAX,
+    limits::{REQUEST_BYTES_MAX, REQUESTS_AT_ONCE_MAX},
     platform::{
         crash_point::crash_point,
         idempotency::IdempotencyKeyError,
         problem::{self, Problem},
     },
 };
+use tokio::sync::Semaphore;
 
 use crate::{
     api::{self, Asked, Call, KeyRing, Operation},
@@ -46,12 +53,16 @@ mod tests;
 /// Names the request in every answer and in the logs.
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// After how long to try again what there was no room for.
+const ROOM_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
 struct Api {
     tickets: Tickets,
     keys: KeyRing,
     buckets: Option<Arc<Buckets<ApiKeyId>>>,
+    /// A place for each request that is being answered.
+    places: Arc<Semaphore>,
     metrics: Metrics,
     trusted_proxies: u8,
 }
@@ -62,6 +73,7 @@ struct Api {
 pub struct RouterOptions {
     tickets: Tickets,
     rate_limit: Option<RateLimit>,
+    requests_at_once: usize,
     metrics: Option<Metrics>,
     trusted_proxies: u8,
 }
@@ -69,12 +81,20 @@ pub struct RouterOptions {
 impl RouterOptions {
     /// The API of an engine, without a rate limit.
     pub const fn new(tickets: Tickets) -> Self {
-        Self { tickets, rate_limit: None, metrics: None, trusted_proxies: 0 }
+        let requests_at_once = REQUESTS_AT_ONCE_MAX;
+        Self { tickets, rate_limit: None, requests_at_once, metrics: None, trusted_proxies: 0 }
     }
 
     /// Lets each key make no more requests than this, on this node; what is over is answered 429.
     pub const fn rate_limit(mut self, limit: Option<RateLimit>) -> Self {
         self.rate_limit = limit;
+        self
+    }
+
+    /// Answers so many requests to the API at a time; 512 unless told otherwise. One more is answered 503 at once, with
+    /// `Retry-After`, before anybody is asked who sent it: so what was let in is answered soon, however many come.
+    pub const fn requests_at_once(mut self, requests: usize) -> Self {
+        self.requests_at_once = requests;
         self
     }
 
@@ -88,6 +108,7 @@ impl RouterOptions {
     /// end. None unless told otherwise, since anybody can send that header.
     ///
     /// How often a form is sent is limited for each address, so it has to be known: serve the router with
+    /// [`serve`](crate::serve()), or with
     /// [`into_make_service_with_connect_info::<SocketAddr>()`](Router::into_make_service_with_connect_info). Otherwise all
     /// customers are one to it.
     pub const fn trusted_proxies(mut self, proxies: u8) -> Self {
@@ -97,11 +118,12 @@ impl RouterOptions {
 
     /// The router; see [`router()`].
     pub fn build(self) -> Router {
-        let Self { tickets, rate_limit, metrics, trusted_proxies } = self;
+        let Self { tickets, rate_limit, requests_at_once, metrics, trusted_proxies } = self;
         build(Api {
             tickets,
             keys: KeyRing::default(),
             buckets: rate_limit.map(|limit| Arc::new(Buckets::new(limit))),
+            places: Arc::new(Semaphore::new(requests_at_once.min(Semaphore::MAX_PERMITS))),
             metrics: metrics.unwrap_or_default(),
             trusted_proxies,
         })
@@ -203,11 +225,19 @@ async fn answer(
     request: Request,
 ) -> Response {
     let request_id = request.extensions().get::<RequestId>().copied().unwrap_or_else(|| api.tickets.request_id());
+    let Ok(_place) = api.places.try_acquire() else { return no_room(&api, request_id) };
     let mut standing = None;
     let judging = judge(operation, &api, params, request, request_id, &mut standing);
     // Nothing of ours panics; should it, the client still gets an answer, and its request is not lost in the logs.
     let judged = AssertUnwindSafe(judging).catch_unwind().await.unwrap_or_else(|_| Err(panicked()));
     conclude(judged, standing, &api, (&operation.method, operation.path), request_id)
+}
+
+/// Nothing is logged: there are too many of these when there are any. The metrics count them.
+fn no_room(api: &Api, request_id: RequestId) -> Response {
+    let detail = "too many requests at a time; try again, with the same Idempotency-Key if it had one";
+    let problem = Problem::new(problem::UNAVAILABLE, detail);
+    fault::response(&problem, Some(ROOM_AFTER), api.tickets.error_docs(), request_id)
 }
 
 fn panicked() -> Error {
@@ -257,6 +287,7 @@ async fn admit(
 #[cfg(feature = "mcp")]
 async fn answer_agent(State(api): State<Api>, request: Request) -> Response {
     let request_id = request.extensions().get::<RequestId>().copied().unwrap_or_else(|| api.tickets.request_id());
+    let Ok(_place) = api.places.try_acquire() else { return no_room(&api, request_id) };
     let mut standing = None;
     let judging = async {
         let (parts, body, key) = admit(&api, request, &mut standing).await?;

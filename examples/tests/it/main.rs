@@ -21,6 +21,7 @@ mod nodes;
 #[cfg(feature = "cross-language")]
 mod official_libraries;
 mod openapi;
+mod overload;
 mod process;
 mod receiver;
 #[cfg(feature = "cross-language")]

@@ -75,6 +75,11 @@ impl Process {
         }
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
@@ -137,7 +142,22 @@ impl Server {
     pub(crate) fn start_on(database: &str, folder: &Path, listen: &str, arguments: &[&str]) -> Self {
         // Load is what some of these tests are about.
         let arguments = [&["--listen", listen, "--rate-limit", "0"], arguments].concat();
-        let mut process = Process::start(command_on(database, folder, &arguments));
+        Self::started(command_on(database, folder, &arguments), database, folder)
+    }
+
+    /// Starts a server as `start` does, which may have so many files and sockets.
+    pub(crate) fn start_with_descriptors(folder: &Path, descriptors: u32, arguments: &[&str]) -> Self {
+        let database = "sqlite:tickets.db";
+        let mut command = Command::new("sh");
+        let limited = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
+        command.current_dir(folder).env_remove("RUST_LOG").args(["-c", &limited, SERVER, "--database", database]);
+        command.args(["--listen", "127.0.0.1:0", "--rate-limit", "0"]).args(arguments);
+        Self::started(command, database, folder)
+    }
+
+    /// The server that this command starts, and a key for it.
+    fn started(command: Command, database: &str, folder: &Path) -> Self {
+        let mut process = Process::start(command);
         let stdout = process.wait_for("listening on http://");
         let authority =
             stdout.split("listening on http://").nth(1).expect("there").lines().next().expect("there").to_owned();

@@ -73,7 +73,7 @@ problem_kinds! { PLATFORM_PROBLEMS:
     INTERNAL = 500 "internal" "Something went wrong on our side";
     /// Too many others changed the resource at the same time.
     CONTENTION = 503 "contention" "Too many changes at the same time";
-    /// The store is saturated or cannot be reached.
+    /// The server or its store is saturated, or the store cannot be reached.
     UNAVAILABLE = 503 "unavailable" "The service is busy";
 }
 

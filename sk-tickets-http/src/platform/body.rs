@@ -18,7 +18,7 @@ pub(crate) async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Resul
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(Problem::new(problem::MALFORMED_JSON, "the body ended before its time")),
+        Err(_) => Err(Problem::new(problem::MALFORMED_JSON, "the body ended before its time, or took too long")),
     }
 }
 

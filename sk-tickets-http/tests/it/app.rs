@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    future::IntoFuture,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::{
@@ -27,6 +26,7 @@ use sk_tickets_core::{
     BASE_PATH, Clock, Desk, Environment, IdempotencyKey, Realm, Schedule, Scope, TargetPolicy, Tickets, Timestamp,
     testing::ManualClock,
 };
+use sk_tickets_http::ServeOptions;
 use sk_tickets_sqlite::{SqliteOptions, Synchronous, violations};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle};
@@ -171,16 +171,21 @@ impl TestApp {
 
     /// Serves the router on a port of its own.
     pub(crate) async fn serve(&self) -> Server {
+        self.serve_with(ServeOptions::default()).await
+    }
+
+    /// Serves it with other limits than the usual ones.
+    pub(crate) async fn serve_with(&self, options: ServeOptions) -> Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
         let router = self.router.clone();
         let task = tokio::spawn(async move {
-            let serving = axum::serve(listener, router).with_graceful_shutdown(async {
+            let stopped = async {
                 // An error means that the server was dropped, which ends it too.
                 let _ = stopped.await;
-            });
-            serving.into_future().await.expect("served");
+            };
+            sk_tickets_http::serve(listener, router, options, stopped).await;
         });
         Server { address, stop, task }
     }

@@ -30,6 +30,7 @@ mod redaction;
 mod replay_jobs;
 mod rotation;
 mod search;
+mod serving;
 mod sla;
 mod stats;
 mod targets;

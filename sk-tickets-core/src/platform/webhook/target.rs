@@ -143,7 +143,8 @@ impl TargetPolicy {
 /// people type into browsers, would take `https:example.com`, drop tabs and line ends, and read `\` as `/`, where others
 /// read on to another host.
 fn authority(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once("://")?;
+    let (_, rest) = text.split_once(':')?;
+    let rest = rest.strip_prefix("//")?;
     let lawful = !rest.starts_with('/') && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\');
     lawful.then(|| rest.split(['/', '?', '#']).next().unwrap_or(rest))
 }
@@ -227,6 +228,10 @@ mod tests {
             ("example.com", "invalid_url"),
             ("https:example.com", "invalid_url"),
             ("https:///example.com", "invalid_url"),
+            // The parser takes one slash for two, and so another host than stands behind the two.
+            ("https:/example.com/://example.org/", "invalid_url"),
+            ("https:/@example.com/://example.org/", "invalid_url"),
+            ("https:example.com/://example.org/", "invalid_url"),
             ("https://exa\tmple.com/", "invalid_url"),
             ("https://example.com/\n", "invalid_url"),
             (" https://example.com/", "invalid_url"),
