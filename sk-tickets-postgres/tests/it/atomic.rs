@@ -44,7 +44,8 @@ async fn a_commit_that_fails_at_any_step_leaves_nothing() {
         body: Some("Ordered two weeks ago".parse().unwrap()),
         ..CreateTicket::new("Part delayed").unwrap()
     };
-    let broken = "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'broken'; END $$";
+    let broken =
+        "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'broken'; END $$";
     run(&url, broken).await;
 
     let before = rows(&url).await;
