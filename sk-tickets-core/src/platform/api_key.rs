@@ -130,6 +130,14 @@ mod tests {
         assert!(ApiKeySecret::parse("tk", "").is_err());
     }
 
+    /// Checksum and hash made by another implementation (Python's zlib and hashlib).
+    #[test]
+    fn what_is_kept_of_a_key_is_its_hash() {
+        let key = ApiKeySecret::parse("tk", "sk_test_tk_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg1QT2S3").unwrap();
+        let hash: String = key.hash().0.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hash, "45a0d16ac8f0de0ef10ffb97c7957dd3662f6c32338d95d23c388f65b67b6e95");
+    }
+
     #[test]
     fn base62_is_padded() {
         assert_eq!(base62(&[0, 0, 0, 0], 6), "000000");

@@ -148,6 +148,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sealed_and_not_of_this_version_is_refused() {
+        let secret = CursorKey::from_bytes([7; 32]);
+        let mine = scope("acme", Environment::Test, "tickets", "");
+        let sealed = |body: &[u8]| {
+            let mac = mine.mac(&secret, body);
+            mine.decode(&secret, &URL_SAFE_NO_PAD.encode([body, &mac].concat()))
+        };
+        let of_version = |version: u8| [&[version][..], &mine.filter, b"key"].concat();
+        assert_eq!(sealed(&of_version(VERSION)), Ok(b"key".to_vec()));
+        assert_eq!(sealed(&of_version(VERSION + 1)), Err(CursorError::Invalid));
+        assert_eq!(sealed(&of_version(VERSION)[..FILTER_LENGTH]), Err(CursorError::Invalid), "cut within the filter");
+        assert_eq!(sealed(&of_version(VERSION)[..=FILTER_LENGTH]), Ok(Vec::new()));
+        assert_eq!(sealed(&[]), Err(CursorError::Invalid));
+    }
+
+    #[test]
     fn a_changed_cursor_is_refused_at_every_position() {
         let secret = CursorKey::from_bytes([7; 32]);
         let mine = scope("acme", Environment::Test, "tickets", "");

@@ -188,6 +188,8 @@ mod tests {
     fn a_quoted_key_is_the_same_as_its_bare_text() {
         let bare = IdempotencyKey::client("9f2c-4d1a").unwrap();
         assert_eq!(IdempotencyKey::client("\"9f2c-4d1a\"").unwrap(), bare);
+        assert_eq!(IdempotencyKey::client(" \t9f2c-4d1a ").unwrap(), bare);
+        assert_eq!(IdempotencyKey::from_kept(bare.as_str().to_owned()), bare);
         assert_eq!(IdempotencyKey::client(r#""a\"b\\c""#).unwrap().as_str(), r#"client:a"b\c"#);
         assert_ne!(IdempotencyKey::system("9f2c-4d1a"), bare);
     }
@@ -201,6 +203,9 @@ mod tests {
             ("\"\"", Missing),
             ("a b", Malformed),
             ("\"", Malformed),
+            (r#""a"b""#, Malformed),
+            (r#""a\x""#, Malformed),
+            (r#""a\""#, Malformed),
             ("é", Malformed),
             (long.as_str(), Malformed),
         ] {

@@ -614,7 +614,8 @@ mod events {
 
 mod replays {
     use sk_tickets_core::{
-        Command, Request,
+        Command, CreateEndpoint, Request,
+        decide::EndpointCommand,
         platform::{input::Input, json::Json},
     };
 
@@ -684,6 +685,27 @@ mod replays {
         let receipt = stage.desk.create_ticket(&key, within).await.unwrap();
         assert!(receipt.replayed);
         assert_eq!(serde_json::to_vec(&receipt.value).unwrap(), made.response.body);
+    }
+
+    #[tokio::test]
+    async fn another_operation_and_another_path_are_another_request() {
+        let stage = Stage::new();
+        let mut made = Vec::new();
+        for _ in 0..2 {
+            let endpoint = CreateEndpoint::new("https://example.com/".parse().unwrap());
+            made.push(stage.desk.create_endpoint(&stage.key(), endpoint).await.unwrap().value.id);
+        }
+        let (one, other) = (made[0], made[1]);
+        // Each without a body.
+        let key = stage.key();
+        assert!(!stage.desk.disable_endpoint(&key, one).await.unwrap().replayed);
+        for reused in [stage.desk.enable_endpoint(&key, one).await, stage.desk.disable_endpoint(&key, other).await] {
+            assert_eq!(reused.unwrap_err().code(), "idempotency_key_reused");
+        }
+        assert!(stage.desk.disable_endpoint(&key, one).await.unwrap().replayed);
+        // Keys are kept for ever, and so the name that an operation has in what they stand for.
+        let disable = Command::Endpoint(EndpointCommand::Disable(one));
+        assert_eq!((disable.operation(), disable.path_parameters()), ("endpoint_disable", vec![one.to_string()]));
     }
 }
 

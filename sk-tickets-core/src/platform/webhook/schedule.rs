@@ -96,6 +96,7 @@ mod tests {
         }
         assert_eq!(at.since(start), Duration::from_secs(2 * 3_600 + 36 * 60 + 21));
         assert_eq!(schedule.next_attempt(8, at, None), None);
+        assert_eq!(schedule.next_attempt(0, at, None), None, "nothing has failed");
     }
 
     #[test]
@@ -110,9 +111,15 @@ mod tests {
 
     #[test]
     fn what_is_no_schedule_is_refused() {
-        for text in ["", "1", "1x", "1s,,2s", "s", "-1s", "1.5s", "99999999999999999999s"] {
+        let too_long = ["99999999999999999999s", "18446744073709551615m", "18446744073709551615h"];
+        for text in ["", "1", "1x", "1s,,2s", "s", "-1s", "1.5s"].into_iter().chain(too_long) {
             assert!(text.parse::<Schedule>().is_err(), "{text}");
         }
-        assert_eq!("250ms, 1s".parse::<Schedule>().unwrap().to_string(), "250ms,1s");
+    }
+
+    #[test]
+    fn a_delay_is_written_in_the_largest_unit_that_it_has_whole() {
+        let schedule: Schedule = "250ms, 0s, 90s, 120s, 3600s, 5400s, 1500ms, 2h".parse().unwrap();
+        assert_eq!(schedule.to_string(), "250ms,0s,90s,2m,1h,90m,1500ms,2h");
     }
 }

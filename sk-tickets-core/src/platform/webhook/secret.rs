@@ -65,3 +65,24 @@ impl fmt::Debug for WebhookSecret {
         f.write_str("WebhookSecret(whsec_…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let secret = WebhookSecret::from_bytes(vec![7; LENGTH]).unwrap();
+        assert_eq!(WebhookSecret::parse(&secret.expose()).unwrap(), secret);
+        assert_eq!(format!("{secret:?}"), "WebhookSecret(whsec_…)");
+    }
+
+    #[test]
+    fn a_secret_has_24_to_64_bytes() {
+        let lawful = |length| WebhookSecret::from_bytes(vec![7; length]).is_ok();
+        assert_eq!([23, 24, 64, 65].map(lawful), [false, true, true, false]);
+        for text in ["", "whsec_", "whsec_AAAA", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH", "whsec_!"] {
+            assert!(WebhookSecret::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -140,6 +140,14 @@ mod tests {
     }
 
     #[test]
+    fn one_byte_of_a_signature_is_not_enough() {
+        let (_, whole) = SIGNATURE.split_at(SCHEME.len());
+        for length in (0..whole.len()).step_by(4) {
+            assert_eq!(check(&format!("v1,{}", &whole[..length]), BODY, TIMESTAMP), Err(VerifyError::NoMatch));
+        }
+    }
+
+    #[test]
     fn one_of_several_signatures_is_enough() {
         let other = WebhookSecret::from_bytes(vec![1; 24]).unwrap();
         let secret = WebhookSecret::parse(SECRET).unwrap();

@@ -20,7 +20,7 @@ use crate::{
         ticket::{AssignTicket, CreateTicket, Priority, Source, Status, TicketFilter, TransitionTicket, Version},
     },
     platform::{
-        idempotency::{Claim, Fingerprint},
+        idempotency::{Claim, Fingerprint, StoredResponse},
         input::{Change, Patch},
         json::Json,
         text::List,
@@ -30,6 +30,11 @@ use crate::{
 
 fn create(subject: &str) -> CreateTicket {
     CreateTicket::new(subject).expect("a lawful subject")
+}
+
+fn answer() -> StoredResponse {
+    let body = b"answer".to_vec();
+    StoredResponse { status: 200, location: None, etag: None, content_type: None, body, secret: None }
 }
 
 fn resolve() -> TransitionTicket {
@@ -59,6 +64,18 @@ pub async fn the_same_key_replays_and_another_request_conflicts(fixture: &Fixtur
 
     let decoy = fixture.decoy.create_ticket(&key("a"), create("one")).await.expect("another realm, another key");
     assert!(!decoy.replayed);
+
+    // The store judges it itself, for those that come at once: when they were decided, none was recorded.
+    let response = answer();
+    let outcome = async |operation: &str| {
+        let claim = Claim { key: key("b"), fingerprint: Fingerprint::of(operation, &[], &Json::Null) };
+        let recorded = Some((claim, response.clone()));
+        let commit = Commit::new(fixture.desk.realm().clone(), first.value.created_at, recorded, Effect::None);
+        fixture.store.commit(commit).await.expect("an outcome")
+    };
+    assert_eq!(outcome("x").await, CommitOutcome::Applied);
+    assert_eq!(outcome("x").await, CommitOutcome::Replayed(response.clone()));
+    assert_eq!(outcome("y").await, CommitOutcome::KeyReused);
 }
 
 /// Sixty-four at once, on several nodes: one effect, and the same answer for all.
@@ -132,14 +149,7 @@ pub async fn a_stale_commit_writes_nothing(fixture: &Fixture) {
     let ticket = fixture.ticket("one").await;
     let realm = fixture.desk.realm();
     let claim = Claim { key: key("stale"), fingerprint: Fingerprint::of("x", &[], &Json::Null) };
-    let response = crate::platform::idempotency::StoredResponse {
-        status: 200,
-        location: None,
-        etag: None,
-        content_type: None,
-        body: b"answer".to_vec(),
-        secret: None,
-    };
+    let response = answer();
     let commit = |expect, claimed: bool| {
         let mut changed = ticket.clone();
         changed.subject = "overwritten".to_owned();
