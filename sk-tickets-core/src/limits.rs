@@ -103,7 +103,7 @@ pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How many connections a server has at a time; others wait to be accepted.
 pub const CONNECTIONS_MAX: usize = 4_096;
 /// How many requests to the API are answered at a time; one more is told to try again.
-pub const REQUESTS_AT_ONCE_MAX: usize = 512;
+pub const REQUESTS_AT_ONCE_MAX: usize = 1_024;
 /// How long a client may take to send the head of a request, to send its body after that, and to go on taking the answer,
 /// in seconds. Longer than proxies keep connections that have nothing to say, which is a minute with most.
 pub const CLIENT_PATIENCE_SECS: u64 = 75;

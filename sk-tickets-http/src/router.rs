@@ -91,7 +91,7 @@ impl RouterOptions {
         self
     }
 
-    /// Answers so many requests to the API at a time; 512 unless told otherwise. One more is answered 503 at once, with
+    /// Answers so many requests to the API at a time; 1,024 unless told otherwise. One more is answered 503 at once, with
     /// `Retry-After`, before anybody is asked who sent it: so what was let in is answered soon, however many come.
     pub const fn requests_at_once(mut self, requests: usize) -> Self {
         self.requests_at_once = requests;
