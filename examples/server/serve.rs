@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    io::{Write, stdout},
+    io::{self, Write, stdout},
     net::SocketAddr,
     num::NonZeroU32,
     sync::Arc,
@@ -15,7 +15,7 @@ use sk_tickets_core::{
     platform::{id::IdGenerator, system::SystemEntropy},
 };
 use sk_tickets_http::{Metrics, RateLimit, RouterOptions, ServeOptions, WebhookClient};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::{
     Failure,
@@ -29,6 +29,8 @@ use crate::{
 const DEMO_TENANT: &str = "demo";
 /// How long requests under way may take once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
+/// How many connections may wait to be accepted: as come at once after a network was down.
+const BACKLOG: u32 = 1_024;
 
 pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failure> {
     let Serve { listen, webhooks, desk, mail, mail_template, rate_limit, client_patience, trusted_proxies, public_url } =
@@ -41,7 +43,7 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
         store.void_leases().await?;
     }
 
-    let listener = bind(listen).await?;
+    let listener = bind(listen)?;
     let address = listener.local_addr()?;
     let public_url = public_url.unwrap_or_else(|| format!("http://{address}"));
     let tickets = Tickets::builder(opened.into_store())
@@ -93,10 +95,17 @@ fn demo_realm() -> Result<Realm, Failure> {
 }
 
 /// Listens on an address, or says what to do.
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    Ok(TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}; choose another address with --listen"))?)
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listening = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // As a server that was just stopped leaves connections behind that are still being closed.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    Ok(listening().map_err(|error: io::Error| {
+        format!("cannot listen on {address}: {error}; choose another address with --listen")
+    })?)
 }
 
 /// Says where the server is; on an empty database makes a test key, and says what to do with it.

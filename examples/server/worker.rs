@@ -34,7 +34,7 @@ pub(crate) async fn run(location: &Location, options: Worker) -> Result<(), Fail
     let (sweeper, stopped) = (tickets.sweeper(), stop.clone().wait());
     let sweeper = tokio::spawn(async move { sweeper.run(stopped).await });
     if let Some(address) = listen {
-        let listener = bind(address).await?;
+        let listener = bind(address)?;
         writeln!(stdout(), "the worker is listening on http://{}", listener.local_addr()?)?;
         let router = status_router(tickets, metrics);
         // It tells how the worker fares until the very end, and nobody waits for it.

@@ -131,7 +131,7 @@ impl Stage {
 
     /// An idempotency key that was not used before.
     pub(crate) fn fresh_key(&self) -> HeaderValue {
-        HeaderValue::from(self.sent)
+        HeaderValue::try_from(format!("of-the-stage-alone-{}", self.sent)).expect("a header")
     }
 
     pub(crate) fn get(&mut self, path: &str) -> Answer {

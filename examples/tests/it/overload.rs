@@ -178,7 +178,7 @@ fn out_of_descriptors_it_goes_on_with_the_connections_it_has() {
     let server = Server::start_with_descriptors(folder.path(), 328, &["--client-patience", "3s"]);
     let load = Load::new(&server);
     load.latency();
-    let idle: Vec<_> = (0..300).map(|_| TcpStream::connect(&server.authority).expect("the kernel takes it")).collect();
+    let idle: Vec<_> = (0..150).map(|_| TcpStream::connect(&server.authority).expect("the kernel takes it")).collect();
     // On a connection that it had before.
     assert_eq!(load.create("kept").status, 201);
     // Who comes now has to wait until it has hung up on the others.

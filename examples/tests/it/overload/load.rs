@@ -21,8 +21,6 @@ use crate::process::Server;
 const CLIENTS: usize = 32;
 /// How many connections more than that is asked on: far more than are answered at a time.
 const CONNECTIONS: usize = 1_200;
-/// How long it takes at most to open them.
-const HEAD_START: Duration = Duration::from_millis(500);
 /// After so long a request is late.
 const LATE: Duration = Duration::from_millis(100);
 /// How long the last answers may take.
@@ -91,10 +89,9 @@ impl Load {
     /// How many tickets a second are made, if each client waits for its answer before it asks again.
     pub(crate) fn sustainable(&self) -> f64 {
         let time = Duration::from_secs(1);
-        let end = Instant::now() + time;
-        let made = self.on_connections(CLIENTS, move |target, mut connection| async move {
+        let made = self.on_connections(CLIENTS, move |target, mut connection, begun| async move {
             let mut made = 0_u32;
-            while Instant::now() < end {
+            while begun.elapsed() < time {
                 assert_eq!(target.create(&mut connection, &target.name()).await.status, 201);
                 made += 1;
             }
@@ -107,10 +104,9 @@ impl Load {
     /// if they were not.
     pub(crate) fn offer(&self, rate: f64, time: Duration) -> Offered {
         let next = Arc::new(AtomicUsize::new(0));
-        let begun = Instant::now() + HEAD_START;
         let offered = Arc::new(Mutex::new(Offered::default()));
         let outcome = Arc::clone(&offered);
-        self.on_connections(CONNECTIONS, move |target, mut connection| {
+        self.on_connections(CONNECTIONS, move |target, mut connection, begun| {
             let (next, offered) = (Arc::clone(&next), Arc::clone(&offered));
             async move {
                 loop {
@@ -130,7 +126,8 @@ impl Load {
         Arc::into_inner(outcome).expect("all have ended").into_inner().unwrap()
     }
 
-    fn on_connections<T, F>(&self, connections: usize, act: impl Fn(Arc<Target>, Connection) -> F) -> Vec<T>
+    /// Acts on so many connections; is told when they were all open.
+    fn on_connections<T, F>(&self, connections: usize, act: impl Fn(Arc<Target>, Connection, Instant) -> F) -> Vec<T>
     where
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
@@ -141,8 +138,9 @@ impl Load {
                 open.push(Connection::open(&self.target.authority).await.expect("it listens"));
             }
             let mut acting = JoinSet::new();
+            let begun = Instant::now();
             for connection in open {
-                acting.spawn(act(Arc::clone(&self.target), connection));
+                acting.spawn(act(Arc::clone(&self.target), connection, begun));
             }
             acting.join_all().await
         })
