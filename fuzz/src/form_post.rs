@@ -5,6 +5,7 @@ use sk_tickets_core::{
     Ticket,
     form::{SentFields, Submission},
     limits::{REQUEST_BYTES_MAX, SUBJECT_MAX, TOPIC_MAX},
+    platform::text::Text,
 };
 use url::form_urlencoded;
 
@@ -83,7 +84,7 @@ fn typed(body: &[u8]) -> BTreeMap<String, String> {
 fn says(ticket: &Ticket, submission: &Submission) {
     let Submission { topic, subject, .. } = submission;
     assert_eq!(ticket.subject, subject.as_str());
-    assert_eq!(ticket.topic.as_deref(), topic.as_ref().map(|topic| topic.as_str()));
+    assert_eq!(ticket.topic.as_deref(), topic.as_ref().map(Text::as_str));
     assert!((1..=SUBJECT_MAX).contains(&ticket.subject.chars().count()), "{ticket:?}");
     assert!(ticket.topic.as_ref().is_none_or(|topic| topic.chars().count() <= TOPIC_MAX), "{ticket:?}");
     assert!(!ticket.subject.contains('\0') && ticket.subject.trim() == ticket.subject, "{ticket:?}");

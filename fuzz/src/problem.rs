@@ -40,7 +40,7 @@ pub(crate) fn judge(answer: &Answer, sent: &[u8]) {
         let text = |name: &str| fault[name].as_str().unwrap_or_else(|| panic!("no {name} in {answer:?}"));
         assert!(!text("code").is_empty() && !text("message").is_empty(), "{answer:?}");
         let is_a_place = sent.as_ref().map_or(true, |sent: &Value| is_a_place(sent, text("pointer")));
-        assert!(is_a_place, "{fault} points at nothing in {:?}", sent);
+        assert!(is_a_place, "{fault} points at nothing in {sent:?}");
     }
 }
 

@@ -90,12 +90,12 @@ impl Stage {
     }
 
     fn furnish(&mut self) {
-        self.make("queues", json!({"key": "orders", "topics": ["delivery"]}));
-        self.make("contacts", json!({"email": "ann@example.com"}));
-        self.make("webhook_endpoints", json!({"url": "https://example.com/hooks"}));
-        self.make("tickets", json!({"subject": "Another"}));
-        let ticket = self.make("tickets", json!({"subject": "Part delayed", "topic": "delivery"}));
-        self.make("forms", json!({"name": "Help", "topics": [{"key": "delivery", "label": "Where is it?"}]}));
+        self.make("queues", &json!({"key": "orders", "topics": ["delivery"]}));
+        self.make("contacts", &json!({"email": "ann@example.com"}));
+        self.make("webhook_endpoints", &json!({"url": "https://example.com/hooks"}));
+        self.make("tickets", &json!({"subject": "Another"}));
+        let ticket = self.make("tickets", &json!({"subject": "Part delayed", "topic": "delivery"}));
+        self.make("forms", &json!({"name": "Help", "topics": [{"key": "delivery", "label": "Where is it?"}]}));
         for (list, what) in [(format!("tickets/{ticket}/thread"), "{entry}"), ("deliveries".to_owned(), "dead_letters")]
         {
             let rows = self.get(&format!("/{list}")).json();
@@ -104,7 +104,7 @@ impl Stage {
         self.page = self.path("/forms/{id}/page");
     }
 
-    fn make(&mut self, what: &'static str, body: Value) -> String {
+    fn make(&mut self, what: &'static str, body: &Value) -> String {
         let key = self.fresh_key();
         let answer = self.post(&format!("/{what}"), key, body.to_string().as_bytes());
         assert_eq!(answer.status, 201, "{answer:?}");
