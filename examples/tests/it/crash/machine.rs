@@ -1,4 +1,4 @@
-//! A disk that fails under SQLite, and a clock that jumps under either store.
+//! A disk that fails under `SQLite`, and a clock that jumps under either store.
 
 use sk_tickets_postgres::testing::Cluster;
 use tokio::task::spawn_blocking;

@@ -1,4 +1,4 @@
-//! What can happen to a server on SQLite.
+//! What can happen to a server on `SQLite`.
 
 use super::{faults, trial::Trial};
 

@@ -47,7 +47,7 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    /// On a new database in SQLite.
+    /// On a new database in `SQLite`.
     pub(super) fn on_sqlite(name: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = format!("sqlite:{}", folder.path().join("tickets.db").display());
