@@ -50,7 +50,7 @@ struct Options {
 const QUICK: [&str; 7] = ["sign", "sqlite", "http", "queue_position", "postgres", "helpdesk", "webhooks"];
 const LONG: [&str; 2] = ["growth", "memory"];
 /// After this a bench hangs.
-const PATIENCE: Duration = Duration::from_secs(45 * 60);
+const PATIENCE: Duration = Duration::from_secs(3 * 60 * 60);
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let options = Options::parse();

@@ -175,7 +175,7 @@ pub fn growth_plot(store: &str, growths: &[&Growth]) -> String {
         let class = if growth.factor() > GROWS { "bad" } else { "good" };
         let curve: Vec<_> =
             growth.points.iter().map(|point| (across.at(point.tickets.into()), down.at(point.micros.median))).collect();
-        svg.label(left + 4.0, top + 16.0, "name", "start", &format!("{} ({:.1}x)", growth.name, growth.factor()));
+        svg.label(left + 4.0, top + 16.0, "name", "start", &growth.name);
         svg.curve(class, &curve);
     }
     svg.end()

@@ -94,7 +94,11 @@ pub fn growths(growths: &[&Growth]) -> String {
 /// A time in the unit that suits it.
 #[must_use]
 pub fn time(micros: f64) -> String {
-    if micros < 1_000.0 { format!("{micros:.0} µs") } else { format!("{:.1} ms", micros / 1_000.0) }
+    match micros {
+        ..1_000.0 => format!("{micros:.0} µs"),
+        ..1_000_000.0 => format!("{:.1} ms", micros / 1_000.0),
+        _ => format!("{:.1} s", micros / 1_000_000.0),
+    }
 }
 
 #[cfg(test)]
