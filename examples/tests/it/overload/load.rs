@@ -20,7 +20,7 @@ use crate::process::Server;
 /// How many clients find out what can be answered: enough to keep it busy.
 const CLIENTS: usize = 32;
 /// How many connections more than that is asked on: far more than are answered at a time.
-const CONNECTIONS: usize = 1_200;
+const CONNECTIONS: usize = 1_800;
 /// After so long a request is late.
 const LATE: Duration = Duration::from_millis(100);
 /// How long the last answers may take.
