@@ -59,19 +59,19 @@ fn measure(runtime: &Runtime) {
     let one = format!("{tickets}/{}", some_ticket(runtime, &server, &tickets));
     compare_recorded(
         "HTTP GET ticket, Postgres, 5,000 tickets, 16 connections",
-        16_000,
+        4_800,
         300.0,
         |count| get(&one, count),
         GETS,
     );
     compare_recorded(
         "HTTP list, Postgres, 5,000 tickets, 16 connections",
-        3_200,
+        1_600,
         100.0,
         |count| get(&tickets, count),
         LISTS,
     );
-    compare_recorded("HTTP POST create, Postgres, 5,000 tickets, 16 connections", 3_200, 100.0, create, CREATES);
+    compare_recorded("HTTP POST create, Postgres, 5,000 tickets, 16 connections", 1_600, 100.0, create, CREATES);
 }
 
 /// The newest one.

@@ -91,7 +91,7 @@ fn read(runtime: &Runtime) {
     };
     compare(
         "HTTP GET ticket, SQLite, 64 connections",
-        32_000,
+        16_000,
         0.5,
         |count| run(&server, count),
         |count| run(&floor, count),
@@ -118,7 +118,7 @@ fn create(runtime: &Runtime) {
         round.set(round.get() + 1);
         timed(|| runtime.block_on(create_many(&desk, CONNECTIONS, round.get(), count, creates::request)))
     };
-    compare("HTTP POST create, SQLite, 64 connections", 6_400, 0.7, ours, floor);
+    compare("HTTP POST create, SQLite, 64 connections", 3_200, 0.7, ours, floor);
 }
 
 /// The floor: a handler that knows nothing but what to answer, with the head that the server gives it.

@@ -68,7 +68,7 @@ fn create(runtime: &Runtime, name: &str, (callers, clients): (u32, u32), target:
         round.set(round.get() + 1);
         timed(|| runtime.block_on(create_many(&desk, callers, round.get(), count, ticket)))
     };
-    let count = if callers == 64 { 6_400 } else { 800 };
+    let count = if callers == 64 { 3_200 } else { 400 };
     compare(name, count, target, ours, |count| floor.insert_many(count));
 }
 

@@ -23,8 +23,8 @@ fn main() -> ExitCode {
     tell(&Record::Version("SQLite".to_owned(), rusqlite::version().to_owned()));
     head();
     let mut parts = Parts::default();
-    parts.run("SQLite durable create, 64 callers", || create(&runtime, 64, 6_400, 0.7));
-    parts.run("SQLite durable create, 1 caller", || create(&runtime, 1, 800, 0.8));
+    parts.run("SQLite durable create, 64 callers", || create(&runtime, 64, 3_200, 0.7));
+    parts.run("SQLite durable create, 1 caller", || create(&runtime, 1, 400, 0.8));
     parts.run("SQLite read by id", || read(&runtime));
     parts.end()
 }
