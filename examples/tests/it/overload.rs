@@ -32,7 +32,7 @@ use vitals::{MIB, Vitals};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How much more is asked than can be answered.
 const TIMES: f64 = 10.0;
-/// How soon it is to be as it was.
+/// How soon it is to be as it was, on whatever machine: to find out is twenty requests, one after the other.
 const RECOVERY: Duration = Duration::from_secs(30);
 /// What is as good as at once: a debug build beside other tests is never faster for sure.
 const AT_ONCE: Duration = Duration::from_millis(250);
