@@ -23,6 +23,7 @@ use crate::{
     invariants,
     process::Server,
     retrying::{Dice, Nodes},
+    say::say,
 };
 
 const KILLS: usize = 10;
@@ -349,14 +350,14 @@ impl Chaos {
         let times = |hook: &Arc<Hook>| hook.got.lock().unwrap().values().sum::<usize>();
         let received: usize = self.hooks.iter().map(|(_, hook)| times(hook)).sum();
         let distinct = events() * self.hooks.len();
-        eprintln!(
+        say(&format!(
             "chaos: {} events to {} endpoints, servers killed {} times: {distinct} deliveries, none missed, {} of them \
              more than once",
             events(),
             self.hooks.len(),
             KILLS + 1,
             received - distinct
-        );
+        ));
     }
 }
 

@@ -7,7 +7,8 @@ use std::{
 
 use crate::{
     process::Server,
-    tools::{root, run, say},
+    say::say,
+    tools::{root, run},
 };
 
 /// Runs the smoke test of a client against a server of its own.

@@ -27,6 +27,7 @@ mod receiver;
 #[cfg(feature = "cross-language")]
 mod reference_page;
 mod retrying;
+mod say;
 #[cfg(feature = "cross-language")]
 mod schemathesis;
 mod secrets;

@@ -24,7 +24,7 @@ use serde_json::json;
 use sk_tickets_postgres::testing::Cluster;
 use tokio::runtime::Runtime;
 
-use crate::{client, process::Server};
+use crate::{client, process::Server, say::say};
 use load::{Load, Offered};
 use slow::{Manner, Slow};
 use vitals::{MIB, Vitals};
@@ -74,7 +74,7 @@ fn sheds(database: &str) {
     let Offered { asked, late, acknowledged, refused, longest } = load.offer(rate * TIMES, time);
     let over = Instant::now();
     let peak = Vitals::of(server.process.id());
-    eprintln!(
+    say(&format!(
         "overload: {}: {rate:.0} a second can be answered, {:.0} were asked for {time:?}, {late} of them late: {} \
          acknowledged, {} refused, the longest answer after {longest:?}; memory {} MiB before, {} MiB at most",
         database.split(':').next().unwrap(),
@@ -83,7 +83,7 @@ fn sheds(database: &str) {
         refused.len(),
         vitals.resident / MIB,
         peak.most_resident / MIB,
-    );
+    ));
     assert!(!refused.is_empty(), "it was not asked for more than it could answer");
     assert!(!acknowledged.is_empty(), "it went on answering");
     assert!(peak.most_resident < vitals.resident + MEMORY_MAX, "{peak:?} after {vitals:?}");
@@ -92,7 +92,7 @@ fn sheds(database: &str) {
     while load.latency() > usual * 3 + AT_ONCE {
         assert!(over.elapsed() < RECOVERY, "it takes {:?}, as long as {usual:?} before", load.latency());
     }
-    eprintln!("overload: {usual:?} before, {:?} again {:?} after", load.latency(), over.elapsed());
+    say(&format!("overload: {usual:?} before, {:?} again {:?} after", load.latency(), over.elapsed()));
 
     // What was refused can be sent again; what was acknowledged is there, once.
     let again: Vec<_> = refused.into_iter().take(50).collect();
@@ -148,13 +148,13 @@ fn who_is_slow_keeps_nobody_else_waiting_and_is_hung_up_on() {
         }
     }
     let peak = Vitals::of(server.process.id());
-    eprintln!(
+    say(&format!(
         "slow: {connections} connections hung up on after {:?}; {others} others were served before the first was, the \
          slowest in {longest:?}; memory {} MiB before, {} MiB at most",
         begun.elapsed(),
         before.resident / MIB,
         peak.most_resident / MIB
-    );
+    ));
     assert!(others > 0, "nobody was served while they held on");
     assert!(peak.most_resident < before.resident + MEMORY_MAX, "{peak:?} after {before:?}");
     for (manner, said) in slow.said() {

@@ -4,7 +4,8 @@ use std::process::Command;
 
 use crate::{
     process::Server,
-    tools::{python_tool, root, run, say},
+    say::say,
+    tools::{python_tool, root, run},
 };
 
 /// `tests/browser/reference.py` says what is checked. The pictures stay, to be looked at.

@@ -8,7 +8,8 @@ use sk_tickets_postgres::testing::Cluster;
 
 use crate::{
     process::Server,
-    tools::{python_tool, root, run, say},
+    say::say,
+    tools::{python_tool, root, run},
 };
 
 /// How many cases each operation gets at most in a phase; `SCHEMATHESIS_EXAMPLES` says otherwise.

@@ -4,7 +4,8 @@ use std::{fs, process::Command};
 
 use crate::{
     process::{Process, Server, command},
-    tools::{root, say},
+    say::say,
+    tools::root,
 };
 
 /// `tests/browser/form/form.test.mjs` says what is checked. The pictures stay, to be looked at.

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::{self, Write},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -17,12 +16,6 @@ pub(crate) fn python_tool(name: &str) -> Command {
     let path = root().join("target/venv/bin").join(name);
     assert!(path.exists(), "{} is missing: ./scripts/test installs it", path.display());
     Command::new(path)
-}
-
-/// Says something that is seen although the test passes.
-pub(crate) fn say(what: &str) {
-    // Output by the macros would be captured.
-    io::stderr().write_all(format!("{}\n", what.trim_end()).as_bytes()).unwrap();
 }
 
 /// Runs a program to its end; what it prints. Panics unless it succeeds.

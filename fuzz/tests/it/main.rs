@@ -8,6 +8,7 @@ mod mutation;
 use std::{
     collections::BTreeSet,
     env, fs,
+    io::{self, Write},
     panic::{self, AssertUnwindSafe},
     path::Path,
     str::FromStr,
@@ -70,7 +71,10 @@ fn explore(name: &str, inputs: usize) {
     for number in 1..=inputs {
         attempt(target, &mutation.of(&corpus), &format!("number {number} of seed {seed}"));
     }
-    eprintln!("fuzz: {name}: {} inputs of the corpus and {inputs} made from them, seed {seed}", corpus.len());
+    // What the macros print is captured.
+    let told =
+        format!("fuzz: {name}: {} inputs of the corpus and {inputs} made from them, seed {seed}\n", corpus.len());
+    io::stderr().write_all(told.as_bytes()).expect("written");
 }
 
 /// Tries an input; one that fails is kept in a file.

@@ -1,6 +1,10 @@
 //! The simulation over a fixed set of seeds: all holds, and nothing holds because it never came up.
 
-use std::{fs, thread};
+use std::{
+    fs,
+    io::{self, Write},
+    thread,
+};
 
 use sk_tickets_core::testing::simulation::{self, Fault, Figures, Property};
 
@@ -27,6 +31,9 @@ fn whatever_fails_the_properties_hold() {
             figures.add(&run.join().expect("every property holds"));
         }
     });
+    // What the macros print is captured.
+    let told = figures.to_string().lines().take(2).map(|line| format!("simulation: {line}\n")).collect::<String>();
+    io::stderr().write_all(told.as_bytes()).expect("written");
     assert_eq!(figures.seeds, SEEDS.end - SEEDS.start);
     let missing: Vec<_> = figures.missing_faults().map(|fault| fault.to_string()).collect();
     assert!(missing.is_empty(), "never happened: {missing:?}\n{figures}");

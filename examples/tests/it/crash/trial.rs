@@ -18,6 +18,7 @@ use crate::{
     process::{Process, command_on, create_key_on},
     receiver::Receiving,
     retrying::{Dice, Nodes},
+    say::say,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -166,8 +167,8 @@ impl Trial {
         let received = webhooks.check(&nodes, &mut dice, &checked.feed);
         invariants::hold(&self.database);
         let faults: Vec<_> = self.faults.iter().map(|(fault, times)| format!("{times} {fault}")).collect();
-        eprintln!(
-            "{name}, seed {}: {}; {} requests, {retries} retries, {} left unknown, of which {} were done; {} events, {received} \
+        say(&format!(
+            "crash: {name}, seed {}: {}; {} requests, {retries} retries, {} left unknown, of which {} were done; {} events, {received} \
              received; {} s",
             seed(),
             faults.join(", "),
@@ -176,7 +177,7 @@ impl Trial {
             checked.done,
             checked.feed.len(),
             self.begun.elapsed().as_secs()
-        );
+        ));
     }
 }
 
