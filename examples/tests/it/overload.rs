@@ -40,7 +40,6 @@ const RECOVERY: Duration = Duration::from_secs(30);
 const AT_ONCE: Duration = Duration::from_millis(250);
 /// What it may need beyond what it needed at rest: so many requests and connections have room in it.
 const MEMORY_MAX: u64 = 192 * MIB;
-const SLOW_PATIENCE: Duration = Duration::from_secs(4);
 
 fn number<T: FromStr>(name: &str, usual: T) -> T {
     env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
@@ -127,7 +126,8 @@ fn who_is_slow_keeps_nobody_else_waiting_and_is_hung_up_on() {
     raise_descriptors();
     let connections = number("OVERLOAD_CONNECTIONS", 500);
     let folder = tempfile::tempdir().unwrap();
-    let patience = format!("{}s", SLOW_PATIENCE.as_secs());
+    // Longer than it takes to open them.
+    let patience = format!("{}s", 3 + connections / 200);
     let server = Server::start(folder.path(), &["--client-patience", &patience]);
     Load::new(&server).latency();
     let before = Vitals::of(server.process.id());
