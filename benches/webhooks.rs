@@ -38,7 +38,7 @@ use tokio::{
 /// With as many first attempts under way as there may be to each, they fill a worker.
 const ENDPOINTS: u32 = 12;
 /// How many events a round has, each for every endpoint: so many that the floor's round lasts for a good while.
-const EVENTS: u32 = 500;
+const EVENTS: u32 = 560;
 const LATENCIES: u32 = 400;
 /// Between two events, so that the worker is idle when the next one comes.
 const PAUSE: Duration = Duration::from_millis(3);
