@@ -12,7 +12,7 @@ use std::{cell::Cell, process::ExitCode};
 use cluster::durable;
 use settled::settle;
 use sk_tickets_benches::{
-    Parts, Server,
+    Parts, Server, Work,
     client::{Connection, drive, request},
     compare_recorded, creates, head,
 };
@@ -59,19 +59,25 @@ fn measure(runtime: &Runtime) {
     let one = format!("{tickets}/{}", some_ticket(runtime, &server, &tickets));
     compare_recorded(
         "HTTP GET ticket, Postgres, 5,000 tickets, 16 connections",
-        4_800,
+        Work { most: 32_000, batch: CONNECTIONS },
         300.0,
         |count| get(&one, count),
         GETS,
     );
     compare_recorded(
         "HTTP list, Postgres, 5,000 tickets, 16 connections",
-        1_600,
+        Work { most: 32_000, batch: CONNECTIONS },
         100.0,
         |count| get(&tickets, count),
         LISTS,
     );
-    compare_recorded("HTTP POST create, Postgres, 5,000 tickets, 16 connections", 1_600, 100.0, create, CREATES);
+    compare_recorded(
+        "HTTP POST create, Postgres, 5,000 tickets, 16 connections",
+        Work { most: 6_400, batch: CONNECTIONS },
+        100.0,
+        create,
+        CREATES,
+    );
 }
 
 /// The newest one.

@@ -13,7 +13,7 @@ use std::{
 use axum::{Router, response::Response, routing::get};
 use bytes::Bytes;
 use sk_tickets_benches::{
-    Parts, Server,
+    Parts, Server, Work,
     client::{Connection, drive, request},
     compare,
     creates::{self, create_many},
@@ -91,7 +91,7 @@ fn read(runtime: &Runtime) {
     };
     compare(
         "HTTP GET ticket, SQLite, 64 connections",
-        16_000,
+        Work { most: 64_000, batch: CONNECTIONS },
         0.5,
         |count| run(&server, count),
         |count| run(&floor, count),
@@ -118,7 +118,7 @@ fn create(runtime: &Runtime) {
         round.set(round.get() + 1);
         timed(|| runtime.block_on(create_many(&desk, CONNECTIONS, round.get(), count, creates::request)))
     };
-    compare("HTTP POST create, SQLite, 64 connections", 3_200, 0.7, ours, floor);
+    compare("HTTP POST create, SQLite, 64 connections", Work { most: 6_400, batch: CONNECTIONS }, 0.7, ours, floor);
 }
 
 /// The floor: a handler that knows nothing but what to answer, with the head that the server gives it.

@@ -18,7 +18,7 @@ use std::{
 
 use settled::settle;
 use sk_tickets_benches::{
-    Parts, compare,
+    Parts, Work, compare,
     creates::{brief, create_many, request},
     head, timed,
 };
@@ -68,8 +68,7 @@ fn create(runtime: &Runtime, name: &str, (callers, clients): (u32, u32), target:
         round.set(round.get() + 1);
         timed(|| runtime.block_on(create_many(&desk, callers, round.get(), count, ticket)))
     };
-    let count = if callers == 64 { 3_200 } else { 400 };
-    compare(name, count, target, ours, |count| floor.insert_many(count));
+    compare(name, Work { most: 6_400, batch: callers }, target, ours, |count| floor.insert_many(count));
 }
 
 /// Copies the rows of one real ticket, with fresh keys.

@@ -4,7 +4,7 @@
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, params};
-use sk_tickets_benches::{Parts, compare, head, timed};
+use sk_tickets_benches::{Parts, Work, compare, head, timed};
 use sk_tickets_core::{CreateTicket, Desk, Environment, IdempotencyKey, Realm, TicketId, Tickets};
 use sk_tickets_postgres::{PostgresStore, testing::Cluster};
 use sk_tickets_sqlite::SqliteStore;
@@ -22,10 +22,7 @@ fn main() -> ExitCode {
     parts.end()
 }
 
-/// Reads a round: fewer where the floor is slow.
-fn reads(waiting: u32) -> u32 {
-    if waiting > 10_000 { 200 } else { 2_000 }
-}
+const READS: Work = Work { most: 10_000, batch: 1 };
 
 /// With few who wait a count is nothing beside reading the ticket; with many it is all.
 fn target(waiting: u32) -> f64 {
@@ -93,7 +90,7 @@ fn sqlite(runtime: &Runtime, waiting: u32) {
         })
     };
     let name = format!("SQLite read with its place, {waiting} wait");
-    compare(&name, reads(waiting), target(waiting), |count| read(runtime, &desk, waiting, count), floor);
+    compare(&name, READS, target(waiting), |count| read(runtime, &desk, waiting, count), floor);
 }
 
 /// Puts so many tickets into one lane, and the lane into blocks of 400.
@@ -157,7 +154,7 @@ fn postgres(runtime: &Runtime, waiting: u32) {
         })
     };
     let name = format!("Postgres read with its place, {waiting} wait");
-    compare(&name, reads(waiting), target(waiting), |count| read(runtime, &desk, waiting, count), floor);
+    compare(&name, READS, target(waiting), |count| read(runtime, &desk, waiting, count), floor);
 }
 
 /// Puts so many tickets into one lane; the last 256 of them are in no block yet, as many as there usually are.

@@ -5,7 +5,7 @@ use std::{cell::Cell, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, ToSql, params, types::Value};
 use sk_tickets_benches::{
-    Parts, compare,
+    Parts, Work, compare,
     creates::{create_many, request},
     head,
     record::{Record, tell},
@@ -23,13 +23,13 @@ fn main() -> ExitCode {
     tell(&Record::Version("SQLite".to_owned(), rusqlite::version().to_owned()));
     head();
     let mut parts = Parts::default();
-    parts.run("SQLite durable create, 64 callers", || create(&runtime, 64, 3_200, 0.7));
-    parts.run("SQLite durable create, 1 caller", || create(&runtime, 1, 400, 0.8));
+    parts.run("SQLite durable create, 64 callers", || create(&runtime, 64, 0.7));
+    parts.run("SQLite durable create, 1 caller", || create(&runtime, 1, 0.8));
     parts.run("SQLite read by id", || read(&runtime));
     parts.end()
 }
 
-fn create(runtime: &Runtime, callers: u32, count: u32, target: f64) {
+fn create(runtime: &Runtime, callers: u32, target: f64) {
     let folder = tempfile::tempdir().expect("a folder");
     let desk = runtime.block_on(open(&folder.path().join("ours.db")));
     let floor = Floor::open(&folder.path().join("floor.db"), runtime);
@@ -39,7 +39,7 @@ fn create(runtime: &Runtime, callers: u32, count: u32, target: f64) {
         timed(|| runtime.block_on(create_many(&desk, callers, serial.get(), count, request)))
     };
     let name = format!("SQLite durable create, {callers} caller{}", if callers == 1 { "" } else { "s" });
-    compare(&name, count, target, ours, |count| floor.insert_many(callers, count));
+    compare(&name, Work { most: 6_400, batch: callers }, target, ours, |count| floor.insert_many(callers, count));
 }
 
 async fn open(path: &Path) -> Desk {
@@ -160,5 +160,5 @@ fn read(runtime: &Runtime) {
             }
         })
     };
-    compare("SQLite read by id, 1 caller", 20_000, 0.7, ours, floor);
+    compare("SQLite read by id, 1 caller", Work { most: 100_000, batch: 1 }, 0.7, ours, floor);
 }

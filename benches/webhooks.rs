@@ -19,7 +19,7 @@ use std::{
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use sk_tickets_benches::{compare, compare_tails, head, tail_within, timed};
+use sk_tickets_benches::{Work, compare, compare_tails, head, tail_within, timed};
 use sk_tickets_core::{
     CreateEndpoint, CreateTicket, Desk, Environment, IdempotencyKey, PageRequest, Realm, Store, TargetPolicy, Tickets,
     limits::FIRST_IN_FLIGHT_MAX,
@@ -84,18 +84,23 @@ fn rate(runtime: &Runtime, name: &str, store: Arc<dyn Store>) {
         })
     };
     let floor = |count| receiver.expect(count, |_| timed(|| runtime.block_on(post_many(&receiver.url, &body, count))));
-    compare(&format!("webhook deliveries, one worker, {name}"), EVENTS * ENDPOINTS, 0.5, ours, floor);
+    let work = Work { most: EVENTS * ENDPOINTS, batch: at_a_time() };
+    compare(&format!("webhook deliveries, one worker, {name}"), work, 0.5, ours, floor);
+}
+
+/// How many first attempts a worker has under way.
+fn at_a_time() -> u32 {
+    u32::try_from(FIRST_IN_FLIGHT_MAX).expect("few") * ENDPOINTS
 }
 
 /// The floor: as many at a time as a worker makes.
 async fn post_many(url: &str, body: &Bytes, count: u32) {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let at_a_time = u32::try_from(FIRST_IN_FLIGHT_MAX).expect("few") * ENDPOINTS;
     let mut tasks = JoinSet::new();
-    for _ in 0..at_a_time {
+    for _ in 0..at_a_time() {
         let (client, url, body) = (client.clone(), url.to_owned(), body.clone());
         tasks.spawn(async move {
-            for _ in 0..count / at_a_time {
+            for _ in 0..count / at_a_time() {
                 let request = http::Request::post(&url).body(Full::new(body.clone())).expect("lawful");
                 let answer = client.request(request).await.expect("an answer");
                 assert_eq!(answer.status(), 200);

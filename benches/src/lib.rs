@@ -15,6 +15,7 @@ pub mod record;
 pub mod report;
 mod server;
 pub mod table;
+mod work;
 
 use std::{
     thread::available_parallelism,
@@ -24,6 +25,7 @@ use std::{
 pub use parts::Parts;
 use record::{Floor, Growth, Point, Record, Row, Spread, Target, Unit};
 pub use server::{Server, TENANT};
+pub use work::Work;
 
 /// Names the folder of the large `SQLite` store.
 pub const STORE: &str = "SK_BENCH_STORE";
@@ -35,17 +37,17 @@ pub const POSTGRES_TICKETS: &str = "SK_BENCH_POSTGRES_TICKETS";
 /// How often everything is measured; the median counts.
 pub const ROUNDS: usize = 5;
 
-/// Runs `ours` and `floor` in turn and tells how they compare. Each does `count` pieces of work a round and answers how
-/// long they took. `target` is the ratio of rates that we want to reach.
+/// Runs `ours` and `floor` in turn and tells how they compare. Each does so many pieces of work as it is told and answers
+/// how long they took. `target` is the ratio of rates that we want to reach.
 pub fn compare(
     name: &str,
-    count: u32,
+    work: Work,
     target: f64,
     mut ours: impl FnMut(u32) -> Duration,
     mut floor: impl FnMut(u32) -> Duration,
 ) {
-    let rate = |took: Duration| f64::from(count) / took.as_secs_f64();
-    let rounds = rounds(|| (rate(ours(count)), rate(floor(count))));
+    let (of_ours, of_floor) = (work.fitting(&mut ours), work.fitting(&mut floor));
+    let rounds = rounds(|| (rate(of_ours, &mut ours), rate(of_floor, &mut floor)));
     tell(row(name, Unit::PerSecond, Target::AtLeast(target), &rounds));
 }
 
@@ -57,13 +59,16 @@ pub fn compare_tails(
     mut ours: impl FnMut() -> Vec<Duration>,
     mut floor: impl FnMut() -> Vec<Duration>,
 ) {
+    // Warms up, and is not counted.
+    drop((ours(), floor()));
     let rounds = rounds(|| (tail(ours()), tail(floor())));
     tell(row(&format!("p99 of {name}"), Unit::Milliseconds, Target::AtMost(target), &rounds));
 }
 
 /// Tells how the rate of something compares with one that was recorded another time and cannot be measured here.
-pub fn compare_recorded(name: &str, count: u32, target: f64, mut ours: impl FnMut(u32) -> Duration, recorded: f64) {
-    let rounds = rounds(|| (f64::from(count) / ours(count).as_secs_f64(), recorded));
+pub fn compare_recorded(name: &str, work: Work, target: f64, mut ours: impl FnMut(u32) -> Duration, recorded: f64) {
+    let count = work.fitting(&mut ours);
+    let rounds = rounds(|| (rate(count, &mut ours), recorded));
     let row = row(name, Unit::PerSecond, Target::AtLeast(target), &rounds);
     tell(Row { floor: Floor::Recorded(recorded), ..row });
 }
@@ -77,7 +82,10 @@ pub fn state(name: &str, unit: Unit, target: Target, rounds: impl IntoIterator<I
 /// Tells how long something takes by the number of tickets. `once` does it with the n-th of these numbers and answers how
 /// long it took. Answers the mean times of each round, in microseconds.
 pub fn grow(store: &str, name: &str, sizes: &[u32], mut once: impl FnMut(usize) -> Duration) -> Vec<Vec<f64>> {
-    let rounds = rounds(|| (0..sizes.len()).map(|index| mean_micros(|| once(index))).collect::<Vec<_>>());
+    let mut round = || (0..sizes.len()).map(|index| mean_micros(|| once(index))).collect::<Vec<_>>();
+    // Warms up, and is not counted.
+    round();
+    let rounds = rounds(round);
     let point = |(index, tickets): (usize, &u32)| Point {
         tickets: *tickets,
         micros: Spread::of(rounds.iter().map(|round| round[index])),
@@ -111,9 +119,13 @@ fn mean_micros(mut once: impl FnMut() -> Duration) -> f64 {
     took.as_secs_f64() * 1_000_000.0 / f64::from(times)
 }
 
-/// The first round warms up caches and files and is not counted.
 fn rounds<T>(mut round: impl FnMut() -> T) -> Vec<T> {
-    (0..=ROUNDS).map(|_| round()).skip(1).collect()
+    (0..ROUNDS).map(|_| round()).collect()
+}
+
+/// Pieces of work in a second.
+fn rate(count: u32, work: &mut impl FnMut(u32) -> Duration) -> f64 {
+    f64::from(count) / work(count).as_secs_f64()
 }
 
 fn row(name: &str, unit: Unit, target: Target, rounds: &[(f64, f64)]) -> Row {
@@ -145,6 +157,8 @@ pub fn run_id() -> u64 {
 /// Tells the tail of some latencies, the 99th percentile of each round, where there is no floor but a time: `target`, in
 /// milliseconds.
 pub fn tail_within(name: &str, target: u32, mut ours: impl FnMut() -> Vec<Duration>) {
+    // Warms up, and is not counted.
+    ours();
     let rounds = rounds(|| tail(ours()));
     state(&format!("p99 of {name}"), Unit::Milliseconds, Target::AtMost(f64::from(target)), rounds);
 }
