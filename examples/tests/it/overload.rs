@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How much more is asked than can be answered.
 const TIMES: f64 = 10.0;
 /// How much is asked a second at least: more than there is room for, on however slow a machine.
-const ASKED_MIN: f64 = 1_000.0;
+const ASKED_MIN: f64 = 4_000.0;
 /// How soon it is to be as it was, on whatever machine: to find out is twenty requests, one after the other.
 const RECOVERY: Duration = Duration::from_secs(30);
 /// What is as good as at once: a debug build beside other tests is never faster for sure.
