@@ -25,19 +25,30 @@ const PORT_LINE: &str = "waiting for webhooks at http://";
 
 /// The receivers of the examples, each started with a secret.
 fn receivers(secret: &str) -> [(&'static str, Process, String); 2] {
-    let mut python = python_tool("python");
-    let examples = root().join("examples/verify-webhook");
-    assert!(examples.join("node_modules").exists(), "the Node library is missing: ./scripts/test installs it");
-    python.arg("-u").arg(examples.join("receiver.py"));
-    let mut node = Command::new("node");
-    node.arg(examples.join("receiver.mjs"));
-    [("python", python), ("node", node)].map(|(name, mut command)| {
-        command.env("WEBHOOK_SECRET", secret).env("PORT", "0");
-        let mut process = Process::start(command);
-        let stdout = process.wait_for(PORT_LINE);
-        let authority = stdout.split(PORT_LINE).nth(1).unwrap().split('/').next().unwrap().to_owned();
-        (name, process, authority)
+    ["python", "node"].map(|library| {
+        let (process, authority) = receiver(library, secret);
+        (library, process, authority)
     })
+}
+
+/// The receiver with a library, started with a secret, and where it listens.
+fn receiver(library: &str, secret: &str) -> (Process, String) {
+    let examples = root().join("examples/verify-webhook");
+    let mut command = if library == "python" {
+        let mut python = python_tool("python");
+        python.arg("-u").arg(examples.join("receiver.py"));
+        python
+    } else {
+        assert!(examples.join("node_modules").exists(), "the Node library is missing: ./scripts/test installs it");
+        let mut node = Command::new("node");
+        node.arg(examples.join("receiver.mjs"));
+        node
+    };
+    command.env("WEBHOOK_SECRET", secret).env("PORT", "0");
+    let mut process = Process::start(command);
+    let stdout = process.wait_for(PORT_LINE);
+    let authority = stdout.split(PORT_LINE).nth(1).unwrap().split('/').next().unwrap().to_owned();
+    (process, authority)
 }
 
 fn post(authority: &str, webhook: &WebhookRequest, body: &[u8]) -> u16 {
@@ -191,12 +202,11 @@ impl<'a> Endpoint<'a> {
         assert_eq!(moved.status, 200, "{moved:?}");
     }
 
-    /// A receiver that knows this secret, and gets what is sent from now on.
-    fn receive_with(&mut self, secret: &str) -> Process {
-        let all = receivers(secret);
-        let (_, process, authority) = all.into_iter().find(|(known, ..)| *known == self.library).unwrap();
-        self.point_to(&format!("http://{authority}/"));
-        process
+    /// A receiver that knows this secret, and its URL. Started before it is sent to, however long that takes: there are few
+    /// attempts.
+    fn receiver(&self, secret: &str) -> (Process, String) {
+        let (process, authority) = receiver(self.library, secret);
+        (process, format!("http://{authority}/"))
     }
 
     /// Makes a ticket; its id.
@@ -240,9 +250,10 @@ fn they_take_first_attempts_retries_and_replays() {
     let server = Server::start(folder.path(), &["--webhook-schedule", "1s,1s,1s"]);
     for library in ["python", "node"] {
         let (mut endpoint, secret) = Endpoint::make(&server, library);
+        let (mut receiver, url) = endpoint.receiver(&secret);
         let retried = endpoint.ticket();
         endpoint.wait_until(&retried, "pending", 1);
-        let mut receiver = endpoint.receive_with(&secret);
+        endpoint.point_to(&url);
         receiver.wait_for(&verified(&retried));
 
         let first = endpoint.ticket();
@@ -251,7 +262,7 @@ fn they_take_first_attempts_retries_and_replays() {
         endpoint.point_to(NOBODY);
         let replayed = endpoint.ticket();
         let letter = endpoint.wait_until(&replayed, "dead", 4);
-        let mut receiver = endpoint.receive_with(&secret);
+        endpoint.point_to(&url);
         let answer = server.post(&format!("/dead_letters/{letter}/replay"), &endpoint.key(), "");
         assert_eq!(answer.status, 200, "{answer:?}");
         receiver.wait_for(&verified(&replayed));
@@ -270,25 +281,29 @@ fn they_take_either_secret_while_one_replaces_the_other() {
         let new = endpoint.rotate_secret("{}");
         assert_ne!(old, new);
         for secret in [&old, &new] {
+            let (mut receiver, url) = endpoint.receiver(secret);
             endpoint.point_to(NOBODY);
             let retried = endpoint.ticket();
             endpoint.wait_until(&retried, "pending", 1);
-            let mut receiver = endpoint.receive_with(secret);
+            endpoint.point_to(&url);
             receiver.wait_for(&verified(&retried));
             let first = endpoint.ticket();
             receiver.wait_for(&verified(&first));
         }
 
         let newest = endpoint.rotate_secret(r#"{"overlap_seconds":0}"#);
-        let mut late = endpoint.receive_with(&old);
+        let (mut late, url) = endpoint.receiver(&old);
+        endpoint.point_to(&url);
         let ticket = endpoint.ticket();
         late.wait_for(&verified(&ticket));
         let newer = endpoint.rotate_secret(r#"{"overlap_seconds":0}"#);
-        let mut receiver = endpoint.receive_with(&newest);
+        let (mut outdated, outdated_url) = endpoint.receiver(&newest);
+        let (mut receiver, url) = endpoint.receiver(&newer);
+        endpoint.point_to(&outdated_url);
         let ticket = endpoint.ticket();
-        receiver.wait_for("refused");
-        assert!(!receiver.stdout().contains(&verified(&ticket)), "it was replaced without an overlap");
-        let mut receiver = endpoint.receive_with(&newer);
+        outdated.wait_for("refused");
+        assert!(!outdated.stdout().contains(&verified(&ticket)), "it was replaced without an overlap");
+        endpoint.point_to(&url);
         receiver.wait_for(&verified(&ticket));
         let deleted = format!("/webhook_endpoints/{}", endpoint.id);
         assert_eq!(server.send("DELETE", &deleted, Some(&endpoint.key()), "").unwrap().status, 204);
