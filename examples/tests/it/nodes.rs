@@ -54,26 +54,6 @@ fn client(nodes: &Nodes, number: usize, tickets: usize, done: &AtomicUsize) -> B
     last
 }
 
-/// Follows the feed until all is over and it has caught up; the ids in the order of the feed.
-fn follow(nodes: &Nodes, over: &AtomicBool) -> Vec<String> {
-    let mut dice = Dice::new(99);
-    let mut seen = Vec::new();
-    let mut path = "/events?order=asc&limit=100".to_owned();
-    loop {
-        let last_look = over.load(Ordering::Acquire);
-        let page = nodes.ask(&mut dice, "GET", &path, None, "").json();
-        let events = page["data"].as_array().unwrap();
-        seen.extend(events.iter().map(|event| event["id"].as_str().unwrap().to_owned()));
-        path = format!("/events?order=asc&limit=100&cursor={}", page["next_cursor"].as_str().unwrap());
-        if events.is_empty() {
-            if last_look {
-                return seen;
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_lose_nothing_and_double_nothing() {
     let url = Cluster::shared().database().await;
@@ -105,7 +85,7 @@ fn load(url: &str) {
     let over = Arc::new(AtomicBool::new(false));
     let follower = {
         let (nodes, over) = (nodes.clone(), Arc::clone(&over));
-        thread::spawn(move || follow(&nodes, &over))
+        thread::spawn(move || nodes.follow(&over))
     };
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {

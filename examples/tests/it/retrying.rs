@@ -1,6 +1,7 @@
 //! A client that does not give up: it asks again, the same, until a node answers.
 
 use std::{
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -10,6 +11,8 @@ use serde_json::Value;
 use crate::client::{Answer, send};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Before it asks again.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Whom to talk to, and with which key.
 #[derive(Debug, Clone)]
@@ -55,7 +58,7 @@ impl Nodes {
                 return answer;
             }
             assert!(start.elapsed() < PATIENCE, "no node answers");
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(PAUSE);
         }
     }
 
@@ -69,6 +72,26 @@ impl Nodes {
             match page["next_cursor"].as_str() {
                 Some(cursor) if page["has_more"] == true => next = format!("{path}&cursor={cursor}"),
                 Some(_) | None => return rows,
+            }
+        }
+    }
+
+    /// Follows the feed until all is over and it has caught up; the ids in the order of the feed.
+    pub(crate) fn follow(&self, over: &AtomicBool) -> Vec<String> {
+        let mut dice = Dice::new(99);
+        let mut seen = Vec::new();
+        let mut path = "/events?order=asc&limit=100".to_owned();
+        loop {
+            let last_look = over.load(Ordering::Acquire);
+            let page = self.ask(&mut dice, "GET", &path, None, "").json();
+            let events = page["data"].as_array().unwrap();
+            seen.extend(events.iter().map(|event| event["id"].as_str().unwrap().to_owned()));
+            path = format!("/events?order=asc&limit=100&cursor={}", page["next_cursor"].as_str().unwrap());
+            if events.is_empty() {
+                if last_look {
+                    return seen;
+                }
+                thread::sleep(PAUSE);
             }
         }
     }
