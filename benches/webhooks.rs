@@ -37,9 +37,11 @@ use tokio::{
 
 /// With as many first attempts under way as there may be to each, they fill a worker.
 const ENDPOINTS: u32 = 12;
-/// How many events a round has, each for every endpoint: so many that the floor's round lasts for a good while.
-const EVENTS: u32 = 560;
+/// The most events that a round has, each for every endpoint.
+const EVENTS: u32 = 2_400;
+/// A round of latencies ends with so many, or after this.
 const LATENCIES: u32 = 400;
+const ROUND: Duration = Duration::from_secs(1);
 /// Between two events, so that the worker is idle when the next one comes.
 const PAUSE: Duration = Duration::from_millis(3);
 
@@ -73,9 +75,10 @@ fn rate(runtime: &Runtime, name: &str, store: Arc<dyn Store>) {
         // What is measured is the delivery of what waits; it is written while the worker rests.
         serial.set(serial.get() + 1);
         runtime.block_on(engine.create(&format!("round {}", serial.get()), count / ENDPOINTS));
+        let client = client();
         receiver.expect(count, |all_there| {
             timed(|| {
-                let worker = engine.work(runtime);
+                let worker = engine.work(runtime, client);
                 runtime.block_on(async {
                     all_there.await;
                     worker.stop().await;
@@ -117,7 +120,7 @@ fn idle(runtime: &Runtime, name: &str, store: Arc<dyn Store>) {
     let receiver = runtime.block_on(Receiver::start());
     let engine = Engine::new(store);
     runtime.block_on(engine.hook(&receiver.url));
-    let _worker = engine.work(runtime);
+    let _worker = engine.work(runtime, client());
     let serial = Cell::new(0);
     tail_within(&format!("commit to receipt, idle, {name}"), 50, || {
         serial.set(serial.get() + 1);
@@ -134,7 +137,7 @@ fn beside(runtime: &Runtime, well: Arc<dyn Store>, beside: Arc<dyn Store>) {
         runtime.block_on(engine.hook(&receiver.url));
         runtime.block_on(engine.hook(other));
     }
-    let (_well, _beside) = (well.work(runtime), beside.work(runtime));
+    let (_well, _beside) = (well.work(runtime, client()), beside.work(runtime, client()));
 
     let serial = Cell::new(0);
     let measure = |engine: &Engine| {
@@ -147,7 +150,8 @@ fn beside(runtime: &Runtime, well: Arc<dyn Store>, beside: Arc<dyn Store>) {
 async fn latencies(engine: &Engine, receiver: &Receiver, round: u32) -> Vec<Duration> {
     let mut committed = Vec::new();
     let before = receiver.received();
-    for number in 0..LATENCIES {
+    let began = Instant::now();
+    for number in (0..LATENCIES).take_while(|_| began.elapsed() < ROUND) {
         let subject = format!("{round}-{number}");
         engine.create_one(&subject).await;
         committed.push((subject, Instant::now()));
@@ -202,8 +206,7 @@ impl Engine {
         }
     }
 
-    fn work(&self, runtime: &Runtime) -> Worker {
-        let client = WebhookClient::new(TargetPolicy::LoopbackInTest).expect("a client");
+    fn work(&self, runtime: &Runtime, client: WebhookClient) -> Worker {
         let dispatcher = self.tickets.dispatcher(Arc::new(client));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = runtime.spawn(async move {
@@ -216,6 +219,11 @@ impl Engine {
         });
         Worker { stop, task }
     }
+}
+
+/// A worker's. To make it reads the system's certificates, which a worker does once.
+fn client() -> WebhookClient {
+    WebhookClient::new(TargetPolicy::LoopbackInTest).expect("a client")
 }
 
 struct Worker {

@@ -1,6 +1,13 @@
 -- The outbox, across realms: run as the worker role ------------------------------------------------------------------
 
 CREATE TYPE sk_tickets.endpoint_key AS (tenant bigint, environment smallint, id uuid);
+CREATE TYPE sk_tickets.queue_key AS (tenant bigint, environment smallint, endpoint_id uuid, retrying boolean);
+
+-- A delivery that a claim has leased.
+CREATE TYPE sk_tickets.leased_delivery AS (
+    tenant bigint, environment smallint, id uuid, token bigint, endpoint_id uuid, event_id uuid, attempts bigint,
+    failures bigint, retry boolean
+);
 
 -- An attempt that was made under a lease, and how the delivery stands after it.
 CREATE TYPE sk_tickets.settlement AS (
@@ -11,37 +18,35 @@ CREATE TYPE sk_tickets.settlement AS (
 
 -- The queues in which something is pending: for each endpoint one of first attempts and one of retries. Hops through the
 -- index from one queue to the next, however long they are.
-CREATE FUNCTION sk_tickets.queues() RETURNS TABLE (
-    tenant bigint, environment smallint, endpoint_id uuid, retrying boolean
-) LANGUAGE plpgsql ROWS 100 AS $$
-#variable_conflict use_column
+CREATE FUNCTION sk_tickets.queues() RETURNS sk_tickets.queue_key[] LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN QUERY
-    WITH RECURSIVE queue AS (
-        (SELECT d.tenant, d.environment, d.endpoint_id, d.retrying FROM sk_tickets.deliveries AS d
-         WHERE d.status = 'pending'
-         ORDER BY d.tenant, d.environment, d.endpoint_id, d.retrying LIMIT 1)
-        UNION ALL
-        SELECT next.tenant, next.environment, next.endpoint_id, next.retrying
-        FROM queue
-        CROSS JOIN LATERAL (
-            SELECT d.tenant, d.environment, d.endpoint_id, d.retrying FROM sk_tickets.deliveries AS d
-            WHERE d.status = 'pending'
-              AND (d.tenant, d.environment, d.endpoint_id, d.retrying)
-                  > (queue.tenant, queue.environment, queue.endpoint_id, queue.retrying)
-            ORDER BY d.tenant, d.environment, d.endpoint_id, d.retrying LIMIT 1
-        ) AS next
-    )
-    SELECT queue.tenant, queue.environment, queue.endpoint_id, queue.retrying FROM queue;
+    RETURN ARRAY(
+        WITH RECURSIVE queue AS (
+            (SELECT d.tenant, d.environment, d.endpoint_id, d.retrying FROM sk_tickets.deliveries AS d
+             WHERE d.status = 'pending'
+             ORDER BY d.tenant, d.environment, d.endpoint_id, d.retrying LIMIT 1)
+            UNION ALL
+            SELECT next.tenant, next.environment, next.endpoint_id, next.retrying
+            FROM queue
+            CROSS JOIN LATERAL (
+                SELECT d.tenant, d.environment, d.endpoint_id, d.retrying FROM sk_tickets.deliveries AS d
+                WHERE d.status = 'pending'
+                  AND (d.tenant, d.environment, d.endpoint_id, d.retrying)
+                      > (queue.tenant, queue.environment, queue.endpoint_id, queue.retrying)
+                ORDER BY d.tenant, d.environment, d.endpoint_id, d.retrying LIMIT 1
+            ) AS next
+        )
+        SELECT (queue.tenant, queue.environment, queue.endpoint_id, queue.retrying)::sk_tickets.queue_key FROM queue
+    );
 END $$;
 
--- What a worker with so many slots in each lane is to claim: in SQL what the core's `choose` says.
+-- What a worker with so many slots in each lane is to claim of these queues: in SQL what the core's `choose` says.
 --
 -- A queue is read no further than may be under way of it. The place of a delivery is how many of its endpoint are under
 -- way in the lane once it is: the small ones come first.
 CREATE FUNCTION sk_tickets.choose(
-    p_now bigint, p_first_slots bigint, p_retry_slots bigint, p_first_max bigint, p_retries_max bigint,
-    p_failing_max bigint
+    p_queues sk_tickets.queue_key[], p_now bigint, p_first_slots bigint, p_retry_slots bigint, p_first_max bigint,
+    p_retries_max bigint, p_failing_max bigint
 ) RETURNS TABLE (
     tenant bigint, environment smallint, endpoint_id uuid, id uuid, retry boolean, place bigint, due bigint
 ) LANGUAGE plpgsql ROWS 100 AS $$
@@ -52,7 +57,7 @@ BEGIN
         SELECT q.tenant, q.environment, q.endpoint_id, q.retrying, lane.failing, lane.retry,
                CASE WHEN lane.failing THEN p_failing_max WHEN lane.retry THEN p_retries_max ELSE p_first_max END AS most,
                CASE WHEN lane.retry THEN p_retry_slots ELSE p_first_slots END AS slots
-        FROM sk_tickets.queues() AS q
+        FROM unnest(p_queues) AS q
         JOIN sk_tickets.endpoints AS e
             ON e.tenant = q.tenant AND e.environment = q.environment AND e.id = q.endpoint_id
         CROSS JOIN LATERAL (
@@ -83,15 +88,6 @@ BEGIN
     FROM ranked AS r WHERE r.rank <= r.slots;
 END $$;
 
--- What is to be sent, as it is now. A claim may have waited for somebody who redacts the event; the snapshot of its own
--- statement is older than that.
-CREATE FUNCTION sk_tickets.payload(p_tenant bigint, p_environment smallint, p_event uuid) RETURNS bytea
-LANGUAGE plpgsql VOLATILE AS $$
-BEGIN
-    RETURN (SELECT e.payload FROM sk_tickets.events AS e
-            WHERE e.tenant = p_tenant AND e.environment = p_environment AND e.id = p_event);
-END $$;
-
 -- Leases what is due. The last row has no delivery: it says when something else can be due, and whether there is a replay
 -- to go on with.
 --
@@ -115,12 +111,16 @@ SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET e
 SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
+    v_queues constant sk_tickets.queue_key[] := sk_tickets.queues();
     v_held sk_tickets.endpoint_key[];
     v_missed boolean;
+    v_held_queues sk_tickets.queue_key[];
+    v_leased sk_tickets.leased_delivery[];
 BEGIN
     WITH wanted AS MATERIALIZED (
         SELECT DISTINCT c.tenant, c.environment, c.endpoint_id
-        FROM sk_tickets.choose(p_now, p_first_slots, p_retry_slots, p_first_max, p_retries_max, p_failing_max) AS c
+        FROM sk_tickets.choose(v_queues, p_now, p_first_slots, p_retry_slots, p_first_max, p_retries_max,
+                               p_failing_max) AS c
     ), held AS (
         SELECT e.tenant, e.environment, e.id FROM wanted AS w
         JOIN sk_tickets.endpoints AS e
@@ -132,11 +132,14 @@ BEGIN
     INTO v_held, v_missed FROM held AS h;
 
     IF v_held IS NOT NULL THEN
-        RETURN QUERY
+        v_held_queues := ARRAY(
+            SELECT q::sk_tickets.queue_key FROM unnest(v_queues) AS q
+            WHERE (q.tenant, q.environment, q.endpoint_id)::sk_tickets.endpoint_key = ANY (v_held)
+        );
         WITH chosen AS MATERIALIZED (
             SELECT c.*
-            FROM sk_tickets.choose(p_now, p_first_slots, p_retry_slots, p_first_max, p_retries_max, p_failing_max) AS c
-            WHERE (c.tenant, c.environment, c.endpoint_id)::sk_tickets.endpoint_key = ANY (v_held)
+            FROM sk_tickets.choose(v_held_queues, p_now, p_first_slots, p_retry_slots, p_first_max, p_retries_max,
+                                   p_failing_max) AS c
         ), leased AS (
             UPDATE sk_tickets.deliveries AS d
             SET lease_owner = p_worker, lease_token = d.lease_token + 1, claimable_at = p_until
@@ -147,25 +150,37 @@ BEGIN
               AND d.claimable_at = c.due
             RETURNING d.*, c.retry, c.place, c.due
         )
-        SELECT l.tenant, t.name, l.environment, l.id, l.lease_token, l.endpoint_id, e.url, e.secret, e.old_secrets,
-               e.old_secrets_until, l.event_id, sk_tickets.payload(l.tenant, l.environment, l.event_id), l.attempts, l.failures, l.retry, NULL::bigint, NULL::boolean
-        FROM leased AS l
+        SELECT array_agg((l.tenant, l.environment, l.id, l.lease_token, l.endpoint_id, l.event_id, l.attempts, l.failures,
+                          l.retry)::sk_tickets.leased_delivery
+                         ORDER BY l.place, l.due, l.id, l.tenant, l.environment)
+        INTO v_leased FROM leased AS l;
+
+        -- In a statement after that: the one before may have waited for somebody who redacts an event, and its snapshot is
+        -- older than that.
+        RETURN QUERY
+        SELECT l.tenant, t.name, l.environment, l.id, l.token, l.endpoint_id, e.url, e.secret, e.old_secrets,
+               e.old_secrets_until, l.event_id,
+               (SELECT v.payload FROM sk_tickets.events AS v
+                WHERE v.tenant = l.tenant AND v.environment = l.environment AND v.id = l.event_id),
+               l.attempts, l.failures, l.retry, NULL::bigint, NULL::boolean
+        FROM unnest(v_leased) WITH ORDINALITY AS l (tenant, environment, id, token, endpoint_id, event_id, attempts, failures,
+                                                    retry, number)
         JOIN sk_tickets.tenants AS t ON t.id = l.tenant
         JOIN sk_tickets.endpoints AS e
             ON e.tenant = l.tenant AND e.environment = l.environment AND e.id = l.endpoint_id
-        ORDER BY l.place, l.due, l.id, l.tenant, l.environment;
+        ORDER BY l.number;
     END IF;
 
-    next := LEAST(sk_tickets.next_due(p_now), CASE WHEN v_missed THEN p_now + 50 END);
+    next := LEAST(sk_tickets.next_due(v_queues, p_now), CASE WHEN v_missed THEN p_now + 50 END);
     replaying := EXISTS (SELECT FROM sk_tickets.replay_jobs AS j WHERE j.status <> 'completed');
     RETURN NEXT;
 END $$;
 
--- The first time after now at which a pending delivery is due or a lease runs out.
-CREATE FUNCTION sk_tickets.next_due(p_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+-- The first time after now at which a pending delivery of these queues is due or a lease of theirs runs out.
+CREATE FUNCTION sk_tickets.next_due(p_queues sk_tickets.queue_key[], p_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     RETURN (
-        SELECT min(later.claimable_at) FROM sk_tickets.queues() AS q
+        SELECT min(later.claimable_at) FROM unnest(p_queues) AS q
         CROSS JOIN LATERAL (
             SELECT d.claimable_at FROM sk_tickets.deliveries AS d
             WHERE d.status = 'pending' AND d.tenant = q.tenant AND d.environment = q.environment
@@ -206,6 +221,9 @@ DECLARE
     v_locked sk_tickets.endpoint_key[] := '{}';
     v_endpoint record;
 BEGIN
+    -- Not waited for: a delivery whose settlement is lost is sent again, under a lease with a larger token.
+    PERFORM set_config('synchronous_commit', 'off', true);
+
     SELECT array_agg((i.number, i.tenant, i.environment, i.id, i.token, i.status, i.reason, i.due, i.failures,
                       i.disables, i.attempt, i.at, i.status_code, i.error, i.latency_ms, i.response)
                      ::sk_tickets.settlement)

@@ -102,8 +102,8 @@ END $$;
 -- Functions are everyone's until they are taken away.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA sk_tickets FROM PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sk_tickets TO sk_tickets_app;
-GRANT EXECUTE ON FUNCTION sk_tickets.bury_pending, sk_tickets.queues, sk_tickets.choose, sk_tickets.next_due,
-    sk_tickets.payload TO sk_tickets_worker;
+GRANT EXECUTE ON FUNCTION sk_tickets.bury_pending, sk_tickets.queues, sk_tickets.choose, sk_tickets.next_due
+    TO sk_tickets_worker;
 GRANT EXECUTE ON FUNCTION sk_tickets.tenant_ensure TO sk_tickets_directory;
 
 -- A function's new owner needs CREATE where it is, for that moment.

@@ -357,7 +357,8 @@ CREATE TABLE deliveries (
     event_id BLOB NOT NULL,
     event_type TEXT NOT NULL,
     ticket_id BLOB,
-    status TEXT NOT NULL CHECK (status IN ('pending', 'delivered', 'dead')),
+    -- Not a list: for one of three or more SQLite fills a table whenever it checks.
+    status TEXT NOT NULL CHECK (status = 'pending' OR status = 'delivered' OR status = 'dead'),
     reason TEXT,
     -- What was said when it was discarded.
     discard_reason TEXT,

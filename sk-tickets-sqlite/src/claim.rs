@@ -158,15 +158,15 @@ fn first_after(connection: &Connection, head: Head, now: Timestamp) -> Result<Op
 }
 
 const IN_FLIGHT: &str = "SELECT count(*) FROM worker_leases
-                         WHERE realm = ?1 AND endpoint_id = ?2 AND retrying IN (?3, ?4) AND claimable_at > ?5";
+                         WHERE realm = ?1 AND endpoint_id = ?2 AND retrying BETWEEN ?3 AND ?4 AND claimable_at > ?5";
 
 /// How many leases hold that count for a queue: of an endpoint that is failing, all of them.
 fn in_flight(connection: &Connection, head: Head, now: Timestamp) -> Result<usize> {
     let Head { realm, endpoint_id, retrying, failing, .. } = head;
-    let also = if failing { !retrying } else { retrying };
+    let (from, to) = if failing { (false, true) } else { (retrying, retrying) };
     let count = connection
         .prepare_cached(IN_FLIGHT)?
-        .query_row(params![realm, endpoint_id.to_bytes(), retrying, also, now.as_millis()], |row| {
+        .query_row(params![realm, endpoint_id.to_bytes(), from, to, now.as_millis()], |row| {
             Columns::of(row).number()
         })?;
     Ok(count)
@@ -249,7 +249,8 @@ mod tests {
         );
         assert_eq!(plan(DUE), [format!("{claimable} ({queue}<?)")]);
         assert_eq!(plan(FIRST_AFTER), [format!("{claimable} ({queue}>?)")]);
-        assert_eq!(plan(IN_FLIGHT), [format!("SEARCH deliveries USING INDEX deliveries_leased ({queue}>?)")]);
+        let leased = "SEARCH deliveries USING INDEX deliveries_leased";
+        assert_eq!(plan(IN_FLIGHT), [format!("{leased} (realm=? AND endpoint_id=? AND retrying>? AND retrying<?)")]);
         for sql in [LEASE, LEASED] {
             let plan = plan(sql);
             assert!(plan.iter().all(|step| step.starts_with("SEARCH")), "{plan:?}");

@@ -34,7 +34,7 @@ impl NotificationQueue for SqliteStore {
         lease: Duration,
         limit: usize,
     ) -> store::Result<ClaimedNotifications> {
-        self.write_leases("claim notifications", move |guarded| {
+        self.write_unsynced("claim notifications", move |guarded| {
             claim(guarded, worker, now, now + lease, limit).map(Verdict::Keep)
         })
         .await
@@ -43,7 +43,7 @@ impl NotificationQueue for SqliteStore {
     async fn notification_renew(&self, lease: &NotificationLease, until: Timestamp) -> store::Result<Settled> {
         let realms = Arc::clone(&self.inner.realms);
         let lease = lease.clone();
-        self.write_leases("renew a lease", move |guarded| {
+        self.write_unsynced("renew a lease", move |guarded| {
             let id = lease.notification_id.to_bytes();
             NOTIFICATIONS.renew(guarded, &realms, &lease.realm, id, lease.token, until).map(Verdict::Keep)
         })
@@ -81,7 +81,7 @@ impl NotificationQueue for SqliteStore {
 
     async fn notification_release(&self, worker: WorkerId) -> store::Result<()> {
         let release = move |guarded: &Guarded| NOTIFICATIONS.end_of(guarded, worker).map(Verdict::Keep);
-        self.write_leases("release notifications", release).await?;
+        self.write_unsynced("release notifications", release).await?;
         self.inner.mail.ring();
         Ok(())
     }

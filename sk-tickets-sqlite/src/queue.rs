@@ -36,7 +36,7 @@ impl DeliveryQueue for SqliteStore {
         lease: Duration,
         slots: Slots,
     ) -> store::Result<Claimed> {
-        self.write_leases("claim deliveries", move |guarded| {
+        self.write_unsynced("claim deliveries", move |guarded| {
             claim(guarded, worker, now, now + lease, slots).map(Verdict::Keep)
         })
         .await
@@ -45,7 +45,7 @@ impl DeliveryQueue for SqliteStore {
     async fn renew(&self, lease: &Lease, until: Timestamp) -> store::Result<Settled> {
         let realms = Arc::clone(&self.inner.realms);
         let lease = lease.clone();
-        self.write_leases("renew a lease", move |guarded| {
+        self.write_unsynced("renew a lease", move |guarded| {
             let id = lease.delivery_id.to_bytes();
             DELIVERIES.renew(guarded, &realms, &lease.realm, id, lease.token, until).map(Verdict::Keep)
         })
@@ -55,7 +55,7 @@ impl DeliveryQueue for SqliteStore {
     async fn settle(&self, settlements: &[Settlement]) -> store::Result<Vec<Settled>> {
         let realms = Arc::clone(&self.inner.realms);
         let settlements = settlements.to_vec();
-        self.write("settle deliveries", move |guarded| {
+        self.write_unsynced("settle deliveries", move |guarded| {
             let settled: Vec<_> = settlements.iter().map(|one| settle(guarded, &realms, one)).collect::<Result<_>>()?;
             // It may be due before anything that the workers wait for.
             let due_again = |(one, settled): (&Settlement, &Settled)| {
@@ -68,8 +68,10 @@ impl DeliveryQueue for SqliteStore {
     }
 
     async fn release(&self, worker: WorkerId) -> store::Result<()> {
-        self.write_leases("release leases", move |guarded| DELIVERIES.end_of(guarded, worker).map(Verdict::KeepAndWake))
-            .await
+        self.write_unsynced("release leases", move |guarded| {
+            DELIVERIES.end_of(guarded, worker).map(Verdict::KeepAndWake)
+        })
+        .await
     }
 
     async fn replay_some(&self, now: Timestamp, limit: usize) -> store::Result<bool> {
@@ -151,40 +153,51 @@ fn settle(guarded: &Guarded, realms: &Realms, settlement: &Settlement) -> Result
 
 fn settle_within(connection: &Connection, realm: RealmNumber, settlement: &Settlement) -> Result<Settled> {
     let Settlement { lease, attempt, next } = settlement;
+    let Some((endpoint, was_failing)) = leased(connection, realm, lease)? else { return Ok(Settled::LeaseLost) };
     let Standing { status, reason, due, failures } = (*next).into();
-    // The lease is checked by the statement that ends it.
-    let endpoint = connection
+    connection
         .prepare_cached(
             "UPDATE deliveries
-             SET status = ?4, reason = ?5, next_attempt_at = ?6, claimable_at = ?6, attempts = attempts + 1,
-                 failures = failures + ?7, lease_owner = NULL
-             WHERE realm = ?1 AND id = ?2 AND lease_token = ?3 AND lease_owner IS NOT NULL
-             RETURNING endpoint_id",
+             SET status = ?3, reason = ?4, next_attempt_at = ?5, claimable_at = ?5, attempts = attempts + 1,
+                 failures = failures + ?6, lease_owner = NULL
+             WHERE realm = ?1 AND id = ?2",
         )?
-        .query_row(
-            params![
-                realm,
-                lease.delivery_id.to_bytes(),
-                i64::try_from(lease.token)?,
-                status,
-                reason.map(DeadReason::as_str),
-                due.map(Timestamp::as_millis),
-                failures,
-            ],
-            |row| Columns::of(row).id(),
-        )
-        .optional()?;
-    let Some(endpoint) = endpoint else { return Ok(Settled::LeaseLost) };
+        .execute(params![
+            realm,
+            lease.delivery_id.to_bytes(),
+            status,
+            reason.map(DeadReason::as_str),
+            due.map(Timestamp::as_millis),
+            failures,
+        ])?;
     insert_attempt(connection, realm, lease.delivery_id, attempt)?;
-    match next {
-        NextStep::Delivered => succeeded(connection, realm, endpoint)?,
-        NextStep::RetryAt(_) | NextStep::DeadLetter => failed(connection, realm, endpoint, attempt.at)?,
-        NextStep::DisableEndpoint => {
-            failed(connection, realm, endpoint, attempt.at)?;
-            disable(connection, realm, endpoint)?;
-        }
+    let fails = *next != NextStep::Delivered;
+    if fails != was_failing {
+        set_failing_since(connection, realm, endpoint, fails.then_some(attempt.at))?;
+    }
+    if *next == NextStep::DisableEndpoint {
+        disable(connection, realm, endpoint)?;
     }
     Ok(Settled::Recorded)
+}
+
+/// For which endpoint the delivery is, and whether that is failing; none if the lease does not hold. Nobody else writes
+/// before the transaction of this ends.
+fn leased(connection: &Connection, realm: RealmNumber, lease: &Lease) -> Result<Option<(EndpointId, bool)>> {
+    let leased = connection
+        .prepare_cached(
+            "SELECT endpoint_id, failing_since IS NOT NULL
+             FROM my_deliveries AS deliveries
+             CROSS JOIN my_endpoints AS endpoints
+               ON endpoints.realm = deliveries.realm AND endpoints.id = deliveries.endpoint_id
+             WHERE deliveries.realm = ?1 AND deliveries.id = ?2 AND lease_token = ?3 AND lease_owner IS NOT NULL",
+        )?
+        .query_row(params![realm, lease.delivery_id.to_bytes(), i64::try_from(lease.token)?], |row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.id()?, columns.plain()?))
+        })
+        .optional()?;
+    Ok(leased)
 }
 
 fn insert_attempt(connection: &Connection, realm: RealmNumber, delivery: DeliveryId, attempt: &Attempt) -> Result<()> {
@@ -207,22 +220,15 @@ fn insert_attempt(connection: &Connection, realm: RealmNumber, delivery: Deliver
     Ok(())
 }
 
-/// The conditions below keep an endpoint's row from being written where nothing changes.
-fn succeeded(connection: &Connection, realm: RealmNumber, endpoint: EndpointId) -> Result<()> {
+fn set_failing_since(
+    connection: &Connection,
+    realm: RealmNumber,
+    endpoint: EndpointId,
+    since: Option<Timestamp>,
+) -> Result<()> {
     connection
-        .prepare_cached(
-            "UPDATE endpoints SET failing_since = NULL WHERE realm = ?1 AND id = ?2 AND failing_since IS NOT NULL",
-        )?
-        .execute(params![realm, endpoint.to_bytes()])?;
-    Ok(())
-}
-
-fn failed(connection: &Connection, realm: RealmNumber, endpoint: EndpointId, at: Timestamp) -> Result<()> {
-    connection
-        .prepare_cached(
-            "UPDATE endpoints SET failing_since = ?3 WHERE realm = ?1 AND id = ?2 AND failing_since IS NULL",
-        )?
-        .execute(params![realm, endpoint.to_bytes(), at.as_millis()])?;
+        .prepare_cached("UPDATE endpoints SET failing_since = ?3 WHERE realm = ?1 AND id = ?2")?
+        .execute(params![realm, endpoint.to_bytes(), since.map(Timestamp::as_millis)])?;
     Ok(())
 }
 

@@ -80,9 +80,10 @@ impl SqliteStore {
         self.inner.writer.run(context, Synchronous::Full, work).await
     }
 
-    /// Runs a job in the writer that changes leases and nothing else: what it wrote survives the process, which is longer
-    /// than anybody holds them.
-    pub(crate) async fn write_leases<T, F>(&self, context: &'static str, work: F) -> store::Result<T>
+    /// Runs a job in the writer whose loss with the machine harms nobody: what it wrote survives the process and no more. A
+    /// lease is of no use to a machine without power, and a delivery whose settlement is lost is sent again. What was
+    /// answered after it and is on the disk has it there too: the log has one order.
+    pub(crate) async fn write_unsynced<T, F>(&self, context: &'static str, work: F) -> store::Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Guarded) -> Result<Verdict<T>> + Send + 'static,

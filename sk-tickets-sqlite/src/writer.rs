@@ -3,8 +3,8 @@
 //! It takes whatever jobs wait and runs them in one transaction, so that many callers share one fsync. Each has a
 //! savepoint of its own, so a bad one harms no other. Nobody is answered before the transaction is committed.
 //!
-//! Leases are as good as the process that holds them, so a transaction of nothing else is not waited for: after a loss of
-//! power, when nobody holds any, what was leased is due as it was before.
+//! Leases and settlements need not survive a loss of power, so a transaction of nothing else is not waited for: nobody
+//! holds a lease then, and what was settled is due again, as if the power had failed a moment sooner.
 
 use std::{
     any::Any,

@@ -185,16 +185,22 @@ impl UnderWay {
         Self { attempts: JoinSet::new(), slots }
     }
 
-    /// One that has ended, and whatever else has.
+    /// One that has ended, and whatever else has. The first one to end wakes the worker before those have run that are as
+    /// ready: they come along, and so on for as long as more end. What a settlement and the claim after it cost hardly
+    /// depends on how many they are for.
     async fn ended(&mut self, first: Result<Ended, JoinError>) -> Vec<Ended> {
-        // The first one to end wakes the worker before those have run that are as ready: they come along.
-        yield_now().await;
         // One that panicked is as if its worker had crashed.
         let mut ended = Vec::from_iter(first.ok());
-        while let Some(one) = self.attempts.try_join_next() {
-            ended.extend(one.ok());
+        loop {
+            yield_now().await;
+            let before = ended.len();
+            while let Some(one) = self.attempts.try_join_next() {
+                ended.extend(one.ok());
+            }
+            if ended.len() == before {
+                return ended;
+            }
         }
-        ended
     }
 
     fn free(&self) -> Slots {
