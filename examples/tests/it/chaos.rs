@@ -36,7 +36,7 @@ const SCHEDULE: [&str; 2] = ["--webhook-schedule", "50ms,100ms,200ms,400ms,400ms
 
 /// How many events there are; `CHAOS_EVENTS` says otherwise.
 fn events() -> usize {
-    env::var("CHAOS_EVENTS").ok().and_then(|events| events.parse().ok()).unwrap_or(200)
+    env::var("CHAOS_EVENTS").map_or(200, |events| events.parse().expect("a number"))
 }
 
 /// Longer for more.

@@ -29,7 +29,7 @@ const EVENTS_OF_A_TICKET: usize = 6;
 
 /// How many writes are made; `NODES_WRITES` says otherwise.
 fn writes() -> usize {
-    env::var("NODES_WRITES").ok().and_then(|writes| writes.parse().ok()).unwrap_or(4_000)
+    env::var("NODES_WRITES").map_or(4_000, |writes| writes.parse().expect("a number"))
 }
 
 /// Makes tickets and resolves them; the last answer for each.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sk_tickets_core::{
-    AssignTicket, CreateTicket, Evidence, EvidenceKind, InlineContact, PageRequest, PostEntry, RedactEntry, Status,
-    Timestamp, TransitionTicket, UpdateTicket, UserId,
+    AssignTicket, CreateTicket, EntryId, Evidence, EvidenceKind, InlineContact, PageRequest, PostEntry, RedactEntry,
+    Status, Timestamp, TransitionTicket, UpdateTicket, UserId,
     model::delivery::Attempt,
     platform::text::List,
     store::{DeliveryQueue, NextStep, Settled, Settlement, WorkerId},
@@ -14,6 +14,8 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 use crate::stage::{SLOTS, Stage, app_url, key, raw};
 
 const MARK: &str = "xq411122223333";
+/// What a statement is refused with that somebody may not run.
+const DENIED: &str = "42501";
 
 fn phrase() -> String {
     format!("\"{MARK}\" \\ ß")
@@ -123,21 +125,44 @@ async fn attempt(connection: &mut PgConnection, tenant: i64, sql: &str) -> Resul
         .map_err(|error| error.into_database_error().unwrap().code().unwrap().into_owned())
 }
 
-/// Nobody takes words out without saying so, and what is not a tombstone does not come in through that door either: the
-/// role behind it sees one realm and changes columns of words alone.
+/// Nobody takes words out without saying so.
 #[tokio::test]
 async fn words_change_by_a_redaction_that_the_thread_notes() {
-    const DENIED: &str = "42501";
+    let stage = Stage::set().await;
+    let mine = stage.tenant(&stage.mine).await;
+    let mut app = raw(&app_url(&stage.url).await).await;
+    let desk = &stage.mine;
+    let create = CreateTicket { body: Some("Words".parse().unwrap()), ..CreateTicket::new("Refund").unwrap() };
+    let ticket = desk.create_ticket(&key("words"), create).await.unwrap().value.id;
+    let post = PostEntry::message("Other words".parse().unwrap());
+    let other = desk.post_to_thread(&key("other"), ticket, post).await.unwrap().value.id;
+    let thread = desk.thread(ticket, &PageRequest::first()).await.unwrap().unwrap().data;
+    let first = thread.into_iter().find(|entry| entry.id != other).unwrap().id;
+    let replace = |noted: EntryId| {
+        format!(
+            "SELECT sk_tickets.redact({mine}, 0::smallint, jsonb_build_object(
+                 'ticket_id', ticket_id, 'answers_seen', 0, 'entry', jsonb_build_object(
+                     'id', id, 'told_as', '{noted}', 'body', 'forged', 'evidence', evidence, 'detail', detail),
+                 'payloads', '[]'::jsonb, 'answers', '[]'::jsonb, 'notifications', '[]'::jsonb), '{{}}')
+             FROM sk_tickets.thread_entries WHERE body = 'Other words'"
+        )
+    };
+    for unnoted in [first, other] {
+        assert_eq!(attempt(&mut app, mine, &replace(unnoted)).await, Err(DENIED.to_owned()));
+    }
+    let redact = RedactEntry { reason: "privacy".parse().unwrap(), actor_id: None };
+    desk.redact_entry(&key("redact"), ticket, first, redact).await.unwrap();
+    assert_eq!(attempt(&mut app, mine, &replace(first)).await, Ok(1), "the thread notes it");
+    assert_eq!(attempt(&mut app, mine, &replace(other)).await, Err(DENIED.to_owned()), "it notes another");
+}
+
+/// What is not a tombstone does not come in through that door either: the role behind it sees one realm and changes columns
+/// of words alone.
+#[tokio::test]
+async fn who_takes_words_out_changes_nothing_else() {
     let stage = Stage::set().await;
     let (mine, theirs) = (stage.tenant(&stage.mine).await, stage.tenant(&stage.theirs).await);
     let mut app = raw(&app_url(&stage.url).await).await;
-    let unnoted = format!(
-        "SELECT sk_tickets.redact({mine}, 0::smallint, jsonb_build_object(
-             'ticket', jsonb_build_object('id', ticket_id), 'entry', jsonb_build_object('id', id, 'body', 'forged'),
-             'payloads', '[]'::jsonb, 'answers', '[]'::jsonb, 'notifications', '[]'::jsonb, 'answers_seen', 0), '{{}}')
-         FROM sk_tickets.thread_entries LIMIT 1"
-    );
-    assert_eq!(attempt(&mut app, mine, &unnoted).await, Err(DENIED.to_owned()));
     for sql in [
         "UPDATE sk_tickets.thread_entries SET body = 'forged'",
         "UPDATE sk_tickets.events SET payload = ''",
