@@ -14,6 +14,13 @@ CREATE FUNCTION sk_tickets.id_floor(p_at bigint) RETURNS uuid LANGUAGE sql IMMUT
     SELECT (lpad(to_hex(LEAST(GREATEST(p_at, 0), 281474976710655)), 12, '0') || repeat('0', 20))::uuid
 $$;
 
+-- The text of a ULID (Crockford's base 32): 128 bits, and two zeros before them, five to a letter.
+CREATE FUNCTION sk_tickets.ulid(p_id uuid) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + substring(bits FROM at FOR 5)::bit(5)::integer, 1), ''
+                      ORDER BY at)
+    FROM (SELECT B'00' || ('x' || replace(p_id::text, '-', ''))::bit(128) AS bits) AS id, generate_series(1, 126, 5) AS at
+$$;
+
 -- The id of the delivery of an event to an endpoint, as the core derives it.
 CREATE FUNCTION sk_tickets.delivery_id(p_event uuid, p_endpoint uuid) RETURNS uuid
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -546,7 +553,8 @@ DECLARE
 BEGIN
     SELECT detail INTO v_noted FROM sk_tickets.thread_entries
     WHERE tenant = p_tenant AND environment = p_environment AND ticket_id = v_ticket ORDER BY sequence DESC LIMIT 1;
-    IF v_noted->>'kind' IS DISTINCT FROM 'redaction' OR v_noted->>'entry_id' IS DISTINCT FROM p_change->'entry'->>'told_as'
+    IF v_noted->>'kind' IS DISTINCT FROM 'redaction'
+        OR v_noted->>'entry_id' IS DISTINCT FROM 'ent_' || sk_tickets.ulid((p_change->'entry'->>'id')::uuid)
     THEN
         RAISE EXCEPTION 'a redaction must be noted in the thread' USING ERRCODE = 'insufficient_privilege';
     END IF;

@@ -105,6 +105,7 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sk_tickets TO sk_tickets_app;
 GRANT EXECUTE ON FUNCTION sk_tickets.bury_pending, sk_tickets.queues, sk_tickets.choose, sk_tickets.next_due
     TO sk_tickets_worker;
 GRANT EXECUTE ON FUNCTION sk_tickets.tenant_ensure TO sk_tickets_directory;
+GRANT EXECUTE ON FUNCTION sk_tickets.ulid TO sk_tickets_redactor;
 
 -- A function's new owner needs CREATE where it is, for that moment.
 GRANT CREATE ON SCHEMA sk_tickets TO sk_tickets_worker, sk_tickets_directory, sk_tickets_redactor;

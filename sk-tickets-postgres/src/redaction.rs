@@ -84,7 +84,6 @@ pub(crate) fn replacements(redaction: &RedactionChange, others: usize) -> Result
         "ticket_id": uuid(change.ticket.id).to_string(),
         "entry": {
             "id": uuid(entry.id).to_string(),
-            "told_as": entry.id,
             "body": entry.body,
             "evidence": entry.evidence,
             "detail": entry.detail,

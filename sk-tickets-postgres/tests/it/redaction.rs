@@ -138,13 +138,14 @@ async fn words_change_by_a_redaction_that_the_thread_notes() {
     let other = desk.post_to_thread(&key("other"), ticket, post).await.unwrap().value.id;
     let thread = desk.thread(ticket, &PageRequest::first()).await.unwrap().unwrap().data;
     let first = thread.into_iter().find(|entry| entry.id != other).unwrap().id;
-    let replace = |noted: EntryId| {
+    let replace = |entry: EntryId| {
+        let entry = uuid::Uuid::from_bytes(entry.to_bytes());
         format!(
             "SELECT sk_tickets.redact({mine}, 0::smallint, jsonb_build_object(
                  'ticket_id', ticket_id, 'answers_seen', 0, 'entry', jsonb_build_object(
-                     'id', id, 'told_as', '{noted}', 'body', 'forged', 'evidence', evidence, 'detail', detail),
+                     'id', id, 'body', 'forged', 'evidence', evidence, 'detail', detail),
                  'payloads', '[]'::jsonb, 'answers', '[]'::jsonb, 'notifications', '[]'::jsonb), '{{}}')
-             FROM sk_tickets.thread_entries WHERE body = 'Other words'"
+             FROM sk_tickets.thread_entries WHERE id = '{entry}'"
         )
     };
     for unnoted in [first, other] {
