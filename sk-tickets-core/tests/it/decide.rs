@@ -139,6 +139,14 @@ mod making {
             let evidence = &payload(&made.events[0])["data"]["evidence"];
             assert_eq!(*evidence, serde_json::to_value(&made.thread[0].evidence).unwrap(), "created carries all of it");
         }
+
+        let another = Evidence::call(CallId::from_bytes([4; 16]));
+        let made = stage.create(with(vec![another.clone()])).await;
+        assert_eq!(
+            made.thread[0].evidence,
+            [another, Evidence::call(call)],
+            "of two calls neither stands for the other"
+        );
     }
 
     #[tokio::test]
@@ -466,6 +474,22 @@ mod updates {
         assert_eq!((again.value, again.replayed), (open.ticket.clone(), true));
         let reused = desk.update_ticket(&second, id, UpdateTicket::nothing()).await.unwrap_err();
         assert_eq!(reused.code(), "idempotency_key_reused");
+    }
+
+    #[tokio::test]
+    async fn a_subject_that_changes_is_found_by_its_new_words_and_one_that_stays_is_left_alone() {
+        let new = Stage::new().ticket_in(Status::New, None).await;
+        let terms = |update: UpdateTicket| {
+            let command = TicketCommand::Update(new.ticket.id, update);
+            let terms = at(new.ticket.updated_at.as_millis(), |cx| changed(decide(&known(&new), &command, cx))).terms;
+            let words = |of: BTreeMap<String, u32>| of.into_keys().collect::<Vec<_>>();
+            (words(terms.gained), words(terms.lost))
+        };
+        let subject = Change(Some("Part lost".parse().unwrap()));
+        let (gained, lost) = terms(UpdateTicket { subject, ..UpdateTicket::nothing() });
+        assert_eq!((gained, lost), (vec!["lost".to_owned()], vec!["delayed".to_owned()]));
+        let topic = Patch::Set("shipping".parse().unwrap());
+        assert_eq!(terms(UpdateTicket { topic, ..UpdateTicket::nothing() }), (Vec::new(), Vec::new()));
     }
 
     #[tokio::test]

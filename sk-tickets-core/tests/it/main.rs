@@ -6,6 +6,7 @@ mod derived_keys;
 mod diagram;
 mod dispatcher;
 mod documents;
+mod endpoints;
 mod forms;
 mod golden;
 mod mailer;
