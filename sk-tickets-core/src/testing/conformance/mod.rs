@@ -99,6 +99,7 @@ macro_rules! conformance {
             notifications::what_was_not_sent_is_due_again,
             notifications::released_notifications_are_due_again,
             notifications::only_a_dead_notification_is_replayed,
+            notifications::a_redacted_note_is_in_no_mail_and_in_no_answer_about_one,
             notifications::notifications_are_listed,
             notifications::notifications_that_wait_are_counted,
             notifications::a_notification_committed_between_two_waits_is_not_missed,

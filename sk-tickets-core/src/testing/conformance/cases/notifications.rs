@@ -17,6 +17,7 @@ use crate::{
         id::{ContactId, NotificationId, OwnerId, TicketId},
         notification::{Channel, Notification, NotificationFilter, Outcome},
         page::{Order, PageRequest},
+        redaction::RedactEntry,
         search::TermChanges,
         sla::Timers,
         thread::{EntryDetail, PostEntry, ThreadEntry, Visibility},
@@ -444,6 +445,51 @@ pub async fn only_a_dead_notification_is_replayed(fixture: &Fixture) {
     let outcomes = [(notification.id, Outcome::Dead), (notification.id, Outcome::Sent)];
     assert_eq!(told(&desk, ticket.id).await, outcomes);
     assert_eq!(refused(&desk, "sent").await, "notification_not_dead");
+}
+
+/// Each mail that has the words, whichever resolution it was about, and each answer that shows one; no other.
+pub async fn a_redacted_note_is_in_no_mail_and_in_no_answer_about_one(fixture: &Fixture) {
+    let desk = live(&fixture.desk, fixture);
+    let (ticket, _) = waiting(fixture, "ann").await;
+    for note in ["Replaced.", "Refunded."] {
+        fixture.tick();
+        let reopen =
+            TransitionTicket { reason: Some(note.parse().expect("lawful")), ..TransitionTicket::to(Status::Open) };
+        desk.transition_ticket(&key(&format!("before {note}")), ticket.id, reopen).await.expect("open again");
+        let resolve = TransitionTicket { resolution_note: Some(note.parse().expect("lawful")), ..resolve() };
+        desk.transition_ticket(&key(note), ticket.id, resolve).await.expect("resolved");
+    }
+    let replay = async |number: usize, id: NotificationId| {
+        desk.replay_notification(&key(&format!("replay {number}")), id).await.expect("replayed")
+    };
+    let notifications = about(&desk, ticket.id).await;
+    for held in claim(fixture, ALICE, 100).await {
+        assert_eq!(settle(fixture, &held.lease, Some("nobody there")).await, Settled::Recorded);
+    }
+    for (number, notification) in notifications.iter().enumerate() {
+        assert!(!replay(number, notification.id).await.replayed);
+    }
+    let told = |notifications: &[Notification], note: &str| -> Vec<bool> {
+        notifications.iter().map(|one| one.text.contains(note)).collect()
+    };
+    assert_eq!(told(&notifications, "Replaced."), [true, true, false]);
+    assert_eq!(told(&notifications, "Refunded."), [false, false, true]);
+
+    let is_resolution =
+        |entry: &ThreadEntry| matches!(entry.detail, EntryDetail::Transition { to: Status::Resolved, .. });
+    let first = thread(&desk, ticket.id).await.into_iter().find(is_resolution).expect("it is there");
+    let redact = RedactEntry { reason: "privacy".parse().expect("lawful"), actor_id: None };
+    desk.redact_entry(&key("redact"), ticket.id, first.id, redact).await.expect("redacted");
+    let mut answered = Vec::new();
+    for (number, notification) in notifications.iter().enumerate() {
+        let answer = replay(number, notification.id).await;
+        assert!(answer.replayed);
+        answered.push(answer.value);
+    }
+    for shown in [about(&desk, ticket.id).await, answered] {
+        assert_eq!(told(&shown, "Replaced."), [false, false, false]);
+        assert_eq!(told(&shown, "Refunded."), [false, false, true]);
+    }
 }
 
 /// By ticket and outcome, page by page, within the realm.
