@@ -25,7 +25,7 @@ use sk_tickets_core::{
 use crate::stage::{Seen, Stage, because, by_contact, contact, create, message, note, payload, resolved, user};
 
 /// What `decide` is given beside the command: at this time, ids that follow from a seed.
-fn at<T>(millis: i64, then: impl FnOnce(&Context<'_>) -> T) -> T {
+pub(crate) fn at<T>(millis: i64, then: impl FnOnce(&Context<'_>) -> T) -> T {
     let entropy = Arc::new(SeededEntropy::new(7));
     then(&Context {
         realm: &Realm::assume("acme".parse().expect("lawful"), Environment::Live),

@@ -1,37 +1,18 @@
 //! What commands about a webhook endpoint do to it.
 
-use std::sync::Arc;
-
 use sk_tickets_core::{
-    Actor, Environment, MailTemplate, Realm, Timestamp,
-    decide::{Context, EndpointCommand, decide_endpoint},
+    Timestamp,
+    decide::{EndpointCommand, decide_endpoint},
     model::endpoint::{CreateEndpoint, DisabledReason, Endpoint, EndpointStatus, UpdateEndpoint},
-    platform::{
-        id::IdGenerator,
-        input::{Change, Patch},
-        seal::Keyring,
-        system::SeededEntropy,
-        webhook::TargetPolicy,
-    },
+    platform::input::{Change, Patch},
     store::Loaded,
 };
 
-use crate::stage::{Stage, user};
+use crate::{decide, stage::Stage};
 
 fn decided(known: Option<&Endpoint>, command: &EndpointCommand) -> Endpoint {
-    let entropy = Arc::new(SeededEntropy::new(7));
-    let cx = Context {
-        realm: &Realm::assume("acme".parse().expect("lawful"), Environment::Live),
-        now: Timestamp::from_millis(5_000),
-        actor: Actor::User(user(5)),
-        ids: &IdGenerator::new(Arc::clone(&entropy) as _),
-        entropy: &*entropy,
-        keyring: &Keyring::default(),
-        targets: TargetPolicy::Public,
-        mail: &MailTemplate::default(),
-        auto_close_after: None,
-    };
-    decide_endpoint(&Loaded { endpoint: known.cloned(), ..Loaded::default() }, command, &cx).expect("lawful").1
+    let known = Loaded { endpoint: known.cloned(), ..Loaded::default() };
+    decide::at(5_000, |cx| decide_endpoint(&known, command, cx).expect("lawful").1)
 }
 
 fn made() -> Endpoint {
