@@ -294,8 +294,12 @@ fn a_member_that_the_schema_lacks_is_noticed() {
 #[test]
 fn every_event_type_that_is_told_has_a_schema_by_its_name() {
     let mut generator = settings().into_generator();
+    let any = generator.subschema_for::<Event>();
     let schemas = event_schemas(&mut generator);
     let definitions = generator.take_definitions(true);
+    assert_eq!(any.as_value()["$ref"], "#/$defs/Event");
+    let each: Vec<_> = schemas.iter().map(|(_, schema)| schema.as_value().clone()).collect();
+    assert_eq!(definitions["Event"]["oneOf"], Value::Array(each), "an event is one of these");
     for (event_type, schema) in schemas {
         let name = schema.as_value()["$ref"].as_str().and_then(|name| name.strip_prefix("#/$defs/")).expect("a name");
         assert_eq!(definitions[name]["properties"]["type"]["const"], event_type.as_str());

@@ -9,6 +9,7 @@ use super::{
     timers::timers,
 };
 use crate::{
+    decide::Chore,
     desk::Desk,
     model::{
         event::EventType,
@@ -426,6 +427,9 @@ pub async fn a_resolved_ticket_is_closed_in_time(fixture: &Fixture) {
     assert_eq!(timers(fixture, &fixture.desk, other).await.auto_close_at, None);
     fixture.clock.set(Timestamp::from_millis(at.as_millis() - 1));
     assert_eq!(sweep(fixture).await.changed, 0);
+    // Nor by a sweeper that saw it due before it was opened and resolved again.
+    let by_chance = fixture.tickets.perform(fixture.desk.realm(), one, Chore::Sweep).await;
+    assert!(!by_chance.expect("looked at"), "it is not due yet");
     fixture.tick();
     assert_eq!(sweep(fixture).await.changed, 1);
     let closed = ticket(fixture, one).await;
