@@ -15,14 +15,15 @@ use crate::{
     contact, endpoint,
     error::{Fault, Result},
     form,
-    guard::{Guarded, Scope},
+    guard::Scope,
     load::{Wanted, load},
     notification, outbox, policy, queues,
     realms::{RealmNumber, Realms},
     redaction, replay,
     row::{self, recorded_columns},
     ticket,
-    writer::Verdict,
+    words::Words,
+    writer::{Transaction, Verdict},
 };
 
 /// What became of a change.
@@ -42,9 +43,14 @@ impl Change {
 }
 
 /// Applies a commit.
-pub(crate) fn apply(guarded: &Guarded, realms: &Realms, commit: &Commit) -> Result<Verdict<CommitOutcome>> {
+pub(crate) fn apply(
+    transaction: &mut Transaction<'_>,
+    realms: &Realms,
+    commit: &Commit,
+) -> Result<Verdict<CommitOutcome>> {
+    let Transaction { guarded, words } = transaction;
     let realm = realms.find_or_make(guarded, commit.realm())?;
-    let verdict = guarded.within(Scope::Realm(realm), |connection| apply_within(connection, realm, commit))?;
+    let verdict = guarded.within(Scope::Realm(realm), |connection| apply_within(connection, realm, commit, words))?;
     match (commit.effect(), verdict) {
         (Effect::Redact(change), Verdict::Keep(outcome) | Verdict::KeepAndWake(outcome)) => {
             let replace = |connection: &Connection| redaction::replace(connection, realm, change);
@@ -55,8 +61,13 @@ pub(crate) fn apply(guarded: &Guarded, realms: &Realms, commit: &Commit) -> Resu
     }
 }
 
-fn apply_within(connection: &Connection, realm: RealmNumber, commit: &Commit) -> Result<Verdict<CommitOutcome>> {
-    let Effect::QueueClaim(claim) = commit.effect() else { return store(connection, realm, commit) };
+fn apply_within(
+    connection: &Connection,
+    realm: RealmNumber,
+    commit: &Commit,
+    words: &mut Words,
+) -> Result<Verdict<CommitOutcome>> {
+    let Effect::QueueClaim(claim) = commit.effect() else { return store(connection, realm, commit, words) };
     // There is one writer, so nobody else is about to take the head.
     let is_recorded = match commit.claim() {
         Some((claim, _)) => find_recorded(connection, realm, claim.key.as_str())?.is_some(),
@@ -72,7 +83,7 @@ fn apply_within(connection: &Connection, realm: RealmNumber, commit: &Commit) ->
         CommitOutcome::Applied => CommitOutcome::Claimed(answer),
         other => other,
     };
-    Ok(match store(connection, realm, &commit)? {
+    Ok(match store(connection, realm, &commit, words)? {
         Verdict::Keep(outcome) => Verdict::Keep(claimed(outcome)),
         Verdict::KeepAndWake(outcome) => Verdict::KeepAndWake(claimed(outcome)),
         Verdict::KeepAndErase(outcome) => Verdict::KeepAndErase(claimed(outcome)),
@@ -80,7 +91,12 @@ fn apply_within(connection: &Connection, realm: RealmNumber, commit: &Commit) ->
     })
 }
 
-fn store(connection: &Connection, realm: RealmNumber, commit: &Commit) -> Result<Verdict<CommitOutcome>> {
+fn store(
+    connection: &Connection,
+    realm: RealmNumber,
+    commit: &Commit,
+    words: &mut Words,
+) -> Result<Verdict<CommitOutcome>> {
     if let Some((claim, response)) = commit.claim()
         && let Some(outcome) = repeated(connection, realm, claim, response, commit)?
     {
@@ -92,9 +108,9 @@ fn store(connection: &Connection, realm: RealmNumber, commit: &Commit) -> Result
         Effect::Unchanged(ticket, version) => {
             Change::unless_stale(ticket::is_in(connection, realm, *ticket, *version)?)
         }
-        Effect::Ticket(change) => ticket::change(connection, realm, change)?,
+        Effect::Ticket(change) => ticket::change(connection, realm, change, words)?,
         // The words themselves are replaced in a scope of their own, after this.
-        Effect::Redact(redaction) => ticket::change(connection, realm, &redaction.change)?,
+        Effect::Redact(redaction) => ticket::change(connection, realm, &redaction.change, words)?,
         Effect::Contact(change) => Change::unless_stale(contact::change(connection, realm, change)?),
         Effect::Queue(change) => Change::unless_stale(queues::change(connection, realm, change)?),
         Effect::Form(change) => Change::unless_stale(form::change(connection, realm, change)?),

@@ -80,6 +80,7 @@ mod ticket;
 mod vacuum;
 mod violations;
 mod wakeup;
+mod words;
 mod writer;
 
 pub use check::check;

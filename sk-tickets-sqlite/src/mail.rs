@@ -22,7 +22,7 @@ use crate::{
     realms::RealmNumber,
     row,
     store::SqliteStore,
-    writer::Verdict,
+    writer::{Transaction, Verdict},
 };
 
 #[async_trait]
@@ -58,7 +58,7 @@ impl NotificationQueue for SqliteStore {
     ) -> store::Result<Settled> {
         let realms = Arc::clone(&self.inner.realms);
         let (lease, error) = (lease.clone(), error.to_owned());
-        let put_off = move |guarded: &Guarded| {
+        let put_off = move |guarded: &mut Transaction<'_>| {
             let settled = held_within(guarded, &realms, &lease.realm, |connection, realm| {
                 let (id, token) = (lease.notification_id.to_bytes(), i64::try_from(lease.token)?);
                 let put_off = connection
@@ -80,7 +80,7 @@ impl NotificationQueue for SqliteStore {
     }
 
     async fn notification_release(&self, worker: WorkerId) -> store::Result<()> {
-        let release = move |guarded: &Guarded| NOTIFICATIONS.end_of(guarded, worker).map(Verdict::Keep);
+        let release = move |guarded: &mut Transaction<'_>| NOTIFICATIONS.end_of(guarded, worker).map(Verdict::Keep);
         self.write_unsynced("release notifications", release).await?;
         self.inner.mail.ring();
         Ok(())

@@ -18,7 +18,7 @@ use crate::{
     pool::Readers,
     realms::Realms,
     wakeup::Wakeup,
-    writer::{Verdict, Writer},
+    writer::{Transaction, Verdict, Writer},
 };
 
 /// A store in one SQLite file.
@@ -75,7 +75,7 @@ impl SqliteStore {
     pub(crate) async fn write<T, F>(&self, context: &'static str, work: F) -> store::Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Guarded) -> Result<Verdict<T>> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<Verdict<T>> + Send + 'static,
     {
         self.inner.writer.run(context, Synchronous::Full, work).await
     }
@@ -86,7 +86,7 @@ impl SqliteStore {
     pub(crate) async fn write_unsynced<T, F>(&self, context: &'static str, work: F) -> store::Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Guarded) -> Result<Verdict<T>> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<Verdict<T>> + Send + 'static,
     {
         self.inner.writer.run(context, Synchronous::Normal, work).await
     }
@@ -106,7 +106,7 @@ impl RealmWriter for SqliteStore {
         let realms = Arc::clone(&self.inner.realms);
         let mail = commit.makes_mail();
         let may_be_due = commit.effect().may_be_due();
-        let outcome = self.write("commit", move |guarded| commit::apply(guarded, &realms, &commit)).await?;
+        let outcome = self.write("commit", move |transaction| commit::apply(transaction, &realms, &commit)).await?;
         if mail && outcome == CommitOutcome::Applied {
             self.inner.mail.ring();
         }

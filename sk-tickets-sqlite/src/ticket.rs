@@ -22,11 +22,16 @@ use crate::{
     policy,
     realms::{RealmNumber, Skew},
     row::{self, ticket_columns, timer_columns},
-    search,
+    words::Words,
 };
 
-/// Changes a ticket, and adds what comes with it.
-pub(crate) fn change(connection: &Connection, realm: RealmNumber, change: &TicketChange) -> Result<Change> {
+/// Changes a ticket, and adds what comes with it; what it is found by is noted and not yet written.
+pub(crate) fn change(
+    connection: &Connection,
+    realm: RealmNumber,
+    change: &TicketChange,
+    words: &mut Words,
+) -> Result<Change> {
     let TicketChange { expect, ticket, timers, policy, contact, notification, entries, events, terms } = change;
     if let Some(policy) = policy
         && !policy::is_in_force(connection, realm, *policy)?
@@ -53,7 +58,7 @@ pub(crate) fn change(connection: &Connection, realm: RealmNumber, change: &Ticke
     for entry in entries {
         insert_entry(connection, realm, entry)?;
     }
-    search::change_terms(connection, realm, ticket.id, *expect == Expectation::Absent, terms)?;
+    words.change(connection, realm, ticket.id, *expect == Expectation::Absent, terms)?;
     if events.is_empty() {
         return Ok(Change::Done);
     }

@@ -8,6 +8,7 @@
 
 use std::{
     any::Any,
+    ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
@@ -26,6 +27,7 @@ use crate::{
     guard::{Guarded, Scope},
     options::Synchronous,
     wakeup::Wakeup,
+    words::Words,
 };
 
 /// The most jobs that share a transaction.
@@ -44,6 +46,20 @@ pub(crate) enum Verdict<T> {
     KeepAndErase(T),
     /// It is undone. The answer is no error: it is what the caller is to know.
     Undo(T),
+}
+
+/// What a job works in: the connection, and what is left for the end of the transaction.
+pub(crate) struct Transaction<'a> {
+    pub(crate) guarded: &'a Guarded,
+    pub(crate) words: Words,
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Guarded;
+
+    fn deref(&self) -> &Guarded {
+        self.guarded
+    }
 }
 
 /// Hands jobs to the thread. The thread ends, after what waits is done, when this is dropped.
@@ -74,7 +90,7 @@ impl Writer {
     pub(crate) async fn run<T, F>(&self, context: &'static str, survives: Synchronous, work: F) -> store::Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Guarded) -> Result<Verdict<T>> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<Verdict<T>> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let task = Task { context, survives, work: Some(work), outcome: None, answer };
@@ -91,7 +107,7 @@ trait Job: Send {
     fn survives(&self) -> Synchronous;
 
     /// Does the work; true if what it wrote is to stay.
-    fn run(&mut self, connection: &Guarded) -> bool;
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> bool;
 
     /// Whether there may be work for workers.
     fn wakes(&self) -> bool;
@@ -117,16 +133,16 @@ struct Task<T, F> {
 impl<T, F> Job for Task<T, F>
 where
     T: Send + 'static,
-    F: FnOnce(&Guarded) -> Result<Verdict<T>> + Send + 'static,
+    F: FnOnce(&mut Transaction<'_>) -> Result<Verdict<T>> + Send + 'static,
 {
     fn survives(&self) -> Synchronous {
         self.survives
     }
 
-    fn run(&mut self, connection: &Guarded) -> bool {
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> bool {
         let Some(work) = self.work.take() else { return false };
         // What a panic leaves half done in the database is undone by the caller; no other state is shared.
-        let outcome = match catch_unwind(AssertUnwindSafe(|| work(connection))) {
+        let outcome = match catch_unwind(AssertUnwindSafe(|| work(transaction))) {
             Ok(outcome) => outcome.map_err(|fault| fault.during(self.context)),
             Err(panic) => Err(StoreError::internal("a write panicked").caused_by(message(&*panic))),
         };
@@ -234,23 +250,27 @@ fn transact(connection: &Guarded, batch: &mut [Box<dyn Job>]) -> Result<()> {
 fn try_transact(connection: &Guarded, batch: &mut [Box<dyn Job>]) -> Result<()> {
     crash_point("commit.begin");
     execute(connection, "BEGIN IMMEDIATE")?;
+    let mut transaction = Transaction { guarded: connection, words: Words::default() };
     if let [job] = batch {
         // Alone, a job needs no savepoint: what is not to stay is rolled back with the transaction.
-        if !job.run(connection) {
+        if !job.run(&mut transaction) {
             return Ok(());
         }
     } else {
         for job in batch {
+            let words = transaction.words.len();
             execute(connection, "SAVEPOINT job")?;
-            let keeps = job.run(connection);
+            let keeps = job.run(&mut transaction);
             lost(connection)?;
             if !keeps {
+                transaction.words.truncate(words);
                 execute(connection, "ROLLBACK TO job")?;
             }
             execute(connection, "RELEASE job")?;
         }
     }
     lost(connection)?;
+    transaction.words.write(connection)?;
     crash_point("commit.stored");
     execute(connection, "COMMIT")?;
     crash_point("commit.committed");
@@ -307,7 +327,7 @@ mod tests {
 
         /// What the transaction that such a job runs in is set to.
         async fn level(&self, survives: Synchronous) -> i64 {
-            let level = |connection: &Guarded| {
+            let level = |connection: &mut Transaction<'_>| {
                 let level = connection.within(Scope::Maintenance, |connection| {
                     Ok(connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?)
                 });
@@ -333,7 +353,7 @@ mod tests {
             let task = Task {
                 context: "hold",
                 survives: Synchronous::Full,
-                work: Some(move |_: &Guarded| {
+                work: Some(move |_: &mut Transaction<'_>| {
                     let _ = enter.send(());
                     let _ = opened.recv();
                     Ok(Verdict::Keep(()))
