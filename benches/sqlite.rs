@@ -1,7 +1,7 @@
 //! The embedded store, durable (WAL, `synchronous=FULL`). Floor: the same rows into the same tables and indexes by rusqlite on
 //! one connection, in batches as large as the number of callers; for reads, the bare SELECT of the same row.
 
-use std::{cell::Cell, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, path::Path, process::ExitCode, rc::Rc, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, ToSql, params, types::Value};
 use sk_tickets_benches::{
@@ -15,8 +15,10 @@ use sk_tickets_core::{CreateTicket, Desk, Environment, IdempotencyKey, OwnerId, 
 use sk_tickets_sqlite::SqliteStore;
 use tokio::runtime::Runtime;
 
-/// The tables that making a ticket writes a row to, in an order that keeps references whole.
-const TABLES: [&str; 5] = ["claims", "tickets", "ticket_terms", "thread_entries", "events"];
+/// The tables that making a ticket writes rows to, in an order that keeps references whole; and one to `claims`.
+const TABLES: [&str; 4] = ["tickets", "ticket_terms", "thread_entries", "events"];
+/// How many tickets the floor copies in turn, each with words of its own; as many as share a block of words.
+const COPIED: u32 = 512;
 
 fn main() -> ExitCode {
     let runtime = Runtime::new().expect("a runtime");
@@ -48,18 +50,24 @@ async fn open(path: &Path) -> Desk {
     Tickets::new(Arc::new(store)).desk(realm)
 }
 
-/// Copies the rows of one real ticket, with fresh keys.
+/// Copies the rows of real tickets, one after the other, with fresh keys.
 struct Floor {
     connection: Connection,
-    /// Each row to copy, by column, with its INSERT.
-    rows: Vec<(String, Vec<(String, Value)>)>,
+    tickets: Vec<Vec<Row>>,
     serial: Cell<u64>,
+}
+
+/// A row to copy.
+struct Row {
+    insert: Rc<str>,
+    /// By column.
+    values: Vec<(String, Value)>,
 }
 
 impl Floor {
     fn open(path: &Path, runtime: &Runtime) -> Self {
         let desk = runtime.block_on(open(path));
-        runtime.block_on(create_many(&desk, 1, 0, 1, request));
+        runtime.block_on(create_many(&desk, 64, 0, COPIED, request));
         let connection = Connection::open(path).expect("it opens");
         for (name, value) in [
             ("journal_mode", "WAL"),
@@ -71,8 +79,17 @@ impl Floor {
         ] {
             connection.pragma_update(None, name, value).expect("it is set");
         }
-        let rows = TABLES.iter().flat_map(|table| templates(&connection, table)).collect();
-        Self { connection, rows, serial: Cell::new(1) }
+        let mut by_ticket = BTreeMap::<_, Vec<_>>::new();
+        for table in TABLES {
+            for row in rows(&connection, table) {
+                by_ticket.entry(row.ticket()).or_default().push(row);
+            }
+        }
+        let mut tickets: Vec<_> = by_ticket.into_values().collect();
+        let claims = rows(&connection, "claims");
+        assert_eq!([tickets.len(), claims.len()], [COPIED as usize; 2], "each ticket has one claim");
+        tickets.iter_mut().zip(claims).for_each(|(ticket, claim)| ticket.insert(0, claim));
+        Self { connection, tickets, serial: Cell::new(COPIED.into()) }
     }
 
     fn insert_many(&self, batch: u32, count: u32) -> Duration {
@@ -90,34 +107,51 @@ impl Floor {
     fn insert(&self) {
         let serial = self.serial.get() + 1;
         self.serial.set(serial);
-        let mut id = [1; 16];
+        // After those that are copied.
+        let mut id = [2; 16];
         id[8..].copy_from_slice(&serial.to_be_bytes());
         let (id, key, position) = (id.to_vec(), format!("system:floor-{serial}"), serial.cast_signed());
-        for (sql, row) in &self.rows {
-            let values = row.iter().map(|(column, value)| -> &dyn ToSql {
+        let block = 1 + position / i64::from(COPIED);
+        for Row { insert, values } in &self.tickets[(serial % u64::from(COPIED)) as usize] {
+            let values = values.iter().map(|(column, value)| -> &dyn ToSql {
                 match column.as_str() {
                     "id" | "ticket_id" => &id,
                     "key" => &key,
                     "position" => &position,
+                    "block" => &block,
                     _ => value,
                 }
             });
-            let mut statement = self.connection.prepare_cached(sql).expect("lawful");
+            let mut statement = self.connection.prepare_cached(insert).expect("lawful");
             statement.execute(rusqlite::params_from_iter(values)).expect("inserted");
         }
     }
 }
 
-fn templates(connection: &Connection, table: &str) -> Vec<(String, Vec<(String, Value)>)> {
+impl Row {
+    /// Of which ticket it is, or which it is.
+    fn ticket(&self) -> Vec<u8> {
+        let of = |name: &str| self.values.iter().find(|(column, _)| column == name).map(|(_, value)| value.clone());
+        match of("ticket_id").or_else(|| of("id")) {
+            Some(Value::Blob(id)) => id,
+            other => panic!("a ticket's id, not {other:?}"),
+        }
+    }
+}
+
+fn rows(connection: &Connection, table: &str) -> Vec<Row> {
     let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).expect("lawful");
     let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
-    let rows = statement
+    let marks = vec!["?"; columns.len()].join(", ");
+    let insert: Rc<str> = format!("INSERT INTO {table} ({}) VALUES ({marks})", columns.join(", ")).into();
+    let read = statement
         .query_map([], |row| (0..columns.len()).map(|index| row.get(index)).collect::<rusqlite::Result<Vec<Value>>>())
         .expect("lawful");
-    let marks = vec!["?"; columns.len()].join(", ");
-    let sql = format!("INSERT INTO {table} ({}) VALUES ({marks})", columns.join(", "));
-    let row = |row: rusqlite::Result<Vec<Value>>| columns.iter().cloned().zip(row.expect("read")).collect();
-    rows.map(|read| (sql.clone(), row(read))).collect()
+    let row = |row: rusqlite::Result<Vec<Value>>| Row {
+        insert: Rc::clone(&insert),
+        values: columns.iter().cloned().zip(row.expect("read")).collect(),
+    };
+    read.map(row).collect()
 }
 
 fn read(runtime: &Runtime) {
