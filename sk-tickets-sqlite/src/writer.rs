@@ -300,10 +300,11 @@ fn execute(connection: &Guarded, sql: &'static str) -> Result<()> {
 mod tests {
     use std::sync::mpsc as gate;
 
-    use rusqlite::params;
+    use rusqlite::{Row, params};
+    use sk_tickets_core::model::{id::TicketId, search::TermChanges};
 
     use super::*;
-    use crate::options::SqliteOptions;
+    use crate::{migrate::migrate, options::SqliteOptions};
 
     struct Bench {
         _folder: tempfile::TempDir,
@@ -315,7 +316,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions::new(folder.path().join("x.db"));
         let mut connection = connect::writer(&options).unwrap();
-        connection.maintain(|bare| Ok(bare.execute_batch("CREATE TABLE x (y INTEGER PRIMARY KEY)")?)).unwrap();
+        connection.maintain(migrate).unwrap();
+        let made = "CREATE TABLE x (y INTEGER PRIMARY KEY);
+                    INSERT INTO realms (id, tenant, environment) VALUES (1, 'acme', 'test')";
+        connection.maintain(|bare| Ok(bare.execute_batch(made)?)).unwrap();
         let writer = Writer::start(connection, queue, Synchronous::Full, Arc::new(Wakeup::new())).unwrap();
         Bench { _folder: folder, options, writer }
     }
@@ -337,10 +341,18 @@ mod tests {
         }
 
         fn rows(&self) -> Vec<i64> {
+            self.read("SELECT y FROM x ORDER BY y", |row| row.get(0))
+        }
+
+        fn words(&self) -> Vec<(String, i64)> {
+            self.read("SELECT term, texts FROM ticket_terms ORDER BY term", |row| Ok((row.get(0)?, row.get(1)?)))
+        }
+
+        fn read<T>(&self, sql: &str, read: fn(&Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
             let reader = connect::reader(&self.options).unwrap();
             let rows = reader.within(Scope::Maintenance, |connection| {
-                let mut statement = connection.prepare("SELECT y FROM x ORDER BY y")?;
-                let rows = statement.query_map([], |row| row.get(0))?;
+                let mut statement = connection.prepare(sql)?;
+                let rows = statement.query_map([], read)?;
                 Ok(rows.collect::<rusqlite::Result<_>>()?)
             });
             rows.unwrap()
@@ -372,6 +384,50 @@ mod tests {
             connection.prepare_cached("INSERT INTO x (y) VALUES (?1)")?.execute(params![y])?;
             Ok(())
         })
+    }
+
+    /// The words of one ticket change.
+    fn note(
+        transaction: &mut Transaction<'_>,
+        is_new: bool,
+        gained: &[(&str, u32)],
+        lost: &[(&str, u32)],
+    ) -> Result<()> {
+        let counted = |words: &[(&str, u32)]| words.iter().map(|(word, texts)| ((*word).to_owned(), *texts)).collect();
+        let changes = TermChanges { gained: counted(gained), lost: counted(lost) };
+        let Transaction { guarded, words } = transaction;
+        let ticket = TicketId::from_bytes([1; 16]);
+        guarded.within(Scope::Realm(1), |connection| words.change(connection, 1, ticket, is_new, &changes))
+    }
+
+    #[tokio::test]
+    async fn words_are_written_together_but_for_those_of_a_job_that_is_undone() {
+        let bench = bench(8);
+        let open = bench.hold().await;
+        let made = bench.writer.run("make", Synchronous::Full, |transaction| {
+            note(transaction, true, &[("lost", 2), ("parcel", 1)], &[]).map(Verdict::Keep)
+        });
+        let undone = bench.writer.run("undo", Synchronous::Full, |transaction| {
+            note(transaction, false, &[("lost", 1), ("stale", 1)], &[]).map(Verdict::Undo)
+        });
+        let fails = bench.writer.run("fail", Synchronous::Full, |transaction| -> Result<Verdict<()>> {
+            note(transaction, false, &[("bad", 1)], &[])?;
+            Err(Fault::Broken("on purpose"))
+        });
+        let changed = bench.writer.run("change", Synchronous::Full, |transaction| {
+            note(transaction, false, &[("lost", 1), ("late", 1)], &[("parcel", 1)]).map(Verdict::Keep)
+        });
+        let (made, undone, fails, changed, ()) =
+            tokio::join!(made, undone, fails, changed, async { open.send(()).unwrap() });
+        assert!(made.is_ok() && undone.is_ok() && fails.is_err() && changed.is_ok());
+        let words =
+            |words: &[(&str, i64)]| words.iter().map(|(word, texts)| ((*word).to_owned(), *texts)).collect::<Vec<_>>();
+        assert_eq!(bench.words(), words(&[("late", 1), ("lost", 3)]));
+        let later = bench.writer.run("later", Synchronous::Full, |transaction| {
+            note(transaction, false, &[("late", 1), ("found", 1)], &[("lost", 2)]).map(Verdict::Keep)
+        });
+        later.await.unwrap();
+        assert_eq!(bench.words(), words(&[("found", 1), ("late", 2), ("lost", 1)]));
     }
 
     #[tokio::test]
