@@ -355,6 +355,9 @@ impl RealmReader for JournalStore {
             }
             if let Some(id) = delivery {
                 loaded.delivery = journal.get::<DeliveryRow>(&key(&realm, "delivery", id))?.map(|row| row.delivery);
+                if let Some(id) = loaded.delivery.as_ref().and_then(|delivery| delivery.ticket_id) {
+                    loaded.ticket = journal.get(&key(&realm, "ticket", id))?;
+                }
             }
             if let Some(id) = endpoint_id.or(loaded.delivery.as_ref().map(|delivery| delivery.endpoint_id)) {
                 loaded.endpoint = endpoint(journal, &realm, id)?;

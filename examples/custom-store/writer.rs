@@ -12,8 +12,8 @@ use sk_tickets_core::{
         redaction::REDACTED,
     },
     store::{
-        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, FormChange,
-        PolicyChange, QueueChange, RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
+        Commit, CommitOutcome, ContactChange, DeliveryAction, DeliveryChange, Effect, EndpointChange, Expectation,
+        FormChange, PolicyChange, QueueChange, RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
     },
 };
 
@@ -375,18 +375,23 @@ fn change_delivery(
     change: &DeliveryChange,
     at: Timestamp,
 ) -> io::Result<bool> {
-    let (DeliveryChange::Replay(id) | DeliveryChange::Discard(id, _)) = change;
+    let DeliveryChange { id, ticket, action } = change;
+    if let Some((ticket, version)) = ticket
+        && journal.get::<Ticket>(&key(realm, "ticket", ticket))?.is_none_or(|ticket| ticket.version != *version)
+    {
+        return Ok(false);
+    }
     let row = journal.get::<DeliveryRow>(&key(realm, "delivery", id))?;
     let Some(mut row) = row.filter(|row| row.delivery.is_dead_letter()) else { return Ok(false) };
-    match change {
-        DeliveryChange::Replay(_) => {
+    match action {
+        DeliveryAction::Replay => {
             let told = endpoint(journal, realm, row.delivery.endpoint_id)?;
             if told.is_none_or(|told| told.status != EndpointStatus::Enabled) {
                 return Ok(false);
             }
             row.revive(at);
         }
-        DeliveryChange::Discard(_, reason) => {
+        DeliveryAction::Discard(reason) => {
             row.delivery.reason = Some(DeadReason::Discarded);
             row.delivery.discard_reason = Some(reason.clone());
         }

@@ -867,6 +867,9 @@ RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     v_id uuid := p_change->>'id';
 BEGIN
+    IF p_change->>'ticket' IS NOT NULL THEN
+        PERFORM sk_tickets.expect_ticket(p_tenant, p_environment, p_change->'ticket');
+    END IF;
     IF p_change->>'action' = 'discard' THEN
         UPDATE sk_tickets.deliveries SET reason = 'discarded', discard_reason = p_change->>'discard_reason'
         WHERE tenant = p_tenant AND environment = p_environment AND id = v_id

@@ -8,13 +8,15 @@ use sk_tickets_core::{
     model::{
         contact::Contact,
         endpoint::{DisabledReason, Endpoint},
+        id::TicketId,
         queue::Queue,
+        ticket::Version,
     },
     platform::{
         id::{Id, IdKind},
         time::Timestamp,
     },
-    store::{ContactChange, DeliveryChange, Effect, EndpointChange, QueueChange, SecretChange},
+    store::{ContactChange, DeliveryAction, DeliveryChange, Effect, EndpointChange, QueueChange, SecretChange},
 };
 
 use crate::{
@@ -31,8 +33,9 @@ pub(crate) fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, Vec<
     Ok(match effect {
         Effect::None => (json!({ "kind": "none" }), Vec::new()),
         Effect::Unchanged(ticket, version) => {
-            let version = i64::try_from(version.0)?;
-            (json!({ "kind": "unchanged", "id": id(*ticket), "version": version }), Vec::new())
+            let mut change = expected(*ticket, *version)?;
+            change["kind"] = json!("unchanged");
+            (change, Vec::new())
         }
         Effect::Contact(change) => {
             let (action, mut before, mut after) = match &**change {
@@ -109,13 +112,22 @@ pub(crate) fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, Vec<
                 (change, vec![event.payload.as_slice()])
             }
         },
-        Effect::Delivery(DeliveryChange::Replay(id)) => {
-            (json!({ "kind": "delivery", "action": "replay", "id": self::id(*id) }), Vec::new())
+        Effect::Delivery(change) => {
+            let DeliveryChange { id, ticket, action } = &**change;
+            let (action, why) = match action {
+                DeliveryAction::Replay => ("replay", None),
+                DeliveryAction::Discard(why) => ("discard", Some(why)),
+            };
+            let change = json!({
+                "kind": "delivery",
+                "action": action,
+                "id": self::id(*id),
+                "discard_reason": why,
+                "ticket": ticket.map(|(id, version)| expected(id, version)).transpose()?,
+            });
+            (change, Vec::new())
         }
-        Effect::Delivery(DeliveryChange::Discard(id, why)) => {
-            (json!({ "kind": "delivery", "action": "discard", "id": self::id(*id), "discard_reason": why }), Vec::new())
-        }
-        Effect::Notification(change) => (notification::revived(change), Vec::new()),
+        Effect::Notification(change) => (notification::revived(change)?, Vec::new()),
         Effect::Replay(job) => {
             let mut job = replay::columns(job)?;
             place(realm, &mut job);
@@ -127,6 +139,11 @@ pub(crate) fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, Vec<
             (json!({ "kind": "secret", "key": key.as_str(), "before": before, "after": after }), Vec::new())
         }
     })
+}
+
+/// A ticket, and the version that it is expected in.
+pub(crate) fn expected(ticket: TicketId, version: Version) -> Result<Value> {
+    Ok(json!({ "id": id(ticket), "version": i64::try_from(version.0)? }))
 }
 
 /// How far the time in an id is ahead of when its row was made, in milliseconds.

@@ -159,6 +159,7 @@ pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Look
             Subject::Delivery(_) => {
                 loaded.delivery = columns.maybe(DELIVERY_WIDTH, row::delivery)?;
                 loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?;
+                loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
             }
             Subject::DeadLetters { .. } => {
                 loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?;
@@ -345,12 +346,13 @@ const ENDPOINT: &str = in_realm!(
 );
 
 const DELIVERY: &str = in_realm!(
-    "SELECT recorded.*, delivery.*, attempts.*, endpoint.* FROM realm",
+    "SELECT recorded.*, delivery.*, attempts.*, endpoint.*, ticket.* FROM realm",
     recorded!(),
     joined!("delivery", delivery_columns!(), "deliveries", "id = $4"),
     " ",
     attempts_of_delivery!(),
-    joined!("endpoint", endpoint_columns!(), "endpoints", "id = delivery.endpoint_id AND deleted_at IS NULL")
+    joined!("endpoint", endpoint_columns!(), "endpoints", "id = delivery.endpoint_id AND deleted_at IS NULL"),
+    joined!("ticket", ticket_columns!(), "tickets", "id = delivery.ticket_id")
 );
 
 /// The endpoint `$4`, and how many dead letters match.

@@ -13,6 +13,7 @@ use sk_tickets_core::{
 };
 
 use crate::{
+    effect,
     error::Result,
     list,
     realms::RealmNumber,
@@ -39,14 +40,14 @@ pub(crate) fn change(change: &NotificationChange) -> Result<Value> {
     })
 }
 
-pub(crate) fn revived(change: &RevivedNotification) -> Value {
+pub(crate) fn revived(change: &RevivedNotification) -> Result<Value> {
     let RevivedNotification { id, to, ticket: (ticket, version) } = change;
-    json!({
+    Ok(json!({
         "kind": "notification",
         "id": uuid(*id).to_string(),
         "recipient": to,
-        "ticket": { "id": uuid(*ticket).to_string(), "version": i64::try_from(version.0).unwrap_or(i64::MAX) },
-    })
+        "ticket": effect::expected(*ticket, *version)?,
+    }))
 }
 
 /// One that is new, by its columns.

@@ -8,7 +8,7 @@ use sk_tickets_core::{
         idempotency::{Claim, Recorded, StoredResponse},
         time::Timestamp,
     },
-    store::{Commit, CommitOutcome, DeliveryChange, Effect, Loaded, SecretChange},
+    store::{Commit, CommitOutcome, DeliveryAction, DeliveryChange, Effect, Loaded, SecretChange},
 };
 
 use crate::{
@@ -189,10 +189,16 @@ fn change_delivery(
     change: &DeliveryChange,
     at: Timestamp,
 ) -> Result<Change> {
-    Ok(match change {
-        DeliveryChange::Replay(id) if outbox::replay(connection, realm, *id, at)? => Change::Due,
-        DeliveryChange::Replay(_) => Change::Stale,
-        DeliveryChange::Discard(id, why) => Change::unless_stale(outbox::discard(connection, realm, *id, why)?),
+    let DeliveryChange { id, ticket, action } = change;
+    if let Some((ticket, version)) = ticket
+        && !ticket::is_in(connection, realm, *ticket, *version)?
+    {
+        return Ok(Change::Stale);
+    }
+    Ok(match action {
+        DeliveryAction::Replay if outbox::replay(connection, realm, *id, at)? => Change::Due,
+        DeliveryAction::Replay => Change::Stale,
+        DeliveryAction::Discard(why) => Change::unless_stale(outbox::discard(connection, realm, *id, why)?),
     })
 }
 

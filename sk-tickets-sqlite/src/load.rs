@@ -199,6 +199,9 @@ pub(crate) fn load(
             loaded.delivery = find_delivery(connection, realm, id)?;
             if let Some(delivery) = &loaded.delivery {
                 loaded.endpoint = endpoint::find(connection, realm, delivery.endpoint_id)?;
+                if let Some(id) = delivery.ticket_id {
+                    loaded.ticket = find_ticket(connection, realm, environment, id)?;
+                }
             }
         }
         Wanted::DeadLetters(filter) => {

@@ -4,7 +4,7 @@ use crate::{
         delivery::{DeadReason, Delivery, DeliveryStatus, DiscardDeadLetter},
         endpoint::EndpointStatus,
     },
-    store::{DeliveryChange, Effect, Loaded},
+    store::{DeliveryAction, DeliveryChange, Effect, Loaded},
 };
 
 /// Decides a command about a dead letter: what it changes, and the delivery as it is afterwards.
@@ -20,8 +20,9 @@ pub fn decide_dead_letter(
     if !before.is_dead_letter() {
         return Err(Rejection::NotADeadLetter);
     }
-    match command {
-        DeadLetterCommand::Replay(id) => {
+    let ticket = known.ticket.as_ref().map(|ticket| (ticket.id, ticket.version));
+    let (action, after) = match command {
+        DeadLetterCommand::Replay(_) => {
             let endpoint = known.endpoint.as_ref().ok_or(Rejection::NotADeadLetter)?;
             if endpoint.status == EndpointStatus::Disabled {
                 return Err(Rejection::EndpointDisabled);
@@ -32,16 +33,17 @@ pub fn decide_dead_letter(
                 next_attempt_at: Some(cx.now),
                 ..before.clone()
             };
-            Ok((Effect::Delivery(DeliveryChange::Replay(*id)), after))
+            (DeliveryAction::Replay, after)
         }
-        DeadLetterCommand::Discard(id, DiscardDeadLetter { reason }) => {
+        DeadLetterCommand::Discard(_, DiscardDeadLetter { reason }) => {
             let reason = reason.to_string();
             let after = Delivery {
                 reason: Some(DeadReason::Discarded),
                 discard_reason: Some(reason.clone()),
                 ..before.clone()
             };
-            Ok((Effect::Delivery(DeliveryChange::Discard(*id, reason)), after))
+            (DeliveryAction::Discard(reason), after)
         }
-    }
+    };
+    Ok((Effect::Delivery(Box::new(DeliveryChange { id: before.id, ticket, action })), after))
 }

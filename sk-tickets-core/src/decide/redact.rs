@@ -8,7 +8,7 @@
 //!   event that freezes the ticket, every answer that shows it
 //! - what the customer was told with a resolution, and the answer to who had it told again
 //! - an assignment: its entry and the event of its version
-//! - a receiver, in what it answers to such an event
+//! - a receiver, in what it answers to such an event, and the answer to who had that sent again or discarded
 //! - what the ticket can be found by
 
 use std::ops::Range;
@@ -83,11 +83,14 @@ pub fn decide_redaction(
         Decision::Changed(mut change) => {
             change.terms.remove(entry_terms(entry));
             change.terms.add(entry_terms(&after));
+            let events: Vec<_> = traces.events.iter().filter_map(|event| words.gone_from_event(event)).collect();
+            let is_told = |id| events.iter().any(|(event, _)| *event == id);
+            let answers = traces.answers.iter().filter_map(|answer| words.gone_from_answer(answer, is_told)).collect();
             Redaction::Changed(Box::new(RedactionChange {
                 change: *change,
                 entry: after,
-                events: traces.events.iter().filter_map(|event| words.gone_from_event(event)).collect(),
-                answers: traces.answers.iter().filter_map(|answer| words.gone_from_answer(answer)).collect(),
+                events,
+                answers,
                 notifications: words.told_anew(ticket, known, cx),
                 answers_seen: traces.answers.len(),
             }))
@@ -191,8 +194,12 @@ impl Words {
         told.map(|one| (one.id, subject.clone(), text.clone())).collect()
     }
 
-    /// A recorded answer with a body without them; none if they are not in it.
-    fn gone_from_answer(&self, (key, body): &(IdempotencyKey, Vec<u8>)) -> Option<(IdempotencyKey, Vec<u8>)> {
+    /// A recorded answer with a body without them; none if they are not in it. `is_told` says in which events they were.
+    fn gone_from_answer(
+        &self,
+        (key, body): &(IdempotencyKey, Vec<u8>),
+        is_told: impl Fn(EventId) -> bool,
+    ) -> Option<(IdempotencyKey, Vec<u8>)> {
         let edit = match serde_json::from_slice(body).ok()? {
             Shown::ThreadEntry { id } if id == self.entry => entry(),
             Shown::Ticket { version } if self.noted_in.contains(&version) => {
@@ -201,7 +208,14 @@ impl Words {
             Shown::Notification { id } if self.mailed.contains(&id) => {
                 Edit::Members(vec![("subject", words()), ("text", words()), ("last_error", words())])
             }
-            Shown::ThreadEntry { .. } | Shown::Ticket { .. } | Shown::Notification { .. } => return None,
+            // As in the delivery itself: whatever was answered to it, since who knows what a receiver repeats.
+            Shown::Delivery { event_id } if is_told(event_id) => {
+                let attempt = Edit::Members(vec![("error", words()), ("response", words())]);
+                Edit::Members(vec![("attempts", Edit::Items(Box::new(attempt)))])
+            }
+            Shown::ThreadEntry { .. } | Shown::Ticket { .. } | Shown::Notification { .. } | Shown::Delivery { .. } => {
+                return None;
+            }
         };
         changed(&edit, body).map(|body| (key.clone(), body))
     }
@@ -260,6 +274,7 @@ enum Shown {
     ThreadEntry { id: EntryId },
     Ticket { version: Version },
     Notification { id: NotificationId },
+    Delivery { event_id: EventId },
 }
 
 /// The words of an entry as JSON has it: [`ThreadEntry::redacted`] once more.

@@ -182,8 +182,10 @@ impl Desk {
             Command::Endpoint(command) => decide_endpoint(known, command, &cx).map(|(effect, endpoint)| {
                 Decided::new(effect, answer::endpoint(command, endpoint, known.dead_letters))
             }),
-            Command::DeadLetter(command) => decide_dead_letter(known, command, &cx)
-                .map(|(effect, delivery)| Decided::new(effect, answer::delivery(&delivery))),
+            Command::DeadLetter(command) => decide_dead_letter(known, command, &cx).map(|(effect, delivery)| Decided {
+                shows: delivery.ticket_id,
+                ..Decided::new(effect, answer::delivery(&delivery))
+            }),
             Command::ReplayDeadLetters(command) => decide_replay(known, command, &cx).map(|job| {
                 let response = answer::replay_job(&job);
                 Decided::new(Effect::Replay(Box::new(job)), response)

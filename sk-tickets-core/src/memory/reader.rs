@@ -254,6 +254,8 @@ impl RealmReader for MemoryStore {
                     loaded.delivery = data.deliveries.get(&id).map(|row| row.delivery.clone());
                     let endpoint_id = loaded.delivery.as_ref().map(|delivery| delivery.endpoint_id);
                     loaded.endpoint = endpoint_id.and_then(|id| data.endpoint(id)).cloned();
+                    let ticket_id = loaded.delivery.as_ref().and_then(|delivery| delivery.ticket_id);
+                    loaded.ticket = ticket_id.and_then(|id| data.tickets.get(&id)).cloned();
                 }
                 Subject::DeadLetters { endpoint_id, types, from, to } => {
                     let types = types.to_vec();

@@ -16,8 +16,8 @@ use crate::{
     },
     platform::{id::EndpointId, idempotency::Recorded, seal::Sealed, time::Timestamp},
     store::{
-        Commit, CommitOutcome, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, FormChange,
-        PolicyChange, QueueChange, RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
+        Commit, CommitOutcome, ContactChange, DeliveryAction, DeliveryChange, Effect, EndpointChange, Expectation,
+        FormChange, PolicyChange, QueueChange, RealmWriter, RedactionChange, Result, SecretChange, TicketChange,
     },
 };
 
@@ -323,17 +323,20 @@ impl RealmData {
     }
 
     fn change_delivery(&mut self, change: &DeliveryChange, at: Timestamp) -> bool {
-        let (DeliveryChange::Replay(id) | DeliveryChange::Discard(id, _)) = change;
+        let DeliveryChange { id, ticket, action } = change;
+        if ticket.is_some_and(|(id, version)| self.version(id) != Some(version)) {
+            return false;
+        }
         let Some(row) = self.deliveries.get_mut(id).filter(|row| row.delivery.is_dead_letter()) else { return false };
-        match change {
-            DeliveryChange::Replay(_) => {
+        match action {
+            DeliveryAction::Replay => {
                 let told = self.endpoints.get(&row.delivery.endpoint_id);
                 if !told.is_some_and(EndpointRow::is_told) {
                     return false;
                 }
                 row.revive(at);
             }
-            DeliveryChange::Discard(_, reason) => {
+            DeliveryAction::Discard(reason) => {
                 row.delivery.reason = Some(DeadReason::Discarded);
                 row.delivery.discard_reason = Some(reason.clone());
             }

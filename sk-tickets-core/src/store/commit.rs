@@ -128,7 +128,7 @@ pub enum Effect {
     /// A webhook endpoint.
     Endpoint(Box<EndpointChange>),
     /// A delivery.
-    Delivery(DeliveryChange),
+    Delivery(Box<DeliveryChange>),
     /// A notification that is dead is to be sent after all.
     Notification(Box<RevivedNotification>),
     /// A job that replays dead letters; if there is one with its id, stale.

@@ -9,7 +9,7 @@ use crate::{
         id::TicketId,
         queue::Queue,
         sla::{KeptPolicy, PolicyRevision},
-        ticket::Priority,
+        ticket::{Priority, Version},
     },
     platform::id::{DeliveryId, EndpointId},
 };
@@ -131,11 +131,24 @@ pub enum EndpointChange {
 
 /// A change to a delivery that is a dead letter; if it is none, stale.
 #[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_structs, reason = "a store must heed every field")]
+pub struct DeliveryChange {
+    /// Which.
+    pub id: DeliveryId,
+    /// The ticket of its event, and its version; in another, stale: what receivers have answered may have been redacted, and
+    /// the answer that is recorded shows it. None for a ping.
+    pub ticket: Option<(TicketId, Version)>,
+    /// What becomes of it.
+    pub action: DeliveryAction,
+}
+
+/// What becomes of a dead letter.
+#[derive(Debug, Clone)]
 #[expect(clippy::exhaustive_enums, reason = "a store must heed every case")]
-pub enum DeliveryChange {
+pub enum DeliveryAction {
     /// Becomes pending, due at the commit's time, with the schedule from its start. If its endpoint is not enabled, or was
     /// deleted, stale: nothing is pending for one that is not told.
-    Replay(DeliveryId),
+    Replay,
     /// Becomes dead for [`Discarded`](crate::model::delivery::DeadReason::Discarded), with what was said of it.
-    Discard(DeliveryId, String),
+    Discard(String),
 }

@@ -33,7 +33,9 @@ pub use commit::{
     SettledNotification, TicketChange,
 };
 pub use directory::Directory;
-pub use directory_change::{ContactChange, DeliveryChange, EndpointChange, FormChange, PolicyChange, QueueChange};
+pub use directory_change::{
+    ContactChange, DeliveryAction, DeliveryChange, EndpointChange, FormChange, PolicyChange, QueueChange,
+};
 pub use error::{Result, StoreError};
 pub use fairness::{DueQueue, Lane, Slots, choose};
 pub use notifications::{

@@ -96,7 +96,7 @@ pub enum Subject<'a> {
     NewEndpoint,
     /// An endpoint.
     Endpoint(EndpointId),
-    /// A delivery, and the endpoint it is for.
+    /// A delivery, the endpoint it is for and the ticket of its event.
     Delivery(DeliveryId),
     /// How many dead letters match, and the endpoint that is named, if one is: as a [`DeliveryFilter`] has it.
     DeadLetters {

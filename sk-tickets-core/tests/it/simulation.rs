@@ -41,6 +41,13 @@ fn whatever_fails_the_properties_hold() {
     assert!(missing.is_empty(), "never checked: {missing:?}\n{figures}");
 }
 
+/// A receiver repeated a webhook in its answer. That stood in the recorded answer to who discarded the dead letter, too, and no
+/// redaction looked there.
+#[test]
+fn seed_402_a_discarded_letter_keeps_nothing_of_what_was_redacted() {
+    simulation::check(402).unwrap_or_else(|failure| panic!("{failure}"));
+}
+
 #[test]
 fn another_seed_is_another_run() {
     let (one, other) = (simulation::run(1).trace, simulation::run(2).trace);

@@ -62,7 +62,8 @@ async fn postgres_is_killed() {
     spawn_blocking(kills).await.unwrap();
 }
 
-/// A trigger that ends the connection which it fires in, once in a while.
+/// A trigger that ends the connection which it fires in, once in a while. Once for each statement: what is written in groups
+/// would else hardly ever survive.
 const DIES: &str = "
     CREATE SEQUENCE deaths;
     CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -70,11 +71,12 @@ const DIES: &str = "
         IF nextval('public.deaths') % 20 = 0 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
         RETURN NULL;
     END $$;";
-const AFTER_CLAIM: &str = "CREATE TRIGGER die AFTER INSERT ON sk_tickets.claims FOR EACH ROW EXECUTE FUNCTION die()";
+const AFTER_CLAIM: &str =
+    "CREATE TRIGGER die AFTER INSERT ON sk_tickets.claims FOR EACH STATEMENT EXECUTE FUNCTION die()";
 const BEFORE_COMMIT: &str = "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON sk_tickets.thread_entries \
                              DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()";
 const BEFORE_SETTLED: &str =
-    "CREATE TRIGGER die AFTER INSERT ON sk_tickets.delivery_attempts FOR EACH ROW EXECUTE FUNCTION die()";
+    "CREATE TRIGGER die AFTER INSERT ON sk_tickets.delivery_attempts FOR EACH STATEMENT EXECUTE FUNCTION die()";
 const LIVES: &str = "DROP FUNCTION die CASCADE; DROP SEQUENCE deaths";
 const SOME: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                     WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < 0.7";

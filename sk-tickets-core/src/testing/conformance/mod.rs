@@ -137,6 +137,8 @@ macro_rules! conformance {
             redaction::a_redaction_is_done_once,
             redaction::an_attempt_under_way_brings_nothing_back,
             redaction::a_dead_letter_is_replayed_without_the_words,
+            redaction::a_recorded_answer_about_a_dead_letter_loses_the_words,
+            redaction::a_dead_letter_as_it_no_longer_is_is_stale,
             redaction::an_answer_that_was_not_seen_is_stale,
             redaction::concurrent_writes_leave_no_word,
             redaction::a_long_thread_is_redacted,

@@ -37,9 +37,9 @@ use crate::{
         time::Timestamp,
     },
     store::{
-        Commit, ContactChange, DeliveryChange, Effect, EndpointChange, Expectation, FormChange, Lease, NextStep,
-        NotificationChange, NotificationLease, PageSpec, PolicyChange, QueueChange, RevivedNotification, SecretChange,
-        SettledNotification, Settlement, Slots, TicketChange, WorkerId,
+        Commit, ContactChange, DeliveryAction, DeliveryChange, Effect, EndpointChange, Expectation, FormChange, Lease,
+        NextStep, NotificationChange, NotificationLease, PageSpec, PolicyChange, QueueChange, RevivedNotification,
+        SecretChange, SettledNotification, Settlement, Slots, TicketChange, WorkerId,
     },
     testing::dice::Dice,
 };
@@ -339,12 +339,18 @@ impl Script {
                 Effect::Unchanged(id, if dice.once_in(4) { version.next() } else { version })
             }
             _ => {
-                let id = dice.pick(&known.deliveries)?.id;
-                Effect::Delivery(if dice.once_in(2) {
-                    DeliveryChange::Replay(id)
+                let delivery = dice.pick(&known.deliveries)?;
+                let action = if dice.once_in(2) {
+                    DeliveryAction::Replay
                 } else {
-                    DeliveryChange::Discard(id, dice.pick(&TEXTS)?.to_owned())
-                })
+                    DeliveryAction::Discard(dice.pick(&TEXTS)?.to_owned())
+                };
+                let of_event = known.tickets.iter().find(|ticket| Some(ticket.id) == delivery.ticket_id);
+                let mut ticket = of_event.map(|ticket| (ticket.id, ticket.version));
+                if dice.once_in(5) {
+                    ticket = dice.pick(&known.tickets).map(|ticket| (ticket.id, ticket.version.next()));
+                }
+                Effect::Delivery(Box::new(DeliveryChange { id: delivery.id, ticket, action }))
             }
         })
     }

@@ -25,7 +25,9 @@ use crate::{
         json::Json,
         text::List,
     },
-    store::{Commit, CommitOutcome, DeliveryChange, Effect, Expectation, Lookup, Subject, TicketChange},
+    store::{
+        Commit, CommitOutcome, DeliveryAction, DeliveryChange, Effect, Expectation, Lookup, Subject, TicketChange,
+    },
 };
 
 fn create(subject: &str) -> CreateTicket {
@@ -397,7 +399,8 @@ pub async fn a_disabled_endpoint_gets_dead_letters(fixture: &Fixture) {
     let refused = fixture.desk.replay_dead_letter(&key("too soon"), dead[0].id).await.expect_err("disabled");
     assert_eq!(refused.code(), "endpoint_disabled");
     // Decided before it was disabled, it comes too late all the same.
-    let replay = Effect::Delivery(DeliveryChange::Replay(dead[0].id));
+    let replay = DeliveryChange { id: dead[0].id, ticket: None, action: DeliveryAction::Replay };
+    let replay = Effect::Delivery(Box::new(replay));
     let late = Commit::new(fixture.desk.realm().clone(), fixture.tickets.now(), None, replay);
     assert_eq!(fixture.store.commit(late).await.expect("an outcome"), CommitOutcome::Stale);
     fixture.desk.enable_endpoint(&key("on"), endpoint.id).await.expect("enabled");
