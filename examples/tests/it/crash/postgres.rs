@@ -68,7 +68,7 @@ const DIES: &str = "
     CREATE SEQUENCE deaths;
     CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN
-        IF nextval('public.deaths') % 20 = 0 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+        IF nextval('public.deaths') % 10 = 0 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
         RETURN NULL;
     END $$;";
 const AFTER_CLAIM: &str =
@@ -97,7 +97,7 @@ async fn connections_are_ended_by_postgres() {
         ] {
             execute(DIES);
             execute(trigger);
-            let deaths = "SELECT generate_series(1, last_value / 20) FROM deaths";
+            let deaths = "SELECT generate_series(1, last_value / 10) FROM deaths";
             let wanted = faults().div_ceil(3);
             trial.until(named, || execute(deaths) >= wanted);
             trial.count(named, execute(deaths));

@@ -12,7 +12,7 @@ use sk_tickets_core::{SignatureHeaders, Timestamp, WebhookSecret, verify};
 use sk_tickets_postgres::testing::free_port;
 use tempfile::TempDir;
 
-use super::{load::Load, seed};
+use super::{faults, load::Load, seed};
 use crate::{
     invariants,
     process::{Process, command_on, create_key_on},
@@ -99,10 +99,12 @@ impl Trial {
 
     /// Waits for something that is bound to happen under load.
     pub(super) fn until(&self, what: &str, mut happened: impl FnMut() -> bool) {
+        // What is waited for may be as many faults as were asked for.
+        let patience = PATIENCE.max(Duration::from_secs(3) * faults().try_into().unwrap());
         let begun = Instant::now();
         while !happened() {
             assert!(!self.load.has_failed(), "{}: a client has failed (seed {})", self.name, seed());
-            assert!(begun.elapsed() < PATIENCE, "{}: in vain until {what} (seed {})", self.name, seed());
+            assert!(begun.elapsed() < patience, "{}: in vain until {what} (seed {})", self.name, seed());
             thread::sleep(Duration::from_millis(5));
         }
     }
