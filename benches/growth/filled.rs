@@ -75,14 +75,14 @@ impl Filled {
     /// Looks for the end of the feed.
     pub(crate) async fn find_tail(&self) {
         let page = PageSpec { after: None, order: Order::Desc, limit: 1 };
-        let newest = self.engine.store().event_page(self.desk.realm(), page).await.expect("read");
+        let newest = self.engine.store().event_page(self.desk.realm(), page).await.expect("read").events;
         self.tail.set(newest.first().expect("there are some").0);
     }
 
     /// What came after the end of the feed.
     pub(crate) async fn after_tail(&self) -> Vec<(FeedPosition, Event)> {
         let page = PageSpec { after: Some(self.tail.get()), order: Order::Asc, limit: 25 };
-        self.engine.store().event_page(self.desk.realm(), page).await.expect("read")
+        self.engine.store().event_page(self.desk.realm(), page).await.expect("read").events
     }
 
     /// Lets a tenth as many deliveries wait as there are tickets, for some endpoints of another realm.

@@ -32,6 +32,21 @@ impl Batch {
         self.0.insert(key, serde_json::to_value(row)?);
         Ok(())
     }
+
+    /// Takes a row away. In the file a row that is gone is null.
+    pub(crate) fn remove(&mut self, key: String) {
+        self.0.insert(key, Value::Null);
+    }
+
+    fn apply_to(self, rows: &mut BTreeMap<String, Value>) {
+        for (key, row) in self.0 {
+            if row.is_null() {
+                rows.remove(&key);
+            } else {
+                rows.insert(key, row);
+            }
+        }
+    }
 }
 
 impl Journal {
@@ -43,7 +58,7 @@ impl Journal {
         let mut whole = 0;
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             let Some(batch) = read_line(line) else { break };
-            rows.extend(batch);
+            batch.apply_to(&mut rows);
             whole += line.len() as u64;
         }
         file.set_len(whole)?;
@@ -87,7 +102,7 @@ impl Journal {
             return Err(error);
         }
         self.whole = Some(whole + line.len() as u64);
-        self.rows.extend(batch.0);
+        batch.apply_to(&mut self.rows);
         Ok(())
     }
 
@@ -111,8 +126,8 @@ fn line(rows: &BTreeMap<String, Value>) -> io::Result<String> {
     Ok(format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())))
 }
 
-fn read_line(line: &[u8]) -> Option<BTreeMap<String, Value>> {
+fn read_line(line: &[u8]) -> Option<Batch> {
     let (checksum, json) = std::str::from_utf8(line).ok()?.strip_suffix('\n')?.split_once(' ')?;
     let matches = u32::from_str_radix(checksum, 16).ok()? == crc32fast::hash(json.as_bytes());
-    if matches { serde_json::from_str(json).ok() } else { None }
+    if matches { serde_json::from_str(json).ok().map(Batch) } else { None }
 }

@@ -10,6 +10,7 @@
 mod agenda;
 mod journal;
 mod notifications;
+mod purge;
 mod queue;
 mod reader;
 mod rows;

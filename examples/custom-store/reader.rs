@@ -15,11 +15,12 @@ use sk_tickets_core::{
         sla::{KeptPolicy, PolicyRevision, PolicyWork, Timers},
     },
     platform::seal::Sealed,
-    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject, Traces},
+    store::{FeedPage, Loaded, Lookup, PageSpec, RealmReader, Result, Subject, Traces},
 };
 
 use crate::{
     journal::Journal,
+    purge::purged_position,
     rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, NotificationRow, PolicyRow, key, number},
     store::JournalStore,
 };
@@ -90,7 +91,7 @@ impl RealmReader for JournalStore {
         .await
     }
 
-    async fn event_page(&self, realm: &Realm, spec: PageSpec<FeedPosition>) -> Result<Vec<(FeedPosition, Event)>> {
+    async fn event_page(&self, realm: &Realm, spec: PageSpec<FeedPosition>) -> Result<FeedPage> {
         let (prefix, realm) = (key(realm, "feed", ""), realm.clone());
         self.with(move |journal| {
             let feed = journal.scan::<(u64, EventId)>(&prefix);
@@ -99,7 +100,8 @@ impl RealmReader for JournalStore {
                 let row = journal.get::<EventRow>(&key(&realm, "event", id)).transpose()?;
                 Some(row.map(|row| (FeedPosition(position), row.event())))
             });
-            found.collect()
+            let purged = FeedPosition(purged_position(journal, &realm)?);
+            Ok(FeedPage { events: found.collect::<io::Result<_>>()?, purged })
         })
         .await
     }
@@ -437,7 +439,10 @@ fn queue_of(journal: &Journal, realm: &Realm, queue: Option<&str>, topic: Option
 /// The last place in the feed that is taken.
 pub(crate) fn last_position(journal: &Journal, realm: &Realm) -> io::Result<u64> {
     let last = journal.scan::<(u64, EventId)>(&key(realm, "feed", "")).next_back().transpose()?;
-    Ok(last.map_or(0, |(position, _)| position))
+    match last {
+        Some((position, _)) => Ok(position),
+        None => purged_position(journal, realm),
+    }
 }
 
 /// The recorded answers with words of a ticket.

@@ -16,7 +16,7 @@ use sk_tickets_core::{
         sla::KeptPolicy,
     },
     platform::{
-        idempotency::{Claim, Fingerprint, IdempotencyKey, Recorded, SecretSlot, StoredResponse},
+        idempotency::{Claim, EXPIRED, Fingerprint, IdempotencyKey, Recorded, SecretSlot, StoredResponse},
         seal::Sealed,
     },
 };
@@ -186,14 +186,15 @@ pub(crate) struct ClaimRow {
     secret: Option<(usize, Vec<u8>)>,
     /// The ticket whose words are in the body.
     pub(crate) shows: Option<TicketId>,
+    pub(crate) at: Timestamp,
 }
 
 impl ClaimRow {
-    pub(crate) fn of(claim: &Claim, response: &StoredResponse, shows: Option<TicketId>) -> Self {
+    pub(crate) fn of(claim: &Claim, response: &StoredResponse, shows: Option<TicketId>, at: Timestamp) -> Self {
         let (key, fingerprint) = (claim.key.as_str().to_owned(), claim.fingerprint.0);
         let StoredResponse { status, location, etag, content_type, body, secret } = response.clone();
         let secret = secret.map(|SecretSlot { at, secret }| (at, secret.as_bytes().to_vec()));
-        Self { key, fingerprint, status, location, etag, content_type, body, secret, shows }
+        Self { key, fingerprint, status, location, etag, content_type, body, secret, shows, at }
     }
 
     pub(crate) fn recorded(self) -> Recorded {
@@ -214,6 +215,26 @@ impl ClaimRow {
 
     pub(crate) fn with_secret(self, at: usize, secret: &Sealed) -> Self {
         Self { secret: Some((at, secret.as_bytes().to_vec())), ..self }
+    }
+
+    pub(crate) fn is_expired(&self) -> bool {
+        self.fingerprint == EXPIRED.0
+    }
+
+    /// The row once the answer is no longer kept.
+    pub(crate) fn expired(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            fingerprint: EXPIRED.0,
+            status: self.status,
+            location: self.location.clone(),
+            etag: None,
+            content_type: None,
+            body: Vec::new(),
+            secret: None,
+            shows: None,
+            at: self.at,
+        }
     }
 
     pub(crate) fn with_body(self, body: Vec<u8>) -> Self {

@@ -19,7 +19,7 @@ use sk_tickets_core::{
 
 use crate::{
     journal::{Batch, Journal},
-    notifications,
+    notifications, purge,
     reader::{answers_showing, endpoint, endpoints, feed_key, form_count, head, last_position, queues},
     rows::{ClaimRow, DeliveryRow, EndpointRow, EventRow, JobRow, NotificationRow, PolicyRow, key, number},
     store::{JournalStore, public_form},
@@ -58,7 +58,7 @@ fn store(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
             let same = recorded.fingerprint == claim.fingerprint;
             return Ok(if same { CommitOutcome::Replayed(recorded.response) } else { CommitOutcome::KeyReused });
         }
-        batch.put(at, &ClaimRow::of(claim, response, commit.shows()))?;
+        batch.put(at, &ClaimRow::of(claim, response, commit.shows(), commit.at()))?;
     }
     let fresh = match commit.effect() {
         Effect::None => true,
@@ -77,13 +77,14 @@ fn store(journal: &mut Journal, commit: &Commit) -> io::Result<CommitOutcome> {
         Effect::Notification(change) => notifications::revive(journal, &mut batch, realm, change, commit.at())?,
         Effect::Replay(job) => add_job(journal, &mut batch, realm, job)?,
         Effect::Secret(change) => change_secret(journal, &mut batch, realm, change)?,
+        Effect::Purge(purge) => purge::purge(journal, &mut batch, realm, purge)?,
     };
     if !fresh {
         return Ok(CommitOutcome::Stale);
     }
     journal.write(batch)?;
-    if let Effect::Redact(_) = commit.effect() {
-        // The lines before still have the words.
+    if let Effect::Redact(_) | Effect::Purge(_) = commit.effect() {
+        // The lines before still have it.
         journal.rewrite()?;
     }
     Ok(CommitOutcome::Applied)

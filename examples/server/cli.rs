@@ -4,7 +4,8 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource};
 use sk_tickets_core::{
-    ApiKeyId, DeliveryId, EndpointId, Environment, EventType, Schedule, Scope, TargetPolicy, Tenant, Timestamp,
+    ApiKeyId, DeliveryId, EndpointId, Environment, EventType, Retention, Schedule, Scope, TargetPolicy, Tenant,
+    Timestamp,
 };
 
 /// SK Tickets: a ticketing server with idempotent writes and signed webhooks.
@@ -100,6 +101,9 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) desk: DeskOptions,
 
+    #[command(flatten)]
+    pub(crate) retain: Retain,
+
     /// How many requests a second each API key may make, with a burst of twice as many; 0 for any number
     #[arg(long, env = "SK_TICKETS_RATE_LIMIT", default_value_t = 100, value_name = "N")]
     pub(crate) rate_limit: u32,
@@ -138,6 +142,9 @@ pub(crate) struct Worker {
 
     #[command(flatten)]
     pub(crate) desk: DeskOptions,
+
+    #[command(flatten)]
+    pub(crate) retain: Retain,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -159,6 +166,15 @@ pub(crate) struct DeskOptions {
     /// After how long a resolved ticket is closed if nobody opens it again, such as 7d or 12h; off for never
     #[arg(long, env = "SK_TICKETS_AUTO_CLOSE_AFTER", default_value = "7d", value_name = "TIME")]
     pub(crate) auto_close_after: AutoClose,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Retain {
+    /// How long what is done with is kept, such as events=90d,deliveries=30d,idempotency=24h: events of the feed, deliveries
+    /// that are delivered or dead, and recorded answers, whose keys stay used [default: everything for ever; but what
+    /// receivers answered to webhooks always goes after 30 days]
+    #[arg(long, env = "SK_TICKETS_RETAIN", default_value_t, hide_default_value = true, value_name = "TIMES")]
+    pub(crate) retain: Retention,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -33,8 +33,18 @@ const GRACE: Duration = Duration::from_secs(10);
 const BACKLOG: u32 = 1_024;
 
 pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failure> {
-    let Serve { listen, webhooks, desk, mail, mail_template, rate_limit, client_patience, trusted_proxies, public_url } =
-        options;
+    let Serve {
+        listen,
+        webhooks,
+        desk,
+        retain,
+        mail,
+        mail_template,
+        rate_limit,
+        client_patience,
+        trusted_proxies,
+        public_url,
+    } = options;
     let template = mail::template(mail_template.as_deref())?;
     let keyring = secrets::keyring(location)?;
     let opened = Database::parse(location)?.open().await?;
@@ -68,6 +78,8 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
     let mailing = mail::start(mailer, &stop);
     let (sweeper, stopped) = (tickets.sweeper(), stop.clone().wait());
     let sweeper = tokio::spawn(async move { sweeper.run(stopped).await });
+    let (purger, stopped) = (tickets.purger(retain.retain), stop.clone().wait());
+    let purger = tokio::spawn(async move { purger.run(stopped).await });
     let rate_limit = NonZeroU32::new(rate_limit).map(RateLimit::per_second);
     let demo = if has_demo { demo::router(tickets.clone(), tickets.desk(demo_realm()?)) } else { Router::new() };
     let options = RouterOptions::new(tickets).rate_limit(rate_limit).trusted_proxies(trusted_proxies);
@@ -83,6 +95,7 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
         () = out_of_patience => tracing::warn!("some requests did not finish in time"),
     }
     sweeper.await?;
+    purger.await?;
     worker.await?;
     mailing.await?;
     tracing::info!("stopped");

@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(crate) async fn run(location: &Location, options: Worker) -> Result<(), Failure> {
-    let Worker { listen, webhooks, desk, mail } = options;
+    let Worker { listen, webhooks, desk, retain, mail } = options;
     let keyring = secrets::keyring(location)?;
     let tickets = Tickets::builder(store::open(location).await?)
         .targets(webhooks.targets())
@@ -33,6 +33,8 @@ pub(crate) async fn run(location: &Location, options: Worker) -> Result<(), Fail
     let stop = Stop::on_signal()?;
     let (sweeper, stopped) = (tickets.sweeper(), stop.clone().wait());
     let sweeper = tokio::spawn(async move { sweeper.run(stopped).await });
+    let (purger, stopped) = (tickets.purger(retain.retain), stop.clone().wait());
+    let purger = tokio::spawn(async move { purger.run(stopped).await });
     if let Some(address) = listen {
         let listener = bind(address)?;
         writeln!(stdout(), "the worker is listening on http://{}", listener.local_addr()?)?;
@@ -45,6 +47,7 @@ pub(crate) async fn run(location: &Location, options: Worker) -> Result<(), Fail
     dispatcher.run(stop.wait()).await;
     mailing.await?;
     sweeper.await?;
+    purger.await?;
     tracing::info!("stopped");
     Ok(())
 }

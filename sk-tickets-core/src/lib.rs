@@ -39,6 +39,7 @@
 //!   the `testing` feature has the suite that proves a backend.
 //! - [`Tickets`] and [`Desk`]: what users call. [`dispatch`]: the worker that delivers webhooks. [`notify`]: the worker
 //!   that tells customers. [`form`]: what customers send without an account. [`sweep`]: the worker that does what is due at tickets.
+//!   [`retention`]: the worker that drops what is old.
 //! - [`guide`](mod@guide): the README, the reasons for the design, the guide to webhooks, the rules of transitions.
 //!
 //! Nothing in here does I/O or asks the machine for time or chance but through a [`Clock`] and an [`Entropy`].
@@ -58,6 +59,7 @@ mod memory;
 pub mod model;
 pub mod notify;
 pub mod platform;
+pub mod retention;
 pub mod store;
 pub mod sweep;
 #[cfg(feature = "testing")]
@@ -105,6 +107,7 @@ pub use notify::{Mail, MailTemplate, Mailer, Notifier, NotifyError};
 #[cfg(feature = "schema")]
 pub use platform::schema::schemars;
 pub use platform::{
+    Retention, RetentionError,
     api_key::ApiKeySecret,
     id::{ApiKeyId, DeliveryId, EndpointId, EventId, JobId, RequestId},
     idempotency::IdempotencyKey,
@@ -114,6 +117,7 @@ pub use platform::{
     time::{Clock, Timestamp},
     webhook::{Schedule, SignatureHeaders, TargetPolicy, VerifyError, WebhookSecret, verify},
 };
+pub use retention::Purger;
 pub use store::{Store, StoreError};
 pub use sweep::{Sweeper, Swept};
 

@@ -72,6 +72,8 @@ pub const SLA_MAX_SECS: u64 = 366 * 24 * 3_600;
 pub const SLA_WARN_BEFORE_MAX_SECS: u64 = 30 * 24 * 3_600;
 /// After how long a resolved ticket is closed unless told otherwise, in seconds: a week.
 pub const AUTO_CLOSE_DEFAULT_SECS: u64 = 7 * 24 * 3_600;
+/// How long what receivers answered to webhooks is kept, in seconds: thirty days.
+pub const WEBHOOK_RESPONSES_KEPT_SECS: u64 = 30 * 24 * 3_600;
 /// The most webhook endpoints in a realm.
 pub const ENDPOINTS_MAX: usize = 50;
 /// The longest URL of a webhook endpoint, in characters.

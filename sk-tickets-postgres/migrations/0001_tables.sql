@@ -18,6 +18,9 @@ CREATE TABLE sk_tickets.realms (
     -- a range of ids with it, however a clock has jumped.
     id_ahead_ms bigint NOT NULL DEFAULT 0,
     id_behind_ms bigint NOT NULL DEFAULT 0,
+    -- What is dropped for its age: events of the feed up to this position, and deliveries of events before this time.
+    purged_position bigint NOT NULL DEFAULT 0,
+    deliveries_purged_before bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, environment)
 );
 
@@ -45,7 +48,8 @@ CREATE TABLE sk_tickets.api_keys (
     FOREIGN KEY (tenant, environment) REFERENCES sk_tickets.realms (tenant, environment)
 );
 
--- Idempotency keys with the answers recorded for them.
+-- Idempotency keys with the answers recorded for them. Of one whose answer is dropped for its age the fingerprint is zero,
+-- and of the answer the status and the location stay.
 CREATE TABLE sk_tickets.claims (
     tenant bigint NOT NULL,
     environment smallint NOT NULL,
@@ -57,7 +61,7 @@ CREATE TABLE sk_tickets.claims (
     content_type text,
     body bytea NOT NULL,
     -- The secret that belongs into the body, and at which byte of it. Sealed anew with another master key; but for that,
-    -- and for words of the body that are redacted, a claim stays for ever.
+    -- for words of the body that are redacted, and for what is old, a claim stays for ever.
     secret_at bigint,
     secret bytea,
     -- The ticket whose words are in the body; null if none are that could be redacted.
@@ -67,6 +71,9 @@ CREATE TABLE sk_tickets.claims (
     CHECK ((secret IS NULL) = (secret_at IS NULL))
 );
 
+-- Those whose answer is kept, by their age.
+CREATE INDEX claims_kept ON sk_tickets.claims (tenant, environment, created_at)
+    WHERE fingerprint <> '\x0000000000000000000000000000000000000000000000000000000000000000'::bytea;
 CREATE INDEX claims_secrets ON sk_tickets.claims (tenant, environment, key) WHERE secret IS NOT NULL;
 -- Those with the words of a ticket, to redact them by.
 CREATE INDEX claims_tickets ON sk_tickets.claims (tenant, environment, ticket_id) WHERE ticket_id IS NOT NULL;
@@ -412,6 +419,10 @@ CREATE TABLE sk_tickets.delivery_attempts (
     FOREIGN KEY (tenant, environment, delivery_id) REFERENCES sk_tickets.deliveries (tenant, environment, id)
 );
 
+-- What receivers have answered, by its age.
+CREATE INDEX delivery_attempts_responses ON sk_tickets.delivery_attempts (tenant, environment, at)
+    WHERE response IS NOT NULL;
+
 -- Jobs that replay dead letters.
 CREATE TABLE sk_tickets.replay_jobs (
     tenant bigint NOT NULL,
@@ -475,11 +486,11 @@ CREATE INDEX notifications_leased ON sk_tickets.notifications (lease_owner) WHER
 -- The last one, as with tickets.
 ALTER TABLE sk_tickets.notifications ADD CONSTRAINT notifications_key PRIMARY KEY (tenant, environment, id);
 
--- Append-only for everyone, but for the role that redacts, which has grants on columns of words alone. The application
--- role has no such grant at all.
+-- Append-only for everyone, but for the role that redacts, which has grants on columns of words alone, and the one that
+-- drops what is old. The application role has no such grant at all.
 CREATE FUNCTION sk_tickets.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'UPDATE' AND current_user = 'sk_tickets_redactor' THEN RETURN NEW; END IF;
+    IF TG_OP = 'UPDATE' AND current_user IN ('sk_tickets_redactor', 'sk_tickets_purger') THEN RETURN NEW; END IF;
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $$;
 

@@ -17,12 +17,13 @@ BEGIN
                                 'thread_entries', 'events',
                                 'feed_pending', 'feed', 'endpoints', 'deliveries', 'delivery_attempts',
                                 'replay_jobs', 'notifications'] LOOP
-        EXECUTE format('CREATE POLICY realm ON sk_tickets.%I FOR ALL TO sk_tickets_app, sk_tickets_redactor'
-                           || ' USING (%s) WITH CHECK (%s)', name, realm, realm);
+        EXECUTE format('CREATE POLICY realm ON sk_tickets.%I FOR ALL TO sk_tickets_app, sk_tickets_redactor,'
+                           || ' sk_tickets_purger USING (%s) WITH CHECK (%s)', name, realm, realm);
     END LOOP;
 END $$;
 
-GRANT USAGE ON SCHEMA sk_tickets TO sk_tickets_app, sk_tickets_worker, sk_tickets_directory, sk_tickets_redactor;
+GRANT USAGE ON SCHEMA sk_tickets TO sk_tickets_app, sk_tickets_worker, sk_tickets_directory, sk_tickets_redactor,
+    sk_tickets_purger;
 
 -- The application: one realm at a time. It has no way to tenants, settings and API keys but through functions.
 CREATE POLICY version ON sk_tickets.schema_version USING (true);
@@ -53,6 +54,18 @@ GRANT SELECT (tenant, environment, delivery_id, error, response), UPDATE (error,
     ON sk_tickets.delivery_attempts TO sk_tickets_redactor;
 GRANT SELECT (tenant, environment, ticket_id, id, last_error), UPDATE (subject, text, last_error)
     ON sk_tickets.notifications TO sk_tickets_redactor;
+
+-- Dropping what is old: one realm at a time, as the application.
+GRANT SELECT, UPDATE (purged_position, deliveries_purged_before) ON sk_tickets.realms TO sk_tickets_purger;
+GRANT SELECT (tenant, environment, key, fingerprint, created_at),
+    UPDATE (fingerprint, etag, content_type, body, secret_at, secret, ticket_id) ON sk_tickets.claims TO sk_tickets_purger;
+GRANT SELECT ON sk_tickets.feed TO sk_tickets_purger;
+GRANT SELECT (tenant, environment, id, at), UPDATE (payload) ON sk_tickets.events TO sk_tickets_purger;
+-- To lock a row takes a column that may be changed.
+GRANT SELECT (tenant, environment, id, event_id, status, reason, created_at), UPDATE (lease_owner), DELETE
+    ON sk_tickets.deliveries TO sk_tickets_purger;
+GRANT SELECT (tenant, environment, delivery_id, number, at, response), UPDATE (response), DELETE
+    ON sk_tickets.delivery_attempts TO sk_tickets_purger;
 
 -- Workers: the outbox of all realms and what is due at which ticket, and no more columns than it takes.
 CREATE POLICY worker ON sk_tickets.tenants FOR SELECT TO sk_tickets_worker USING (true);

@@ -575,6 +575,7 @@ BEGIN
         FROM jsonb_to_recordset(p_change->'payloads') AS n (id uuid, number bigint)
         JOIN unnest(p_bytes) WITH ORDINALITY AS given (bytes, number) USING (number)
         WHERE e.tenant = p_tenant AND e.environment = p_environment AND e.ticket_id = v_ticket AND e.id = n.id
+          AND length(e.payload) > 0
         RETURNING e.id
     )
     SELECT coalesce(array_agg(replaced.id ORDER BY replaced.id), '{}') INTO v_events FROM replaced;
@@ -612,6 +613,84 @@ BEGIN
     JOIN unnest(p_bytes) WITH ORDINALITY AS given (bytes, number) USING (number)
     WHERE c.tenant = p_tenant AND c.environment = p_environment AND c.ticket_id = v_ticket AND c.key = n.key;
     RETURN true;
+END $$;
+
+-- Drops what is old, as a role that may do just that; false if there is nothing.
+CREATE FUNCTION sk_tickets.purge(p_tenant bigint, p_environment smallint, p_purge jsonb)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_before bigint := p_purge->>'before';
+    v_limit bigint := p_purge->>'limit';
+    v_realm sk_tickets.realms;
+    v_last bigint;
+    v_old uuid[];
+BEGIN
+    CASE p_purge->>'what'
+        WHEN 'answers' THEN
+            WITH old AS MATERIALIZED (
+                SELECT key FROM sk_tickets.claims
+                WHERE tenant = p_tenant AND environment = p_environment AND created_at < v_before
+                  AND fingerprint <> '\x0000000000000000000000000000000000000000000000000000000000000000'::bytea
+                ORDER BY created_at LIMIT v_limit FOR NO KEY UPDATE SKIP LOCKED
+            )
+            UPDATE sk_tickets.claims AS c
+            SET fingerprint = '\x0000000000000000000000000000000000000000000000000000000000000000'::bytea, etag = NULL, content_type = NULL,
+                body = '', secret_at = NULL, secret = NULL, ticket_id = NULL
+            FROM old WHERE c.tenant = p_tenant AND c.environment = p_environment AND c.key = old.key;
+        WHEN 'events' THEN
+            -- One at a time in a realm. What needs an event never comes to need it anew, so none is looked at twice.
+            SELECT * INTO v_realm FROM sk_tickets.realms
+            WHERE tenant = p_tenant AND environment = p_environment FOR NO KEY UPDATE;
+            WITH first AS MATERIALIZED (
+                SELECT f.position, e.id,
+                       e.at >= v_before OR EXISTS (
+                           SELECT FROM sk_tickets.deliveries AS d
+                           WHERE d.tenant = p_tenant AND d.environment = p_environment AND d.event_id = e.id
+                             AND d.id BETWEEN (left(e.id::text, 13) || '-0000-0000-000000000000')::uuid
+                                          AND (left(e.id::text, 13) || '-ffff-ffff-ffffffffffff')::uuid
+                             AND (d.status = 'pending'
+                                  OR (d.status = 'dead' AND d.reason IN ('exhausted', 'endpoint_disabled')))
+                       ) AS stays
+                FROM sk_tickets.feed AS f
+                JOIN sk_tickets.events AS e ON e.tenant = f.tenant AND e.environment = f.environment AND e.id = f.event_id
+                WHERE f.tenant = p_tenant AND f.environment = p_environment AND f.position > v_realm.purged_position
+                ORDER BY f.position LIMIT v_limit
+            )
+            SELECT max(position), array_agg(id) INTO v_last, v_old FROM first
+            WHERE position < ALL (SELECT position FROM first WHERE stays);
+            UPDATE sk_tickets.events SET payload = ''
+            WHERE tenant = p_tenant AND environment = p_environment AND id = ANY (v_old);
+            UPDATE sk_tickets.realms SET purged_position = v_last
+            WHERE tenant = p_tenant AND environment = p_environment AND v_last IS NOT NULL;
+        WHEN 'deliveries' THEN
+            SELECT * INTO v_realm FROM sk_tickets.realms WHERE tenant = p_tenant AND environment = p_environment;
+            WITH old AS MATERIALIZED (
+                SELECT id FROM sk_tickets.deliveries AS d
+                WHERE tenant = p_tenant AND environment = p_environment AND status <> 'pending' AND created_at < v_before
+                  AND id <= (lpad(to_hex(v_before + v_realm.id_ahead_ms), 12, '0') || repeat('f', 20))::uuid
+                  AND NOT EXISTS (SELECT FROM sk_tickets.delivery_attempts AS a
+                                  WHERE a.tenant = p_tenant AND a.environment = p_environment AND a.delivery_id = d.id
+                                    AND a.at >= v_before)
+                ORDER BY id LIMIT v_limit FOR UPDATE SKIP LOCKED
+            )
+            SELECT array_agg(id) INTO v_old FROM old;
+            DELETE FROM sk_tickets.delivery_attempts
+            WHERE tenant = p_tenant AND environment = p_environment AND delivery_id = ANY (v_old);
+            DELETE FROM sk_tickets.deliveries
+            WHERE tenant = p_tenant AND environment = p_environment AND id = ANY (v_old);
+            UPDATE sk_tickets.realms SET deliveries_purged_before = greatest(deliveries_purged_before, v_before)
+            WHERE tenant = p_tenant AND environment = p_environment AND v_old IS NOT NULL;
+        WHEN 'responses' THEN
+            WITH old AS MATERIALIZED (
+                SELECT delivery_id, number FROM sk_tickets.delivery_attempts
+                WHERE tenant = p_tenant AND environment = p_environment AND at < v_before AND response IS NOT NULL
+                ORDER BY at LIMIT v_limit FOR NO KEY UPDATE SKIP LOCKED
+            )
+            UPDATE sk_tickets.delivery_attempts AS a SET response = NULL FROM old
+            WHERE a.tenant = p_tenant AND a.environment = p_environment AND a.delivery_id = old.delivery_id
+              AND a.number = old.number;
+    END CASE;
+    RETURN FOUND;
 END $$;
 
 -- The contact is locked before it is compared; that no two have the same handle is for the indexes to say.
@@ -960,6 +1039,10 @@ BEGIN
                 PERFORM sk_tickets.revive_notification(p_tenant, p_environment, p_at, p_effect);
             WHEN 'replay' THEN due := sk_tickets.add_replay_job(p_effect);
             WHEN 'secret' THEN PERFORM sk_tickets.change_secret(p_tenant, p_environment, p_effect);
+            WHEN 'purge' THEN
+                -- What was committed long ago has its place by then.
+                PERFORM sk_tickets.number_events(p_tenant, p_environment, true);
+                IF NOT sk_tickets.purge(p_tenant, p_environment, p_effect) THEN PERFORM sk_tickets.stale(); END IF;
         END CASE;
     EXCEPTION WHEN SQLSTATE 'SKT01' OR deadlock_detected THEN
         -- Who claims has a ticket before the key, so it may be in the way of another request with the same key.
@@ -971,28 +1054,44 @@ BEGIN
     RETURN NEXT;
 END $$;
 
+-- Up to where the feed is purged.
+CREATE FUNCTION sk_tickets.purged_position(p_tenant bigint, p_environment smallint) RETURNS bigint LANGUAGE sql AS $$
+    SELECT coalesce(max(purged_position), 0) FROM sk_tickets.realms
+    WHERE tenant = p_tenant AND environment = p_environment
+$$;
+
+-- A page of the feed, and as the last row the position up to which it is purged: read after the events, so that what is
+-- dropped in between is told of, at worst, and not left out in silence.
 CREATE FUNCTION sk_tickets.event_page(
     p_tenant bigint, p_environment smallint, p_after bigint, p_ascending boolean, p_limit bigint
 ) RETURNS TABLE (
     "position" bigint, id uuid, event_type text, ticket_id uuid, ticket_version bigint, at bigint, payload bytea
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE
+    v_purged bigint;
 BEGIN
     PERFORM sk_tickets.enter(p_tenant, p_environment);
     PERFORM sk_tickets.number_events(p_tenant, p_environment, true);
+    v_purged := sk_tickets.purged_position(p_tenant, p_environment);
     IF p_ascending THEN
         RETURN QUERY
         SELECT f.position, e.id, e.event_type, e.ticket_id, e.ticket_version, e.at, e.payload
         FROM sk_tickets.feed AS f
         JOIN sk_tickets.events AS e ON e.tenant = f.tenant AND e.environment = f.environment AND e.id = f.event_id
-        WHERE f.tenant = p_tenant AND f.environment = p_environment AND f.position > p_after
+        WHERE f.tenant = p_tenant AND f.environment = p_environment AND f.position > greatest(p_after, v_purged)
+          AND length(e.payload) > 0
         ORDER BY f.position ASC LIMIT p_limit;
     ELSE
         RETURN QUERY
         SELECT f.position, e.id, e.event_type, e.ticket_id, e.ticket_version, e.at, e.payload
         FROM sk_tickets.feed AS f
         JOIN sk_tickets.events AS e ON e.tenant = f.tenant AND e.environment = f.environment AND e.id = f.event_id
-        WHERE f.tenant = p_tenant AND f.environment = p_environment AND f.position < p_after
+        WHERE f.tenant = p_tenant AND f.environment = p_environment AND f.position < p_after AND f.position > v_purged
+          AND length(e.payload) > 0
         ORDER BY f.position DESC LIMIT p_limit;
     END IF;
+    RETURN QUERY
+    SELECT sk_tickets.purged_position(p_tenant, p_environment), NULL::uuid, NULL::text, NULL::uuid, NULL::bigint,
+           NULL::bigint, NULL::bytea;
 END $$;

@@ -108,8 +108,9 @@ GRANT EXECUTE ON FUNCTION sk_tickets.tenant_ensure TO sk_tickets_directory;
 GRANT EXECUTE ON FUNCTION sk_tickets.ulid TO sk_tickets_redactor;
 
 -- A function's new owner needs CREATE where it is, for that moment.
-GRANT CREATE ON SCHEMA sk_tickets TO sk_tickets_worker, sk_tickets_directory, sk_tickets_redactor;
+GRANT CREATE ON SCHEMA sk_tickets TO sk_tickets_worker, sk_tickets_directory, sk_tickets_redactor, sk_tickets_purger;
 ALTER FUNCTION sk_tickets.redact OWNER TO sk_tickets_redactor;
+ALTER FUNCTION sk_tickets.purge OWNER TO sk_tickets_purger;
 ALTER FUNCTION sk_tickets.claim_due OWNER TO sk_tickets_worker;
 ALTER FUNCTION sk_tickets.renew_lease OWNER TO sk_tickets_worker;
 ALTER FUNCTION sk_tickets.settle OWNER TO sk_tickets_worker;
@@ -133,4 +134,4 @@ ALTER FUNCTION sk_tickets.api_key_used OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.cursor_key OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.realms OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.public_form OWNER TO sk_tickets_directory;
-REVOKE CREATE ON SCHEMA sk_tickets FROM sk_tickets_worker, sk_tickets_directory, sk_tickets_redactor;
+REVOKE CREATE ON SCHEMA sk_tickets FROM sk_tickets_worker, sk_tickets_directory, sk_tickets_redactor, sk_tickets_purger;

@@ -69,10 +69,12 @@ const QUESTIONS: &[&str] = &[
     "SELECT format('role %s is a superuser, whom row-level security does not bind', rolname)
      FROM pg_roles
      WHERE rolsuper
-       AND (rolname = current_user OR rolname IN ('sk_tickets_worker', 'sk_tickets_directory', 'sk_tickets_redactor'))",
+       AND (rolname = current_user OR rolname IN ('sk_tickets_worker', 'sk_tickets_directory', 'sk_tickets_redactor',
+                                                        'sk_tickets_purger'))",
     "SELECT format('role %s has BYPASSRLS', rolname) FROM pg_roles
      WHERE rolbypassrls
-       AND (rolname = current_user OR rolname IN ('sk_tickets_worker', 'sk_tickets_directory', 'sk_tickets_redactor'))",
+       AND (rolname = current_user OR rolname IN ('sk_tickets_worker', 'sk_tickets_directory', 'sk_tickets_redactor',
+                                                        'sk_tickets_purger'))",
     "SELECT format('role %s owns table %s and could lift its row-level security', current_user, relname)
      FROM pg_class
      WHERE relnamespace = to_regnamespace('sk_tickets')::oid AND relkind IN ('r', 'p')
@@ -83,11 +85,13 @@ const QUESTIONS: &[&str] = &[
        AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
      ORDER BY rolname",
     "SELECT format('role %s has the rights of %s, which changes what is append-only', current_user, rolname)
-     FROM pg_roles WHERE rolname = 'sk_tickets_redactor' AND pg_has_role(oid, 'USAGE')
-       AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)",
-    "SELECT format('function %s belongs to %s and not to sk_tickets_redactor', proname, proowner::regrole) FROM pg_proc
-     WHERE pronamespace = to_regnamespace('sk_tickets')::oid AND proname = 'redact'
-       AND NOT (prosecdef AND proowner::regrole::text = 'sk_tickets_redactor')",
+     FROM pg_roles WHERE rolname IN ('sk_tickets_redactor', 'sk_tickets_purger') AND pg_has_role(oid, 'USAGE')
+       AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+     ORDER BY rolname",
+    "SELECT format('function %s belongs to %s and not to %s', proname, proowner::regrole, owner)
+     FROM (VALUES ('redact', 'sk_tickets_redactor'), ('purge', 'sk_tickets_purger')) AS wanted (name, owner)
+     JOIN pg_proc ON pronamespace = to_regnamespace('sk_tickets')::oid AND proname = name
+     WHERE NOT (prosecdef AND proowner::regrole::text = owner)",
     "SELECT format('table %s has no trigger that keeps it append-only', relname) FROM pg_class
      WHERE relnamespace = to_regnamespace('sk_tickets')::oid AND relname IN ('thread_entries', 'events')
        AND 2 <> (SELECT count(*) FROM pg_trigger
@@ -99,7 +103,7 @@ const QUESTIONS: &[&str] = &[
      ORDER BY relname",
     "SELECT format('policy %s on table %s is not ours and may show other realms', policyname, tablename)
      FROM pg_policies
-     WHERE schemaname = 'sk_tickets' AND roles && '{public, sk_tickets_app, sk_tickets_redactor}'::name[]
+     WHERE schemaname = 'sk_tickets' AND roles && '{public, sk_tickets_app, sk_tickets_redactor, sk_tickets_purger}'::name[]
        AND (policyname, tablename) <> ('version', 'schema_version') AND policyname <> 'realm'
      ORDER BY tablename, policyname",
     "SELECT format('policy realm on table %s does not compare the realm', tablename) FROM pg_policies

@@ -16,7 +16,9 @@ use sk_tickets_core::{
         id::{Id, IdKind},
         time::Timestamp,
     },
-    store::{ContactChange, DeliveryAction, DeliveryChange, Effect, EndpointChange, QueueChange, SecretChange},
+    store::{
+        ContactChange, DeliveryAction, DeliveryChange, Effect, EndpointChange, Purge, Purged, QueueChange, SecretChange,
+    },
 };
 
 use crate::{
@@ -137,6 +139,15 @@ pub(crate) fn effect(realm: RealmNumber, effect: &Effect) -> Result<(Value, Vec<
             let SecretChange { key, before, after } = &**change;
             let (before, after) = (bytes(before.as_bytes()), bytes(after.as_bytes()));
             (json!({ "kind": "secret", "key": key.as_str(), "before": before, "after": after }), Vec::new())
+        }
+        Effect::Purge(Purge { what, before, limit }) => {
+            let what = match what {
+                Purged::Answers => "answers",
+                Purged::Events => "events",
+                Purged::Deliveries => "deliveries",
+                Purged::Responses => "responses",
+            };
+            (json!({ "kind": "purge", "what": what, "before": before.as_millis(), "limit": limit }), Vec::new())
         }
     })
 }

@@ -29,16 +29,13 @@
 //! locked only where something is pending, and no writer waits for the numbering.
 
 use sk_tickets_core::{
-    model::{
-        event::{Event, FeedPosition},
-        page::Order,
-    },
-    store::PageSpec,
+    model::{event::FeedPosition, page::Order},
+    store::{FeedPage, PageSpec},
 };
 
 use crate::{
     columns::{Columns, number_of},
-    error::Result,
+    error::{Fault, Result},
     pool::Pool,
     reader::{after_number, limit},
     realms::RealmNumber,
@@ -46,11 +43,7 @@ use crate::{
 };
 
 /// A page of the feed, after all that is committed was numbered.
-pub(crate) async fn page(
-    pool: &Pool,
-    realm: RealmNumber,
-    page: PageSpec<FeedPosition>,
-) -> Result<Vec<(FeedPosition, Event)>> {
+pub(crate) async fn page(pool: &Pool, realm: RealmNumber, page: PageSpec<FeedPosition>) -> Result<FeedPage> {
     let query = sqlx::query(
         "SELECT position, id, event_type, ticket_id, ticket_version, at, payload
          FROM sk_tickets.event_page($1, $2, $3, $4, $5)",
@@ -60,11 +53,16 @@ pub(crate) async fn page(
     .bind(after_number(page.after.map(|position| position.0), page.order))
     .bind(page.order == Order::Asc)
     .bind(limit(page.limit));
-    let rows = pool.rows(query).await?;
+    let mut rows = pool.rows(query).await?;
+    let purged = match rows.pop() {
+        Some(row) => Columns::of(&row).number()?,
+        None => return Err(Fault::Broken("a page of the feed does not say how far it is purged")),
+    };
     let read = |row| {
         let mut columns = Columns::of(row);
         let position = FeedPosition(columns.number()?);
         Ok((position, row::event(&mut columns)?))
     };
-    rows.iter().map(read).collect()
+    let events = rows.iter().map(read).collect::<Result<_>>()?;
+    Ok(FeedPage { events, purged: FeedPosition(purged) })
 }

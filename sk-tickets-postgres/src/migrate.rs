@@ -132,7 +132,8 @@ DECLARE
     -- Since 16 whoever made a role is a member that may not assume it.
     needed constant text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['sk_tickets_app', 'sk_tickets_worker', 'sk_tickets_directory', 'sk_tickets_redactor'] LOOP
+    FOREACH name IN ARRAY ARRAY['sk_tickets_app', 'sk_tickets_worker', 'sk_tickets_directory', 'sk_tickets_redactor',
+                                'sk_tickets_purger'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE', name);
         END IF;

@@ -24,7 +24,7 @@ use sk_tickets_core::{
         seal::Sealed,
         time::Timestamp,
     },
-    store::{self, Loaded, Lookup, PageSpec, RealmReader},
+    store::{self, FeedPage, Loaded, Lookup, PageSpec, RealmReader},
 };
 use sqlx::postgres::PgRow;
 
@@ -169,18 +169,14 @@ impl RealmReader for PostgresStore {
                 event_columns!(),
                 " FROM sk_tickets.events
                  WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 AND ticket_id IS NOT NULL
-                 OFFSET 0) AS event"
+                   AND length(payload) > 0 OFFSET 0) AS event"
             );
             self.one(with_id(realm, sql, id), row::event).await
         })
         .await
     }
 
-    async fn event_page(
-        &self,
-        realm: &Realm,
-        page: PageSpec<FeedPosition>,
-    ) -> store::Result<Vec<(FeedPosition, Event)>> {
+    async fn event_page(&self, realm: &Realm, page: PageSpec<FeedPosition>) -> store::Result<FeedPage> {
         self.read("list events", realm, async |realm| feed::page(&self.inner.pool, realm, page).await).await
     }
 

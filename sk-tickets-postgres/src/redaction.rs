@@ -29,23 +29,24 @@ pub(crate) async fn traces(store: &PostgresStore, realm: RealmNumber, ticket: Ti
 
 /// Everything of a table that belongs to the ticket `$3`.
 macro_rules! of_ticket {
-    ($columns:expr, $table:literal, $order:literal) => {
+    ($columns:expr, $table:literal, $rest:literal) => {
         in_realm!(
             "SELECT found.* FROM realm CROSS JOIN LATERAL (SELECT ",
             $columns,
             " FROM sk_tickets.",
             $table,
-            " WHERE tenant = realm.tenant AND environment = realm.environment AND ticket_id = $3 ORDER BY ",
-            $order,
+            " WHERE tenant = realm.tenant AND environment = realm.environment AND ticket_id = $3 ",
+            $rest,
             " OFFSET 0) AS found"
         )
     };
 }
 
-pub(crate) const THREAD: &str = of_ticket!(entry_columns!(), "thread_entries", "sequence");
-pub(crate) const EVENTS: &str = of_ticket!(event_columns!(), "events", "ticket_version, id");
-pub(crate) const NOTIFICATIONS: &str = of_ticket!(notification_columns!(), "notifications", "id");
-pub(crate) const ANSWERS: &str = of_ticket!("key, body", "claims", "key");
+pub(crate) const THREAD: &str = of_ticket!(entry_columns!(), "thread_entries", "ORDER BY sequence");
+pub(crate) const EVENTS: &str =
+    of_ticket!(event_columns!(), "events", "AND length(payload) > 0 ORDER BY ticket_version, id");
+pub(crate) const NOTIFICATIONS: &str = of_ticket!(notification_columns!(), "notifications", "ORDER BY id");
+pub(crate) const ANSWERS: &str = of_ticket!("key, body", "claims", "ORDER BY key");
 
 pub(crate) fn of_ticket(realm: RealmNumber, sql: &str, ticket: TicketId) -> Query {
     let mut query = Query::on(realm);

@@ -16,6 +16,9 @@ CREATE TABLE realms (
     -- a range of ids with it, however a clock has jumped.
     id_ahead_ms INTEGER NOT NULL DEFAULT 0,
     id_behind_ms INTEGER NOT NULL DEFAULT 0,
+    -- What is dropped for its age: events of the feed up to this position, and deliveries of events before this time.
+    purged_position INTEGER NOT NULL DEFAULT 0,
+    deliveries_purged_before INTEGER NOT NULL DEFAULT 0,
     UNIQUE (tenant, environment),
     CHECK ((current_scope() IN ('directory', 'maintenance')) IS TRUE)
 ) STRICT;
@@ -40,7 +43,8 @@ CREATE TABLE api_keys (
     CHECK ((current_scope() IN ('directory', 'maintenance')) IS TRUE)
 ) STRICT, WITHOUT ROWID;
 
--- Idempotency keys with the answers recorded for them.
+-- Idempotency keys with the answers recorded for them. Of one whose answer is dropped for its age the fingerprint is zero,
+-- and of the answer the status and the location stay.
 CREATE TABLE claims (
     realm INTEGER NOT NULL REFERENCES realms (id),
     key TEXT NOT NULL,
@@ -66,14 +70,21 @@ CREATE INDEX claims_secrets ON claims (realm, key) WHERE secret IS NOT NULL;
 -- Those with the words of a ticket, to redact them by.
 CREATE INDEX claims_tickets ON claims (realm, ticket_id, key) WHERE ticket_id IS NOT NULL;
 
--- Of a recorded answer nothing changes but its secret, which is sealed anew with another master key, and its words in a
--- redaction.
-CREATE TRIGGER claims_stay
-BEFORE UPDATE OF realm, key, fingerprint, status, location, etag, content_type, secret_offset, ticket_id, created_at
-ON claims BEGIN
+-- Those whose answer is kept, by their age.
+CREATE INDEX claims_kept ON claims (realm, created_at)
+    WHERE fingerprint <> x'0000000000000000000000000000000000000000000000000000000000000000';
+
+-- Of a recorded answer nothing changes but its secret, which is sealed anew with another master key, its words in a
+-- redaction, and all of it once it is old.
+CREATE TRIGGER claims_stay BEFORE UPDATE OF realm, key, status, location, created_at ON claims BEGIN
     SELECT RAISE (ABORT, 'recorded answers stay as they are');
 END;
-CREATE TRIGGER claims_words_stay BEFORE UPDATE OF body ON claims WHEN current_scope() IS NOT 'redaction' BEGIN
+CREATE TRIGGER claims_answer_stays BEFORE UPDATE OF fingerprint, etag, content_type, secret_offset, ticket_id ON claims
+WHEN current_scope() IS NOT 'purge' BEGIN
+    SELECT RAISE (ABORT, 'recorded answers stay as they are');
+END;
+CREATE TRIGGER claims_words_stay BEFORE UPDATE OF body ON claims
+WHEN (current_scope() IN ('redaction', 'purge')) IS NOT TRUE BEGIN
     SELECT RAISE (ABORT, 'recorded answers stay as they are');
 END;
 CREATE TRIGGER claims_keep BEFORE DELETE ON claims BEGIN
@@ -305,6 +316,7 @@ CREATE TABLE events (
     ticket_id BLOB,
     ticket_version INTEGER,
     at INTEGER NOT NULL,
+    -- Empty once it is dropped for its age.
     payload BLOB NOT NULL,
     PRIMARY KEY (realm, id),
     UNIQUE (realm, position),
@@ -319,7 +331,8 @@ CREATE TRIGGER events_stay
 BEFORE UPDATE OF realm, id, position, event_type, ticket_id, ticket_version, at ON events BEGIN
     SELECT RAISE (ABORT, 'events are append-only');
 END;
-CREATE TRIGGER events_words_stay BEFORE UPDATE ON events WHEN current_scope() IS NOT 'redaction' BEGIN
+CREATE TRIGGER events_words_stay BEFORE UPDATE ON events
+WHEN (current_scope() IN ('redaction', 'purge')) IS NOT TRUE BEGIN
     SELECT RAISE (ABORT, 'events are append-only');
 END;
 CREATE TRIGGER events_keep BEFORE DELETE ON events BEGIN
@@ -396,6 +409,11 @@ CREATE INDEX deliveries_claimable ON deliveries (realm, endpoint_id, retrying, c
 -- What is under way: never many.
 CREATE INDEX deliveries_leased ON deliveries (realm, endpoint_id, retrying, claimable_at) WHERE lease_owner IS NOT NULL;
 
+CREATE TRIGGER deliveries_keep BEFORE DELETE ON deliveries
+WHEN (current_scope() IN ('purge', 'maintenance')) IS NOT TRUE BEGIN
+    SELECT RAISE (ABORT, 'deliveries are kept');
+END;
+
 CREATE TABLE delivery_attempts (
     realm INTEGER NOT NULL,
     delivery_id BLOB NOT NULL,
@@ -415,9 +433,16 @@ BEFORE UPDATE OF realm, delivery_id, number, at, status_code, latency_ms ON deli
     SELECT RAISE (ABORT, 'attempts stay as they are');
 END;
 CREATE TRIGGER delivery_attempts_words_stay
-BEFORE UPDATE ON delivery_attempts WHEN current_scope() IS NOT 'redaction' BEGIN
+BEFORE UPDATE ON delivery_attempts WHEN (current_scope() IN ('redaction', 'purge')) IS NOT TRUE BEGIN
     SELECT RAISE (ABORT, 'attempts stay as they are');
 END;
+CREATE TRIGGER delivery_attempts_keep BEFORE DELETE ON delivery_attempts
+WHEN (current_scope() IN ('purge', 'maintenance')) IS NOT TRUE BEGIN
+    SELECT RAISE (ABORT, 'attempts stay as they are');
+END;
+
+-- What receivers have answered, by its age.
+CREATE INDEX delivery_attempts_responses ON delivery_attempts (realm, at) WHERE response IS NOT NULL;
 
 -- Jobs that replay dead letters.
 CREATE TABLE replay_jobs (
@@ -653,6 +678,9 @@ END;
 -- What a realm sees of its own.
 CREATE VIEW my_realm AS SELECT * FROM realms WHERE id = current_realm();
 CREATE VIEW my_claims AS SELECT * FROM claims WHERE realm = current_realm();
+CREATE VIEW my_kept_answers AS SELECT realm, key, created_at FROM claims INDEXED BY claims_kept
+    WHERE realm = current_realm()
+      AND fingerprint <> x'0000000000000000000000000000000000000000000000000000000000000000';
 CREATE VIEW my_contacts AS SELECT * FROM contacts WHERE realm = current_realm();
 CREATE VIEW my_queues AS SELECT * FROM queues WHERE realm = current_realm();
 CREATE VIEW my_queue_blocks AS SELECT * FROM queue_blocks WHERE realm = current_realm();
@@ -668,6 +696,9 @@ CREATE VIEW my_events AS SELECT * FROM events WHERE realm = current_realm();
 CREATE VIEW my_endpoints AS SELECT * FROM endpoints WHERE realm = current_realm();
 CREATE VIEW my_deliveries AS SELECT * FROM deliveries WHERE realm = current_realm();
 CREATE VIEW my_delivery_attempts AS SELECT * FROM delivery_attempts WHERE realm = current_realm();
+CREATE VIEW my_kept_responses AS SELECT realm, delivery_id, number, at
+    FROM delivery_attempts INDEXED BY delivery_attempts_responses
+    WHERE realm = current_realm() AND response IS NOT NULL;
 CREATE VIEW my_replay_jobs AS SELECT * FROM replay_jobs WHERE realm = current_realm();
 CREATE VIEW my_notifications AS SELECT * FROM notifications WHERE realm = current_realm();
 

@@ -17,7 +17,7 @@ use crate::{
     form,
     guard::Scope,
     load::{Wanted, load},
-    notification, outbox, policy, queues,
+    notification, outbox, policy, purge, queues,
     realms::{RealmNumber, Realms},
     redaction, replay,
     row::{self, recorded_columns},
@@ -50,6 +50,10 @@ pub(crate) fn apply(
 ) -> Result<Verdict<CommitOutcome>> {
     let Transaction { guarded, words } = transaction;
     let realm = realms.find_or_make(guarded, commit.realm())?;
+    if let Effect::Purge(purge) = commit.effect() {
+        let dropped = guarded.within(Scope::Purge(realm), |connection| purge::purge(connection, realm, purge))?;
+        return Ok(if dropped { Verdict::Keep(CommitOutcome::Applied) } else { Verdict::Undo(CommitOutcome::Stale) });
+    }
     let verdict = guarded.within(Scope::Realm(realm), |connection| apply_within(connection, realm, commit, words))?;
     match (commit.effect(), verdict) {
         (Effect::Redact(change), Verdict::Keep(outcome) | Verdict::KeepAndWake(outcome)) => {
@@ -116,6 +120,7 @@ fn store(
         Effect::Form(change) => Change::unless_stale(form::change(connection, realm, change)?),
         Effect::Policy(change) => Change::unless_stale(policy::change(connection, realm, change)?),
         Effect::QueueClaim(_) => return Err(Fault::Broken("a claim was not settled")),
+        Effect::Purge(_) => return Err(Fault::Broken("a purge has a scope of its own")),
         Effect::Endpoint(change) => endpoint::change(connection, realm, change, commit.at())?,
         Effect::Delivery(change) => change_delivery(connection, realm, change, commit.at())?,
         Effect::Notification(change) => {

@@ -1,14 +1,59 @@
-//! Events as writes add them.
+//! The feed: events as writes add them, and as they are listed.
 
-use rusqlite::{Connection, params};
-use sk_tickets_core::model::{event::Event, id::TicketId};
-
-use crate::{
-    error::Result,
-    realms::{RealmNumber, Skew},
+use rusqlite::{Connection, OptionalExtension, params};
+use sk_tickets_core::{
+    model::{
+        event::{Event, FeedPosition},
+        id::TicketId,
+        page::Order,
+    },
+    store::{FeedPage, PageSpec},
 };
 
-/// Where the feed ends. Events are never deleted, so no position is given out twice.
+use crate::{
+    columns::Columns,
+    error::Result,
+    reader::{after_number, row_limit, rows},
+    realms::{RealmNumber, Skew},
+    row::{self, event_columns},
+};
+
+macro_rules! page {
+    ($bounds:literal, $order:literal) => {
+        concat!(
+            "SELECT position, ",
+            event_columns!(),
+            " FROM my_events WHERE realm = ?1 AND position > ",
+            $bounds,
+            " ORDER BY position ",
+            $order,
+            " LIMIT ?3"
+        )
+    };
+}
+
+/// A page of the feed.
+pub(crate) fn page(connection: &Connection, realm: RealmNumber, page: PageSpec<FeedPosition>) -> Result<FeedPage> {
+    // A comparison leaves out the pings, which have no position.
+    let sql = match page.order {
+        Order::Asc => page!("max(?2, (SELECT purged_position FROM my_realm WHERE id = ?1))", "ASC"),
+        Order::Desc => page!("(SELECT purged_position FROM my_realm WHERE id = ?1) AND position < ?2", "DESC"),
+    };
+    let after = after_number(page.after.map(|position| position.0), page.order);
+    let events = rows(connection, sql, params![realm, after, row_limit(page.limit)], |row| {
+        let mut columns = Columns::of(row);
+        let position = FeedPosition(columns.number()?);
+        Ok((position, row::event(&mut columns)?))
+    })?;
+    // After the events: what was dropped in between is told of, at worst, and not left out in silence.
+    let purged = connection
+        .prepare_cached("SELECT purged_position FROM my_realm WHERE id = ?1")?
+        .query_row([realm], |row| Columns::of(row).number())
+        .optional()?;
+    Ok(FeedPage { events, purged: FeedPosition(purged.unwrap_or_default()) })
+}
+
+/// Where the feed ends. What is dropped of an event leaves its position, so none is given out twice.
 pub(crate) fn last_position(connection: &Connection, realm: RealmNumber) -> Result<i64> {
     let position: Option<i64> = connection
         .prepare_cached("SELECT max(position) FROM my_events WHERE realm = ?1")?

@@ -38,6 +38,8 @@ pub(crate) enum Scope {
     Realm(RealmNumber),
     /// The same, and the words in them can be replaced that else stay as they are.
     Redaction(RealmNumber),
+    /// The same, and what is old can be dropped.
+    Purge(RealmNumber),
     /// Which deliveries wait, in whatever realm, for which endpoint and until when, which notifications do, whether there
     /// is a job to go on with, and what is due at which ticket when. What is in them is seen in their realm.
     Worker,
@@ -50,7 +52,7 @@ pub(crate) enum Scope {
 }
 
 /// The views. Nothing but these and [`SCHEMA_VERSION`] can be read.
-pub(crate) const VIEWS: [&str; 51] = [
+pub(crate) const VIEWS: [&str; 53] = [
     "directory_api_keys",
     "directory_realms",
     "directory_settings",
@@ -66,6 +68,8 @@ pub(crate) const VIEWS: [&str; 51] = [
     "my_endpoints",
     "my_events",
     "my_forms",
+    "my_kept_answers",
+    "my_kept_responses",
     "my_notifications",
     "my_notifications_by_outcome",
     "my_notifications_by_ticket",
@@ -151,8 +155,9 @@ const UPDATED: [&str; 15] = [
     "ticket_terms",
     "tickets",
 ];
-const DELETED: [&str; 4] = ["queue_blocks", "queue_topics", "ticket_tags", "ticket_terms"];
-/// The columns that are changed in a redaction, of tables that else are only added to.
+const DELETED: [&str; 6] =
+    ["deliveries", "delivery_attempts", "queue_blocks", "queue_topics", "ticket_tags", "ticket_terms"];
+/// The columns that are changed in a redaction or dropped when old, of tables that else are only added to.
 const REDACTED: [(&str, &str); 6] = [
     ("delivery_attempts", "error"),
     ("delivery_attempts", "response"),
@@ -212,7 +217,7 @@ impl Current {
     fn enter(&self, scope: Scope) -> Leave<'_> {
         *self.lock() = match scope {
             // Numbers of realms begin with 1.
-            Scope::Realm(realm) | Scope::Redaction(realm) if realm < 1 => None,
+            Scope::Realm(realm) | Scope::Redaction(realm) | Scope::Purge(realm) if realm < 1 => None,
             lawful => Some(lawful),
         };
         Leave(self)
@@ -244,7 +249,7 @@ fn define(connection: &Connection, current: &Arc<Current>) -> Result<()> {
     let scope = Arc::clone(current);
     connection.create_scalar_function("current_realm", 0, flags, move |_| {
         Ok(match scope.scope() {
-            Some(Scope::Realm(realm) | Scope::Redaction(realm)) => Some(realm),
+            Some(Scope::Realm(realm) | Scope::Redaction(realm) | Scope::Purge(realm)) => Some(realm),
             Some(Scope::Worker | Scope::Directory | Scope::Form(_) | Scope::Maintenance) | None => None,
         })
     })?;
@@ -252,7 +257,14 @@ fn define(connection: &Connection, current: &Arc<Current>) -> Result<()> {
     connection.create_scalar_function("current_form", 0, flags, move |_| {
         Ok(match scope.scope() {
             Some(Scope::Form(form)) => Some(form.to_bytes()),
-            Some(Scope::Realm(_) | Scope::Redaction(_) | Scope::Worker | Scope::Directory | Scope::Maintenance)
+            Some(
+                Scope::Realm(_)
+                | Scope::Redaction(_)
+                | Scope::Purge(_)
+                | Scope::Worker
+                | Scope::Directory
+                | Scope::Maintenance,
+            )
             | None => None,
         })
     })?;
@@ -261,6 +273,7 @@ fn define(connection: &Connection, current: &Arc<Current>) -> Result<()> {
         Ok(scope.scope().map(|scope| match scope {
             Scope::Realm(_) => "realm",
             Scope::Redaction(_) => "redaction",
+            Scope::Purge(_) => "purge",
             Scope::Worker => "worker",
             Scope::Directory => "directory",
             Scope::Form(_) => "form",

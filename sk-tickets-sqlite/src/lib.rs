@@ -64,6 +64,7 @@ mod outbox;
 mod places;
 mod policy;
 mod pool;
+mod purge;
 mod queue;
 mod queues;
 mod reader;

@@ -9,7 +9,7 @@ use sk_tickets_core::{
         id::TicketId,
     },
     platform::{
-        id::{DeliveryId, EndpointId},
+        id::{DeliveryId, EndpointId, EventId},
         time::Timestamp,
     },
 };
@@ -23,6 +23,11 @@ macro_rules! is_dead_letter {
     };
 }
 pub(crate) use is_dead_letter;
+
+/// The bounds of a range of ids that has all deliveries of an event: the time in a delivery's id is that of its event.
+pub(crate) fn deliveries_of(event: EventId) -> [[u8; 16]; 2] {
+    [0, u8::MAX].map(|byte| DeliveryId::from_parts(event.timestamp(), [byte; 10]).to_bytes())
+}
 
 /// Adds the delivery of an event to an endpoint: pending if the endpoint is enabled, else a dead letter at once.
 /// Answers if it is pending.

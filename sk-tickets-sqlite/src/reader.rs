@@ -27,14 +27,14 @@ use sk_tickets_core::{
         seal::Sealed,
         time::Timestamp,
     },
-    store::{self, Loaded, Lookup, PageSpec, RealmReader},
+    store::{self, FeedPage, Loaded, Lookup, PageSpec, RealmReader},
 };
 
 use crate::{
     columns::Columns,
     contact, deliveries, endpoint,
     error::Result,
-    form,
+    feed, form,
     guard::{Guarded, Scope},
     list::{self, Query},
     load::{Wanted, load},
@@ -140,40 +140,15 @@ impl RealmReader for SqliteStore {
             let sql = concat!(
                 "SELECT ",
                 event_columns!(),
-                " FROM my_events WHERE realm = ?1 AND id = ?2 AND +position IS NOT NULL"
+                " FROM my_events WHERE realm = ?1 AND id = ?2 AND +position IS NOT NULL AND length(payload) > 0"
             );
             one(connection, sql, params![realm, id.to_bytes()], |row| row::event(&mut Columns::of(row)))
         })
         .await
     }
 
-    async fn event_page(
-        &self,
-        realm: &Realm,
-        page: PageSpec<FeedPosition>,
-    ) -> store::Result<Vec<(FeedPosition, Event)>> {
-        self.read("list events", realm, move |connection, realm| {
-            // A comparison leaves out the pings, which have no position.
-            let sql = match page.order {
-                Order::Asc => concat!(
-                    "SELECT position, ",
-                    event_columns!(),
-                    " FROM my_events WHERE realm = ?1 AND position > ?2 ORDER BY position ASC LIMIT ?3"
-                ),
-                Order::Desc => concat!(
-                    "SELECT position, ",
-                    event_columns!(),
-                    " FROM my_events WHERE realm = ?1 AND position < ?2 ORDER BY position DESC LIMIT ?3"
-                ),
-            };
-            let after = after_number(page.after.map(|position| position.0), page.order);
-            rows(connection, sql, params![realm, after, row_limit(page.limit)], |row| {
-                let mut columns = Columns::of(row);
-                let position = FeedPosition(columns.number()?);
-                Ok((position, row::event(&mut columns)?))
-            })
-        })
-        .await
+    async fn event_page(&self, realm: &Realm, page: PageSpec<FeedPosition>) -> store::Result<FeedPage> {
+        self.read("list events", realm, move |connection, realm| feed::page(connection, realm, page)).await
     }
 
     async fn contact(&self, realm: &Realm, id: ContactId) -> store::Result<Option<Contact>> {
@@ -387,7 +362,7 @@ pub(crate) fn one<T>(
 }
 
 /// The number that a page comes after; without one, an end that lies beyond every row.
-fn after_number(after: Option<u64>, order: Order) -> i64 {
+pub(crate) fn after_number(after: Option<u64>, order: Order) -> i64 {
     match (after, order) {
         (Some(after), _) => i64::try_from(after).unwrap_or(i64::MAX),
         (None, Order::Asc) => 0,

@@ -3,16 +3,14 @@
 use rusqlite::{Connection, params};
 use sk_tickets_core::{
     model::{id::TicketId, redaction::REDACTED, thread::ThreadEntry},
-    platform::{
-        id::{DeliveryId, EventId},
-        idempotency::IdempotencyKey,
-    },
+    platform::{id::EventId, idempotency::IdempotencyKey},
     store::{RedactionChange, Traces},
 };
 
 use crate::{
     columns::Columns,
     error::Result,
+    outbox::deliveries_of,
     realms::RealmNumber,
     row::{self, entry_columns, event_columns, notification_columns},
 };
@@ -45,7 +43,7 @@ const THREAD: &str = concat!(
 const EVENTS: &str = concat!(
     "SELECT ",
     event_columns!(),
-    " FROM my_events WHERE realm = ?1 AND ticket_id = ?2 ORDER BY ticket_version, id"
+    " FROM my_events WHERE realm = ?1 AND ticket_id = ?2 AND length(payload) > 0 ORDER BY ticket_version, id"
 );
 const NOTIFICATIONS: &str = concat!(
     "SELECT ",
@@ -66,11 +64,9 @@ pub(crate) fn replace(connection: &Connection, realm: RealmNumber, redaction: &R
     }
     replace_entry(connection, realm, entry)?;
     for (event, payload) in events {
-        connection.prepare_cached("UPDATE events SET payload = ?3 WHERE realm = ?1 AND id = ?2")?.execute(params![
-            realm,
-            event.to_bytes(),
-            payload
-        ])?;
+        connection
+            .prepare_cached("UPDATE events SET payload = ?3 WHERE realm = ?1 AND id = ?2 AND length(payload) > 0")?
+            .execute(params![realm, event.to_bytes(), payload])?;
         forget_attempts(connection, realm, *event)?;
     }
     for (id, subject, text) in notifications {
@@ -114,10 +110,8 @@ fn replace_entry(connection: &Connection, realm: RealmNumber, entry: &ThreadEntr
 
 /// Ends the leases on an event's deliveries, so that whoever sends the old payload just now brings nothing of it back, and
 /// replaces what receivers have answered to it.
-///
-/// The time in a delivery's id is that of its event, so they are a range of ids.
 fn forget_attempts(connection: &Connection, realm: RealmNumber, event: EventId) -> Result<()> {
-    let [first, last] = [0, u8::MAX].map(|byte| DeliveryId::from_parts(event.timestamp(), [byte; 10]).to_bytes());
+    let [first, last] = deliveries_of(event);
     let deliveries = connection
         .prepare_cached(
             "UPDATE deliveries

@@ -233,6 +233,10 @@ impl Desk {
     }
 
     fn replay(&self, recorded: Recorded, claim: &Claim) -> Result<Attempt, Error> {
+        if recorded.is_expired() {
+            let detail = "what it was used for is done, and what was answered is no longer kept; use a new key for a new request";
+            return Err(Problem::new(problem::IDEMPOTENCY_KEY_EXPIRED, detail).into());
+        }
         if recorded.fingerprint == claim.fingerprint {
             self.answered(recorded.response, true)
         } else {

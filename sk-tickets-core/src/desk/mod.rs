@@ -32,6 +32,7 @@ use crate::{
     },
     notify::{MailTemplate, Mailer, Notifier},
     platform::{
+        Retention,
         api_key::ApiKeySecret,
         cursor::CursorKey,
         id::{ApiKeyId, IdGenerator, RequestId},
@@ -42,6 +43,7 @@ use crate::{
         token::TokenKey,
         webhook::{Schedule, TargetPolicy},
     },
+    retention::Purger,
     store::{Store, StoreError},
     sweep::Sweeper,
 };
@@ -133,6 +135,13 @@ impl Tickets {
     #[must_use]
     pub fn sweeper(&self) -> Sweeper {
         Sweeper::new(self.clone())
+    }
+
+    /// A worker that drops what is older than a retention says, and what receivers answered more than thirty days ago. Any
+    /// number may run, on any number of nodes; where none runs, everything is kept.
+    #[must_use]
+    pub fn purger(&self, retention: Retention) -> Purger {
+        Purger::new(self.clone(), retention)
     }
 
     /// Makes an API key, and its tenant if there is none of that name. The secret is in the answer and nowhere else.

@@ -25,9 +25,10 @@ use crate::{
     platform::{
         id::{DeliveryId, EndpointId, EventId, JobId},
         input::{Faults, Pointer},
-        problem::Problem,
+        problem::{self, Problem},
         time::Timestamp,
     },
+    store::{FeedPage, PageSpec},
 };
 
 impl Desk {
@@ -128,7 +129,8 @@ impl Desk {
     /// In ascending order there always is a `next_cursor`: who goes on from it misses nothing and sees nothing twice.
     ///
     /// # Errors
-    /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
+    /// `invalid_cursor`, `cursor_filter_mismatch`, `cursor_expired` if what comes next is no longer kept, and faults of the
+    /// store.
     pub async fn events(&self, page: &PageRequest) -> Result<Page<Event>, Error> {
         const NAME: &str = "events";
         let list = List {
@@ -138,14 +140,30 @@ impl Desk {
             key: |(position, _): &(FeedPosition, Event)| *position,
         };
         let order = page.order.unwrap_or(FEED_ORDER);
-        let Page { data, has_more, mut next_cursor } = self
-            .page(list, page, |spec| async move { Ok(self.inner.store.event_page(&self.realm, spec).await?) })
-            .await?;
+        let mut begins_after = FeedPosition(0);
+        let noted = &mut begins_after;
+        let fetch = move |spec: PageSpec<FeedPosition>| {
+            async move {
+                let FeedPage { events, purged } = self.inner.store.event_page(&self.realm, spec).await?;
+                let is_expired = spec.after.is_some_and(|after| match order {
+                    Order::Asc => after < purged,
+                    // What it stands at was the last one to be kept, or is purged itself: what comes next is.
+                    Order::Desc => after <= purged,
+                });
+                if is_expired {
+                    let detail = "events that come next are no longer kept; begin anew without a cursor";
+                    return Err(Problem::new(problem::CURSOR_EXPIRED, detail).into());
+                }
+                *noted = purged;
+                Ok(events)
+            }
+        };
+        let Page { data, has_more, mut next_cursor } = self.page(list, page, fetch).await?;
         if order == Order::Asc && next_cursor.is_none() {
             next_cursor = match (data.last(), &page.cursor) {
                 (None, Some(cursor)) => Some(cursor.clone()),
                 (last, _) => {
-                    let position = last.map_or(FeedPosition(0), |(position, _)| *position);
+                    let position = last.map_or(begins_after, |(position, _)| *position);
                     Some(self.follow(NAME, &(), order, position).await?)
                 }
             };

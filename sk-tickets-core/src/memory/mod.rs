@@ -3,6 +3,7 @@
 
 mod agenda;
 mod notifications;
+mod purge;
 mod queue;
 mod reader;
 mod search;
@@ -72,7 +73,9 @@ struct RealmData {
     forms: BTreeMap<FormId, Form>,
     /// What is in the feed, by position.
     feed: BTreeMap<FeedPosition, EventId>,
-    /// Every event, pings too.
+    /// The last position that is purged.
+    purged: FeedPosition,
+    /// Every event that is not purged, pings too.
     events: BTreeMap<EventId, Event>,
     endpoints: BTreeMap<EndpointId, EndpointRow>,
     deliveries: BTreeMap<DeliveryId, DeliveryRow>,
@@ -86,6 +89,7 @@ struct ClaimRow {
     recorded: Recorded,
     /// The ticket whose words the answer shows.
     shows: Option<TicketId>,
+    at: Timestamp,
 }
 
 #[derive(Debug)]

@@ -26,7 +26,7 @@ use crate::{
         seal::Sealed,
         time::Timestamp,
     },
-    store::{Loaded, Lookup, PageSpec, RealmReader, Result, Subject, Traces},
+    store::{FeedPage, Loaded, Lookup, PageSpec, RealmReader, Result, Subject, Traces},
 };
 
 #[async_trait]
@@ -64,10 +64,11 @@ impl RealmReader for MemoryStore {
         Ok(self.in_realm(realm, |data| data.events.get(&id).filter(|event| event.ticket_id.is_some()).cloned()))
     }
 
-    async fn event_page(&self, realm: &Realm, page: PageSpec<FeedPosition>) -> Result<Vec<(FeedPosition, Event)>> {
+    async fn event_page(&self, realm: &Realm, page: PageSpec<FeedPosition>) -> Result<FeedPage> {
         Ok(self.in_realm(realm, |data| {
             let feed = data.feed.iter().map(|(position, id)| (*position, (*position, *id))).collect();
-            rows(&feed, page, |(position, id)| Some((*position, data.events.get(id)?.clone())))
+            let events = rows(&feed, page, |(position, id)| Some((*position, data.events.get(id)?.clone())));
+            FeedPage { events, purged: data.purged }
         }))
     }
 

@@ -28,7 +28,7 @@ impl RealmWriter for MemoryStore {
         let taken = world.has_form_of(&commit);
         let data = world.realms.entry(commit.realm().clone()).or_default();
         if let Some((claim, _)) = commit.claim()
-            && let Some(ClaimRow { recorded, shows: _ }) = data.claims.get(&claim.key)
+            && let Some(ClaimRow { recorded, .. }) = data.claims.get(&claim.key)
         {
             return Ok(if recorded.fingerprint == claim.fingerprint {
                 CommitOutcome::Replayed(recorded.response.clone())
@@ -58,13 +58,14 @@ impl RealmWriter for MemoryStore {
             Effect::Notification(change) => data.revive_notification(change, commit.at()),
             Effect::Replay(job) => data.add_job(job),
             Effect::Secret(change) => data.change_secret(change),
+            Effect::Purge(purge) => data.purge(purge),
         };
         if !applied {
             return Ok(CommitOutcome::Stale);
         }
         if let Some((claim, response)) = commit.claim() {
             let recorded = Recorded { fingerprint: claim.fingerprint, response: response.clone() };
-            data.claims.insert(claim.key.clone(), ClaimRow { recorded, shows: commit.shows() });
+            data.claims.insert(claim.key.clone(), ClaimRow { recorded, shows: commit.shows(), at: commit.at() });
         }
         drop(world);
         self.work.notify_one();
@@ -116,7 +117,7 @@ impl RealmData {
         self.timers.insert(ticket.id, *timers);
         self.threads.entry(ticket.id).or_default().extend(entries.iter().cloned());
         for event in events {
-            let position = self.feed.last_key_value().map_or(1, |(last, _)| last.0 + 1);
+            let position = self.feed.last_key_value().map_or(self.purged.0, |(last, _)| last.0) + 1;
             self.feed.insert(FeedPosition(position), event.id);
             self.events.insert(event.id, event.clone());
             self.fan_out(event);

@@ -65,7 +65,7 @@ impl Serialize for Event {
 }
 
 /// A place in a realm's feed: events are numbered in the order in which they were committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[expect(clippy::exhaustive_structs, reason = "a number with a name")]
 pub struct FeedPosition(pub u64);
 

@@ -95,6 +95,9 @@ fn unescape(quoted: &str) -> Result<String, IdempotencyKeyError> {
 #[expect(clippy::exhaustive_structs, reason = "a number with a name")]
 pub struct Fingerprint(pub [u8; 32]);
 
+/// What a key is bound to once its answer is no longer kept: no request has this fingerprint.
+pub const EXPIRED: Fingerprint = Fingerprint([0; 32]);
+
 const FINGERPRINT_VERSION: u8 = 1;
 
 impl Fingerprint {
@@ -170,7 +173,8 @@ impl fmt::Debug for StoredResponse {
     }
 }
 
-/// What a store knows of a key: the fingerprint it was used with, and the answer.
+/// What a store knows of a key: the fingerprint it was used with, and the answer. Once the answer is no longer kept, the
+/// fingerprint is [`EXPIRED`], and of the answer there is no more than the status and the location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a store must keep every field")]
 pub struct Recorded {
@@ -178,6 +182,14 @@ pub struct Recorded {
     pub fingerprint: Fingerprint,
     /// The answer to it.
     pub response: StoredResponse,
+}
+
+impl Recorded {
+    /// Whether the answer is no longer kept.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.fingerprint == EXPIRED
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod number;
 pub mod origin;
 pub mod problem;
 pub mod realm;
+mod retention;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod seal;
@@ -28,3 +29,5 @@ pub mod time;
 pub mod token;
 pub mod webhook;
 pub mod words;
+
+pub use retention::{Retention, RetentionError};

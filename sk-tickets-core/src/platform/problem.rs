@@ -59,6 +59,10 @@ problem_kinds! { PLATFORM_PROBLEMS:
     METHOD_NOT_ALLOWED = 405 "method_not_allowed" "The method is not allowed here";
     /// The key was used with another request before.
     IDEMPOTENCY_KEY_REUSED = 409 "idempotency_key_reused" "The Idempotency-Key was used with another request";
+    /// The key was used, and its answer is no longer kept.
+    IDEMPOTENCY_KEY_EXPIRED = 409 "idempotency_key_expired" "The Idempotency-Key was used, and its answer is no longer kept";
+    /// What comes next after a cursor of the feed is no longer kept.
+    CURSOR_EXPIRED = 410 "cursor_expired" "What comes after the cursor is no longer kept";
     /// `If-Match` names another version than the current one.
     PRECONDITION_FAILED = 412 "precondition_failed" "The resource has another version";
     /// The body is larger than allowed.

@@ -1,6 +1,11 @@
 //! Time as the wire has it: whole milliseconds, UTC, RFC 3339.
 
-use std::{fmt, ops::Add, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    ops::{Add, Sub},
+    str::FromStr,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -54,6 +59,14 @@ impl Timestamp {
     }
 }
 
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, before: Duration) -> Self {
+        Self::from_millis(self.0.saturating_sub(i64::try_from(before.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
 impl Add<Duration> for Timestamp {
     type Output = Self;
 
@@ -100,6 +113,33 @@ impl FromStr for Timestamp {
 }
 
 /// Whether a text has the shape of `date-time` in RFC 3339, section 5.6: `2026-11-24T06:00:00.5+01:00`, or `Z` at the end.
+/// Reads a length of time in whole `ms`, `s`, `m`, `h` or `d`, such as `90s`; white space around it does not count.
+pub(crate) fn read_duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let count: u64 = digits.parse().ok()?;
+    let seconds = match unit {
+        "ms" => return Some(Duration::from_millis(count)),
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    Some(Duration::from_secs(count.checked_mul(seconds)?))
+}
+
+/// Writes a length of time as [`read_duration`] reads it, in the largest unit that is whole.
+pub(crate) fn write_duration(f: &mut fmt::Formatter<'_>, duration: Duration) -> fmt::Result {
+    match (duration.as_secs(), duration.subsec_millis()) {
+        (secs, 0) if secs > 0 && secs % 86_400 == 0 => write!(f, "{}d", secs / 86_400),
+        (secs, 0) if secs > 0 && secs % 3_600 == 0 => write!(f, "{}h", secs / 3_600),
+        (secs, 0) if secs > 0 && secs % 60 == 0 => write!(f, "{}m", secs / 60),
+        (secs, 0) => write!(f, "{secs}s"),
+        _ => write!(f, "{}ms", duration.as_millis()),
+    }
+}
+
 fn is_rfc3339(text: &str) -> bool {
     const SHAPE: &[u8] = b"0000-00-00T00:00:00";
     let fits = |text: &[u8], shape: &[u8]| {

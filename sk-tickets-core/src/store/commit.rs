@@ -84,7 +84,8 @@ impl Commit {
             | Effect::Policy(_)
             | Effect::QueueClaim(_)
             | Effect::Replay(_)
-            | Effect::Secret(_) => false,
+            | Effect::Secret(_)
+            | Effect::Purge(_) => false,
         }
     }
 
@@ -135,6 +136,8 @@ pub enum Effect {
     Replay(Box<ReplayJob>),
     /// The secret in a recorded answer.
     Secret(Box<SecretChange>),
+    /// What is old enough is dropped; if there is nothing, stale.
+    Purge(Purge),
 }
 
 impl Effect {
@@ -156,7 +159,8 @@ impl Effect {
             | Self::Delivery(_)
             | Self::Replay(_)
             | Self::Notification(_)
-            | Self::Secret(_) => false,
+            | Self::Secret(_)
+            | Self::Purge(_) => false,
         }
     }
 }
@@ -172,6 +176,37 @@ pub struct SecretChange {
     pub before: Sealed,
     /// The same secret, sealed anew.
     pub after: Sealed,
+}
+
+/// Drops the oldest of what happened before a time, at most so many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a store must heed every field")]
+pub struct Purge {
+    /// What to drop.
+    pub what: Purged,
+    /// Older than this.
+    pub before: Timestamp,
+    /// The most to drop.
+    pub limit: usize,
+}
+
+/// What is dropped once it is old enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a store must heed every case")]
+pub enum Purged {
+    /// Recorded answers, by when they were given: the key is bound to
+    /// [`EXPIRED`](crate::platform::idempotency::EXPIRED) from then on, and of the answer only the status and the location
+    /// stay. It no longer [shows](Commit::shows) a ticket.
+    Answers,
+    /// Events of the feed, from its beginning, up to the first one that is not old enough or that has a delivery which is
+    /// pending or a dead letter. What stays of an event is its place, its type, its ticket and its time; it is no longer
+    /// read.
+    Events,
+    /// Deliveries that are neither pending nor of an event that is not old enough, unless an attempt is not, with their
+    /// attempts.
+    Deliveries,
+    /// What receivers answered, in attempts, by when they were made.
+    Responses,
 }
 
 /// A ticket as it is to be, and what is added around it.
@@ -286,7 +321,7 @@ pub enum CommitOutcome {
     Claimed(StoredResponse),
     /// Its key had been used for the same request; this is the answer recorded then. Nothing was stored.
     Replayed(StoredResponse),
-    /// Its key had been used for another request. Nothing was stored.
+    /// Its key had been used for another request, or for whatever request whose answer is no longer kept. Nothing was stored.
     KeyReused,
     /// What it was decided on has changed. Nothing was stored; decide again.
     Stale,

@@ -29,8 +29,8 @@ use std::fmt::Debug;
 pub use agenda::Agenda;
 pub use claim::QueueClaim;
 pub use commit::{
-    Commit, CommitOutcome, Effect, Expectation, NotificationChange, RedactionChange, RevivedNotification, SecretChange,
-    SettledNotification, TicketChange,
+    Commit, CommitOutcome, Effect, Expectation, NotificationChange, Purge, Purged, RedactionChange,
+    RevivedNotification, SecretChange, SettledNotification, TicketChange,
 };
 pub use directory::Directory;
 pub use directory_change::{
@@ -42,7 +42,7 @@ pub use notifications::{
     ClaimedNotifications, LeasedNotification, NotificationBacklog, NotificationLease, NotificationQueue,
 };
 pub use queue::{Backlog, Claimed, DeliveryQueue, Lease, LeasedDelivery, NextStep, Settled, Settlement, WorkerId};
-pub use reader::{Loaded, Lookup, PageSpec, RealmReader, Subject, Traces};
+pub use reader::{FeedPage, Loaded, Lookup, PageSpec, RealmReader, Subject, Traces};
 pub use search::TicketSearch;
 pub use stats::TicketStats;
 pub use writer::RealmWriter;

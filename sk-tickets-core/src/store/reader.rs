@@ -167,12 +167,22 @@ pub struct Loaded {
 pub struct Traces {
     /// Its whole thread, by sequence.
     pub thread: Vec<ThreadEntry>,
-    /// Its events, by version, then by id.
+    /// Its events that were not purged, by version, then by id.
     pub events: Vec<Event>,
     /// What its customer was told, by id.
     pub notifications: Vec<Notification>,
     /// The bodies of the recorded answers that [show](super::Commit::shows) the ticket, by key.
     pub answers: Vec<(IdempotencyKey, Vec<u8>)>,
+}
+
+/// A page of the feed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a store must fill every field")]
+pub struct FeedPage {
+    /// The events, by position.
+    pub events: Vec<(FeedPosition, Event)>,
+    /// The last position that is purged, as of when the events were read or later; zero if none is.
+    pub purged: FeedPosition,
 }
 
 /// Reads within a realm.
@@ -211,7 +221,7 @@ pub trait RealmReader: Debug + Send + Sync + 'static {
     /// One event of the feed.
     ///
     /// ### To ensure correctness
-    /// - a ping is not in the feed
+    /// - a ping is not in the feed, and neither is what was purged
     async fn event(&self, realm: &Realm, id: EventId) -> Result<Option<Event>>;
 
     /// The feed, by position.
@@ -219,7 +229,8 @@ pub trait RealmReader: Debug + Send + Sync + 'static {
     /// ### To ensure correctness
     /// - positions follow the order of commits: once a position was read, no smaller one appears
     /// - a ping is not in the feed
-    async fn event_page(&self, realm: &Realm, page: PageSpec<FeedPosition>) -> Result<Vec<(FeedPosition, Event)>>;
+    /// - what was purged is not read, and `purged` says of each event that is missing for it
+    async fn event_page(&self, realm: &Realm, page: PageSpec<FeedPosition>) -> Result<FeedPage>;
 
     /// A contact.
     async fn contact(&self, realm: &Realm, id: ContactId) -> Result<Option<Contact>>;

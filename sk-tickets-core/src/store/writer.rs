@@ -13,6 +13,9 @@ pub trait RealmWriter: RealmReader {
     /// - the claim comes first: if its key is recorded, nothing is written; the answer is [`CommitOutcome::Replayed`]
     ///   for the same fingerprint and [`CommitOutcome::KeyReused`] for another. A concurrent twin waits and then
     ///   finds the record
+    /// - a key whose answer was purged stays recorded, and is [`CommitOutcome::KeyReused`] for every fingerprint
+    /// - a [`Purge`](super::Purge) drops nothing that is not old enough, nothing that is pending and, of events, nothing that
+    ///   a delivery which is pending or a dead letter still needs; stale, once nothing is left
     /// - the claim is recorded only together with the effect
     /// - the expected version is checked by the statement that writes the new one; if it does not hold, nothing is
     ///   written, the claim neither, and the answer is [`CommitOutcome::Stale`]

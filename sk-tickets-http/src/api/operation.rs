@@ -127,12 +127,13 @@ const ALWAYS: [ProblemKind; 6] = [
 ];
 
 /// What else may be found about a mutation.
-const OF_MUTATIONS: [ProblemKind; 6] = [
+const OF_MUTATIONS: [ProblemKind; 7] = [
     problem::PAYLOAD_TOO_LARGE,
     problem::UNSUPPORTED_MEDIA_TYPE,
     problem::IDEMPOTENCY_KEY_REQUIRED,
     problem::IDEMPOTENCY_KEY_INVALID,
     problem::IDEMPOTENCY_KEY_REUSED,
+    problem::IDEMPOTENCY_KEY_EXPIRED,
     problem::CONTENTION,
 ];
 

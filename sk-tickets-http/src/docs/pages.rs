@@ -25,10 +25,12 @@ macro_rules! pages {
 pub(crate) const PAGES: &[ErrorPage] = pages! {
     "contact_exists"
     "contention"
+    "cursor_expired"
     "cursor_filter_mismatch"
     "endpoint_disabled"
     "endpoint_limit_reached"
     "form_limit_reached"
+    "idempotency_key_expired"
     "idempotency_key_invalid"
     "idempotency_key_required"
     "idempotency_key_reused"

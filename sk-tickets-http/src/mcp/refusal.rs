@@ -9,8 +9,8 @@ use sk_tickets_core::{
     platform::{
         input::Fault,
         problem::{
-            CONTENTION, CURSOR_FILTER_MISMATCH, IDEMPOTENCY_KEY_REUSED, INVALID_CURSOR, NOT_FOUND, PRECONDITION_FAILED,
-            Problem, UNAVAILABLE, VALIDATION_FAILED,
+            CONTENTION, CURSOR_FILTER_MISMATCH, IDEMPOTENCY_KEY_EXPIRED, IDEMPOTENCY_KEY_REUSED, INVALID_CURSOR,
+            NOT_FOUND, PRECONDITION_FAILED, Problem, UNAVAILABLE, VALIDATION_FAILED,
         },
     },
 };
@@ -111,6 +111,8 @@ impl Refusal {
              expected_version."
         } else if code == IDEMPOTENCY_KEY_REUSED.code {
             "The idempotency_key belongs to another call; leave it out or choose a new one."
+        } else if code == IDEMPOTENCY_KEY_EXPIRED.code {
+            "It was done long ago: read what became of it. For another call leave idempotency_key out or choose a new one."
         } else if code == INVALID_CURSOR.code || code == CURSOR_FILTER_MISMATCH.code {
             "Take next_cursor from the page before as it is, with the same filters and order; or start without a cursor."
         } else if code == CONTENTION.code || code == UNAVAILABLE.code {

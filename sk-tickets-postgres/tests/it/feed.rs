@@ -68,7 +68,7 @@ async fn what_is_committed_late_comes_late() {
     let realm = stage.mine.realm();
     let page = async |after| {
         let spec = PageSpec { after, order: Order::Asc, limit: 100 };
-        stage.store.event_page(realm, spec).await.unwrap()
+        stage.store.event_page(realm, spec).await.unwrap().events
     };
     let before = page(None).await;
 

@@ -1,6 +1,6 @@
 use std::{fmt, str::FromStr, time::Duration};
 
-use crate::platform::time::Timestamp;
+use crate::platform::time::{Timestamp, read_duration, write_duration};
 
 /// When a delivery is tried again: the delay after each failed attempt, counted from its end. After the last one it is
 /// a dead letter.
@@ -44,21 +44,9 @@ pub struct ScheduleError;
 impl FromStr for Schedule {
     type Err = ScheduleError;
 
-    /// Reads delays in whole `ms`, `s`, `m` or `h`, separated by commas.
+    /// Reads delays in whole `ms`, `s`, `m`, `h` or `d`, separated by commas.
     fn from_str(text: &str) -> Result<Self, ScheduleError> {
-        let delay = |text: &str| {
-            let text = text.trim();
-            let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
-            let count: u64 = digits.parse().ok()?;
-            Some(match unit {
-                "ms" => Duration::from_millis(count),
-                "s" => Duration::from_secs(count),
-                "m" => Duration::from_secs(count.checked_mul(60)?),
-                "h" => Duration::from_secs(count.checked_mul(3_600)?),
-                _ => return None,
-            })
-        };
-        text.split(',').map(delay).collect::<Option<_>>().map(Self).ok_or(ScheduleError)
+        text.split(',').map(read_duration).collect::<Option<_>>().map(Self).ok_or(ScheduleError)
     }
 }
 
@@ -68,12 +56,7 @@ impl fmt::Display for Schedule {
             if index > 0 {
                 f.write_str(",")?;
             }
-            match (delay.as_secs(), delay.subsec_millis()) {
-                (secs, 0) if secs > 0 && secs % 3_600 == 0 => write!(f, "{}h", secs / 3_600)?,
-                (secs, 0) if secs > 0 && secs % 60 == 0 => write!(f, "{}m", secs / 60)?,
-                (secs, 0) => write!(f, "{secs}s")?,
-                _ => write!(f, "{}ms", delay.as_millis())?,
-            }
+            write_duration(f, *delay)?;
         }
         Ok(())
     }

@@ -30,16 +30,17 @@ pub const INVARIANTS: &[Invariant] = &[
         "A frozen event is of the type and the version that it says.",
         "SELECT @realm(e), @text(e.id) AS what
          FROM @events AS e
-         WHERE @payload(e) ->> 'type' IS DISTINCT FROM e.event_type
-            OR CAST(@payload(e) ->> 'ticket_version' AS bigint) IS DISTINCT FROM e.ticket_version
-            OR CAST(@payload(e) -> 'data' -> 'ticket' ->> 'version' AS bigint) IS DISTINCT FROM e.ticket_version",
+         WHERE length(e.payload) > 0
+           AND (@payload(e) ->> 'type' IS DISTINCT FROM e.event_type
+                OR CAST(@payload(e) ->> 'ticket_version' AS bigint) IS DISTINCT FROM e.ticket_version
+                OR CAST(@payload(e) -> 'data' -> 'ticket' ->> 'version' AS bigint) IS DISTINCT FROM e.ticket_version)",
     ),
     everywhere(
         "A ticket is as its last event says.",
         "SELECT @realm(e), @text(e.ticket_id) AS what
          FROM @events AS e JOIN @tickets AS t ON @same(t, e) AND t.id = e.ticket_id AND t.version = e.ticket_version
          WHERE @payload(e) -> 'data' -> 'ticket' ->> 'status' <> t.status
-            OR @payload(e) -> 'data' -> 'ticket' ->> 'owner_id' IS DISTINCT FROM t.owner_id
+            OR (length(e.payload) > 0 AND @payload(e) -> 'data' -> 'ticket' ->> 'owner_id' IS DISTINCT FROM t.owner_id)
             OR @payload(e) -> 'data' -> 'ticket' ->> 'queue' <> t.queue",
     ),
     everywhere(
@@ -182,6 +183,29 @@ pub const INVARIANTS: &[Invariant] = &[
              WHERE o.position < o.before",
         ),
     ),
+    each(
+        "Dropped for their age are the first events of the feed and no others.",
+        Some(
+            "SELECT e.realm, lower(hex(e.id)) AS what
+             FROM events AS e JOIN realms AS r ON r.id = e.realm
+             WHERE (length(e.payload) = 0) <> (e.position IS NOT NULL AND e.position <= r.purged_position)",
+        ),
+        Some(
+            "SELECT e.tenant, e.environment, e.id::text AS what
+             FROM sk_tickets.events AS e
+             JOIN sk_tickets.realms AS r ON r.tenant = e.tenant AND r.environment = e.environment
+             LEFT JOIN sk_tickets.feed AS f
+                 ON f.tenant = e.tenant AND f.environment = e.environment AND f.event_id = e.id
+             WHERE (length(e.payload) = 0) <> (coalesce(f.position, r.purged_position + 1) <= r.purged_position)",
+        ),
+    ),
+    everywhere(
+        "What is to be delivered, or can be, is there.",
+        "SELECT @realm(d), @text(d.id) AS what
+         FROM @deliveries AS d JOIN @events AS e ON @same(e, d) AND e.id = d.event_id
+         WHERE length(e.payload) = 0
+           AND (d.status = 'pending' OR (d.status = 'dead' AND d.reason IN ('exhausted', 'endpoint_disabled')))",
+    ),
     // Webhooks.
     everywhere(
         "An event has at most one delivery to an endpoint.",
@@ -195,6 +219,7 @@ pub const INVARIANTS: &[Invariant] = &[
              FROM events AS e
              JOIN endpoints AS h ON h.realm = e.realm AND h.deleted_at IS NULL AND h.wanted_since + @slack() < e.at
                  AND EXISTS (SELECT 1 FROM json_each(h.events) AS w WHERE w.value IN ('*', e.event_type))
+             JOIN realms AS r ON r.id = e.realm AND r.deliveries_purged_before <= e.at
              LEFT JOIN deliveries AS d ON d.realm = e.realm AND d.endpoint_id = h.id AND d.event_id = e.id
              WHERE e.ticket_id IS NOT NULL AND d.id IS NULL",
         ),
@@ -204,6 +229,8 @@ pub const INVARIANTS: &[Invariant] = &[
              JOIN sk_tickets.endpoints AS h
                  ON h.tenant = e.tenant AND h.environment = e.environment AND h.deleted_at IS NULL
                  AND h.wanted_since + @slack() < e.at AND h.events && ARRAY['*', e.event_type]
+             JOIN sk_tickets.realms AS r
+                 ON r.tenant = e.tenant AND r.environment = e.environment AND r.deliveries_purged_before <= e.at
              LEFT JOIN sk_tickets.deliveries AS d
                  ON d.tenant = e.tenant AND d.environment = e.environment AND d.endpoint_id = h.id AND d.event_id = e.id
              WHERE e.ticket_id IS NOT NULL AND d.id IS NULL",

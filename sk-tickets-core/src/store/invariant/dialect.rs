@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 /// | `@realm(t)` | `t.realm` | `t.tenant, t.environment` |
 /// | `@same(a, b)` | that two rows are of one realm | the same |
 /// | `@text(t.id)` | an id as 32 hexadecimal digits | the same |
-/// | `@payload(e)` | the payload of an event as JSON | the same |
+/// | `@payload(e)` | the payload of an event as JSON, null once it is dropped | the same |
 /// | `@slack()` | milliseconds by which clocks may differ | the same |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a store knows its own")]
@@ -67,8 +67,8 @@ impl Dialect {
             }),
             ("text", [id], Self::Sqlite) => format!("lower(hex({id}))"),
             ("text", [id], Self::Postgres) => format!("replace({id}::text, '-', '')"),
-            ("payload", [event], Self::Sqlite) => format!("CAST({event}.payload AS TEXT)"),
-            ("payload", [event], Self::Postgres) => format!("convert_from({event}.payload, 'UTF8')::jsonb"),
+            ("payload", [event], Self::Sqlite) => format!("NULLIF(CAST({event}.payload AS TEXT), '')"),
+            ("payload", [event], Self::Postgres) => format!("NULLIF(convert_from({event}.payload, 'UTF8'), '')::jsonb"),
             ("slack", [""], _) => slack_ms.to_string(),
             // Left as it stands, for the test of all questions to find.
             _ => format!("@{name}"),

@@ -23,7 +23,7 @@ use crate::{
         ticket::{OwnerFilter, Priority, Source, Status, TicketFilter},
     },
     platform::{id::EndpointId, realm::Realm, time::Timestamp},
-    store::{Loaded, Lookup, Subject},
+    store::{FeedPage, Loaded, Lookup, Subject},
 };
 
 /// What is looked at, and what is seen there.
@@ -160,7 +160,8 @@ impl Eye<'_> {
 
     async fn feed(&mut self) {
         self.list("events", async |desk, page| desk.events(&page).await.ok()).await;
-        let page = self.side.store.event_page(self.realm, all()).await.expect("read");
+        let FeedPage { events: page, purged } = self.side.store.event_page(self.realm, all()).await.expect("read");
+        self.note("the last event that was purged", text(&purged));
         self.note(
             "the feed",
             page.iter().map(|(position, event)| format!("{position:?} {}; ", telling(event))).collect(),

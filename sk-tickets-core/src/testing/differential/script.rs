@@ -38,8 +38,8 @@ use crate::{
     },
     store::{
         Commit, ContactChange, DeliveryAction, DeliveryChange, Effect, EndpointChange, Expectation, FormChange, Lease,
-        NextStep, NotificationChange, NotificationLease, PageSpec, PolicyChange, QueueChange, RevivedNotification,
-        SecretChange, SettledNotification, Settlement, Slots, TicketChange, WorkerId,
+        NextStep, NotificationChange, NotificationLease, PageSpec, PolicyChange, Purge, Purged, QueueChange,
+        RevivedNotification, SecretChange, SettledNotification, Settlement, Slots, TicketChange, WorkerId,
     },
     testing::dice::Dice,
 };
@@ -208,7 +208,7 @@ impl Script {
         {
             return Step::Commit(Box::new(commit));
         }
-        let Some(effect) = self.effect(realm, known) else { return Step::Wait(1) };
+        let Some(effect) = self.effect(realm, known, now) else { return Step::Wait(1) };
         let claim = self.dice.once_in(2).then(|| self.claim_of_commit());
         let shows = self.dice.maybe(&known.tickets).map(|ticket| ticket.id).filter(|_| claim.is_some());
         let commit = Commit::new(realm.clone(), now, claim, effect).showing(shows);
@@ -233,9 +233,9 @@ impl Script {
         (Claim { key, fingerprint }, response)
     }
 
-    fn effect(&self, realm: &Realm, known: &Known) -> Option<Effect> {
+    fn effect(&self, realm: &Realm, known: &Known, now: Timestamp) -> Option<Effect> {
         let dice = &self.dice;
-        Some(match dice.below(14) {
+        Some(match dice.below(15) {
             0..3 => {
                 let mut ticket = dice.pick(&known.tickets)?;
                 let expect = if dice.once_in(4) { Expectation::Absent } else { Expectation::Version(ticket.version) };
@@ -333,6 +333,12 @@ impl Script {
                 } else {
                     FormChange::Update { before, after }
                 }))
+            }
+            13 => {
+                let what = dice.pick(&[Purged::Answers, Purged::Events, Purged::Deliveries, Purged::Responses])?;
+                // All of what is old, since of what is as old as the last one any may stay.
+                let before = now - Duration::from_secs(dice.pick(&[0, 60, 3_600])?);
+                Effect::Purge(Purge { what, before, limit: usize::MAX >> 1 })
             }
             11 => {
                 let Ticket { id, version, .. } = dice.pick(&known.tickets)?;

@@ -82,7 +82,7 @@ async fn everything(fixture: &Fixture, desk: &Desk, keys: &[IdempotencyKey]) -> 
             let _ = writeln!(text, "{key:?} {}", String::from_utf8_lossy(&body));
         }
     }
-    for (position, event) in store.event_page(realm, all()).await.expect("read") {
+    for (position, event) in store.event_page(realm, all()).await.expect("read").events {
         let again = store.event(realm, event.id).await.expect("read").expect("there");
         assert_eq!(again.payload, event.payload);
         let _ = writeln!(text, "{position:?} {event:?} {}", String::from_utf8_lossy(&event.payload));

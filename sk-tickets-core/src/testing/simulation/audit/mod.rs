@@ -96,7 +96,7 @@ impl<'a> Audit<'a> {
         Books {
             realm: realm.clone(),
             tickets,
-            feed: read(self.store.event_page(realm, all()).await),
+            feed: read(self.store.event_page(realm, all()).await).events,
             deliveries: read(self.store.delivery_page(realm, &DeliveryFilter::default(), all()).await),
             notifications: self.notifications(realm).await,
         }

@@ -23,7 +23,7 @@ use crate::{
         seal::Sealed,
         time::Timestamp,
     },
-    store::{Loaded, Lookup, PageSpec, RealmReader, Result},
+    store::{FeedPage, Loaded, Lookup, PageSpec, RealmReader, Result},
 };
 
 #[async_trait]
@@ -53,7 +53,7 @@ impl RealmReader for FaultyStore {
         self.read("event", self.inner.event(realm, id)).await
     }
 
-    async fn event_page(&self, realm: &Realm, page: PageSpec<FeedPosition>) -> Result<Vec<(FeedPosition, Event)>> {
+    async fn event_page(&self, realm: &Realm, page: PageSpec<FeedPosition>) -> Result<FeedPage> {
         self.read("event_page", self.inner.event_page(realm, page)).await
     }
 

@@ -96,5 +96,6 @@ fn about(effect: &Effect) -> String {
         Effect::Notification(change) => format!("revives {}", change.id),
         Effect::Replay(job) => format!("replays by {}", job.id),
         Effect::Secret(_) => "a secret".to_owned(),
+        Effect::Purge(purge) => format!("{:?} before {}", purge.what, purge.before),
     }
 }
