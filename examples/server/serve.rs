@@ -48,10 +48,10 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
     let template = mail::template(mail_template.as_deref())?;
     let keyring = secrets::keyring(location)?;
     let opened = Database::parse(location)?.open().await?;
-    if let Opened::Sqlite(store) = &opened {
-        // To a file there is one server: what a dead predecessor held is free.
-        store.void_leases().await?;
-    }
+    let file = match &opened {
+        Opened::Sqlite(store) => Some(store.clone()),
+        Opened::Postgres(_) => None,
+    };
 
     let listener = bind(listen)?;
     let address = listener.local_addr()?;
@@ -66,13 +66,18 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
         .build();
     let mailer = mail::mailer(&tickets, &mail)?;
     secrets::check(&tickets).await?;
+    let metrics = Metrics::new();
+    let dispatcher = tickets.dispatcher(metrics.watch(Arc::new(WebhookClient::new(webhooks.targets())?)));
 
     let stop = Stop::on_signal()?;
+    if let Some(store) = file {
+        // To a file there is one server: what a dead predecessor held is free. Only now that it has the address: if one
+        // were still alive, whatever it is sending would be sent twice.
+        store.void_leases().await?;
+    }
     let has_demo = address.ip().is_loopback();
     welcome(&tickets, location, &public_url, has_demo).await?;
 
-    let metrics = Metrics::new();
-    let dispatcher = tickets.dispatcher(metrics.watch(Arc::new(WebhookClient::new(webhooks.targets())?)));
     let stopped = stop.clone().wait();
     let worker = tokio::spawn(async move { dispatcher.run(stopped).await });
     let mailing = mail::start(mailer, &stop);

@@ -1,4 +1,5 @@
-//! A server that is told to stop in the middle of a burst: another one goes on at once.
+//! A server that is told to stop in the middle of a burst: another one goes on at once. One that cannot start leaves alone
+//! what another is doing.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +17,7 @@ use sk_tickets_postgres::testing::Cluster;
 
 use crate::{
     client::send,
-    process::{Process, Server, command_on},
+    process::{Process, Server, command, command_on},
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -110,6 +111,23 @@ fn on_sqlite_a_worker_goes_on_with_what_hung() {
 async fn on_postgres_a_worker_goes_on_with_what_hung() {
     let url = Cluster::shared().database().await;
     tokio::task::spawn_blocking(move || goes_on(&url)).await.unwrap();
+}
+
+#[test]
+fn a_server_that_cannot_start_leaves_the_leases_of_the_one_that_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Hanging::start();
+    let server = Server::start(folder.path(), &[]);
+    assert_eq!(server.post("/webhook_endpoints", "hook", &format!(r#"{{"url":"{}"}}"#, receiver.url)).status, 201);
+    assert_eq!(server.post("/tickets", "one", r#"{"subject":"Part delayed"}"#).status, 201);
+    receiver.wait(false, 1);
+
+    let refused = command(folder.path(), &["--listen", &server.authority]).output().unwrap();
+    assert!(!refused.status.success(), "the address is taken");
+    let database = rusqlite::Connection::open(folder.path().join("tickets.db")).unwrap();
+    let leased = "SELECT count(*) FROM deliveries WHERE lease_owner IS NOT NULL";
+    let leased: i64 = database.query_row(leased, [], |row| row.get(0)).unwrap();
+    assert_eq!(leased, 1);
 }
 
 /// A request whose body is still to come.
