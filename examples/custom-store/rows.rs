@@ -272,7 +272,7 @@ pub(crate) struct ApiKeyRow {
     name: Option<String>,
     scopes: BTreeSet<Scope>,
     created_at: Timestamp,
-    expires_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
     pub(crate) revoked_at: Option<Timestamp>,
     pub(crate) last_used_at: Option<Timestamp>,
 }

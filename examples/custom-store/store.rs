@@ -112,6 +112,17 @@ impl Directory for JournalStore {
         self.change_key(id, revoke).await
     }
 
+    async fn api_key_expire(&self, id: ApiKeyId, at: Timestamp) -> Result<bool> {
+        let expire = move |row: &mut ApiKeyRow| {
+            let is_earlier = row.revoked_at.is_none() && row.expires_at.is_none_or(|before| at < before);
+            if is_earlier {
+                row.expires_at = Some(at);
+            }
+            is_earlier
+        };
+        self.change_key(id, expire).await
+    }
+
     async fn api_key_used(&self, id: ApiKeyId, at: Timestamp) -> Result<()> {
         let note = move |row: &mut ApiKeyRow| {
             let later = row.last_used_at < Some(at);

@@ -52,7 +52,7 @@ pub(crate) struct Location {
 pub(crate) enum Command {
     /// Serve the API, deliver webhooks and tell customers (the default)
     Serve(Serve),
-    /// Make, list and revoke API keys
+    /// Make, list, rotate and revoke API keys
     #[command(subcommand)]
     Keys(Keys),
     /// Receive webhooks on this machine: verify each and print it
@@ -286,6 +286,18 @@ pub(crate) enum Keys {
     },
     /// List all keys, without their secrets
     List,
+    /// Make a key that does what another does, and print it, alone, on standard output; the other one expires after the
+    /// overlap
+    Rotate {
+        /// The id of the key to replace: key_…
+        id: ApiKeyId,
+        /// How long the key that is replaced still opens, such as 24h or 30m
+        #[arg(long, env = "SK_TICKETS_KEY_OVERLAP", default_value = "24h", value_name = "TIME")]
+        overlap: Time,
+        /// From when on the new key opens nothing, such as 2027-01-01T00:00:00Z [default: never]
+        #[arg(long, env = "SK_TICKETS_KEY_EXPIRES_AT", value_name = "TIME")]
+        expires_at: Option<Timestamp>,
+    },
     /// Revoke a key; takes effect within five seconds
     Revoke {
         /// The id of the key: key_…

@@ -58,6 +58,16 @@ BEGIN
     RETURN FOUND;
 END $$;
 
+-- Earlier than before, never later.
+GRANT UPDATE (expires_at) ON sk_tickets.api_keys TO sk_tickets_directory;
+CREATE FUNCTION sk_tickets.api_key_expire(p_id uuid, p_at bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE sk_tickets.api_keys SET expires_at = p_at
+    WHERE id = p_id AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > p_at);
+    RETURN FOUND;
+END $$;
+
 CREATE FUNCTION sk_tickets.api_key_used(p_id uuid, p_at bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -130,6 +140,7 @@ ALTER FUNCTION sk_tickets.tenant_ensure OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.api_key_create OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.api_keys OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.api_key_revoke OWNER TO sk_tickets_directory;
+ALTER FUNCTION sk_tickets.api_key_expire OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.api_key_used OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.cursor_key OWNER TO sk_tickets_directory;
 ALTER FUNCTION sk_tickets.realms OWNER TO sk_tickets_directory;

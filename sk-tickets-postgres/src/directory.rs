@@ -60,6 +60,11 @@ impl Directory for PostgresStore {
         self.value(query).await.map_err(|error| Fault::from(error).during("revoke an API key"))
     }
 
+    async fn api_key_expire(&self, id: ApiKeyId, at: Timestamp) -> store::Result<bool> {
+        let query = sqlx::query("SELECT sk_tickets.api_key_expire($1, $2)").bind(uuid(id)).bind(at.as_millis());
+        self.value(query).await.map_err(|error| Fault::from(error).during("let an API key expire"))
+    }
+
     async fn api_key_used(&self, id: ApiKeyId, at: Timestamp) -> store::Result<()> {
         let query = sqlx::query("SELECT sk_tickets.api_key_used($1, $2)").bind(uuid(id)).bind(at.as_millis());
         self.inner

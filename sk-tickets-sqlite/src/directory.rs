@@ -66,6 +66,19 @@ impl Directory for SqliteStore {
         .await
     }
 
+    async fn api_key_expire(&self, id: ApiKeyId, at: Timestamp) -> store::Result<bool> {
+        self.write_directory("let an API key expire", move |connection| {
+            let expired = connection
+                .prepare_cached(
+                    "UPDATE api_keys SET expires_at = ?2
+                     WHERE id = ?1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)",
+                )?
+                .execute(params![id.to_bytes(), at.as_millis()])?;
+            Ok(Verdict::Keep(expired == 1))
+        })
+        .await
+    }
+
     async fn api_key_used(&self, id: ApiKeyId, at: Timestamp) -> store::Result<()> {
         self.write_directory("note the use of an API key", move |connection| {
             connection

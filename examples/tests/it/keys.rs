@@ -1,6 +1,7 @@
 //! Keys by the command line, beside a running server.
 
 use std::{
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -31,6 +32,61 @@ fn a_key_works_at_once_and_until_it_is_revoked() {
         thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(server.get("/tickets").json()["code"], "unauthorized");
+}
+
+/// What is listed of the newest key of this name: all nine columns.
+fn listed(folder: &Path, name: &str) -> [String; 9] {
+    let listed = String::from_utf8(command(folder, &["keys", "list"]).output().unwrap().stdout).unwrap();
+    let line = listed.lines().rfind(|line| line.contains(name)).expect("it is listed");
+    let columns = line.split("  ").map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    columns.collect::<Vec<_>>().try_into().unwrap()
+}
+
+#[test]
+fn a_rotated_key_works_beside_the_new_one_until_the_overlap_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(folder.path(), &[]);
+    let old = create_key(
+        folder.path(),
+        &["--tenant", "acme", "--environment", "live", "--name", "the agent's", "--scopes", "tickets:triage"],
+    );
+    let [id, _, _, state, _, expires, used, _, _] = listed(folder.path(), "the agent's");
+    assert_eq!([state.as_str(), &expires, &used], ["valid", "-", "-"]);
+
+    let rotate = |flags: &[&str]| command(folder.path(), &[&["keys", "rotate", &id], flags].concat()).output().unwrap();
+    let rotated = rotate(&["--expires-at", "2999-01-01T00:00:00Z"]);
+    assert!(rotated.status.success(), "{rotated:?}");
+    let new = String::from_utf8(rotated.stdout).unwrap().trim_end_matches('\n').to_owned();
+    assert!(new.starts_with("sk_live_tk_") && new != old, "the key, alone");
+    for key in [&old, &new] {
+        server.key.clone_from(key);
+        assert_eq!(server.get("/tickets").status, 200);
+        assert_eq!(server.post("/webhook_endpoints", "one", r#"{"url":"http://127.0.0.1:9/"}"#).status, 403);
+    }
+    let [_, tenant, _, _, _, expires, _, _, scopes] = listed(folder.path(), "the agent's");
+    assert_eq!([tenant.as_str(), &expires, &scopes], ["acme", "2999-01-01T00:00:00.000Z", "tickets:triage"]);
+
+    // Again, with no overlap: what it was given is cut short.
+    assert!(rotate(&["--overlap", "0s"]).status.success());
+    let start = Instant::now();
+    server.key = old;
+    while server.get("/tickets").status == 200 {
+        assert!(start.elapsed() < Duration::from_secs(5), "an end takes effect within five seconds");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let none = rotate(&[]);
+    assert!(!none.status.success() && none.stdout.is_empty(), "{none:?}");
+    assert!(String::from_utf8_lossy(&none.stderr).contains("no key"), "{none:?}");
+}
+
+#[test]
+fn a_key_that_would_open_nothing_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let create =
+        ["keys", "create", "--tenant", "acme", "--environment", "test", "--expires-at", "2020-01-01T00:00:00Z"];
+    let refused = command(folder.path(), &create).output().unwrap();
+    assert!(!refused.status.success() && refused.stdout.is_empty(), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--expires-at 2020-01-01T00:00:00.000Z is past"));
 }
 
 #[test]

@@ -171,6 +171,26 @@ impl Tickets {
         Ok((key, secret))
     }
 
+    /// Makes a key that does what this one does, of the same name, and lets this one expire after an overlap in which its holder
+    /// changes to the new one; it never lasts for longer than before. None if there is no such key that opens anything.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails. The new key, whose secret nobody has then, may be in the list.
+    pub async fn rotate_api_key(
+        &self,
+        id: ApiKeyId,
+        overlap: Duration,
+        expires_at: Option<Timestamp>,
+    ) -> Result<Option<(ApiKey, ApiKeySecret)>, StoreError> {
+        let now = self.now();
+        let keys = self.inner.store.api_keys().await?;
+        let Some(old) = keys.into_iter().find(|key| key.id == id && key.is_valid(now)) else { return Ok(None) };
+        // First the new one: whatever fails, there is one that opens.
+        let made = self.create_api_key(old.realm, old.name, old.scopes, expires_at).await?;
+        self.inner.store.api_key_expire(id, now + overlap).await?;
+        Ok(Some(made))
+    }
+
     /// Revokes an API key; false if there is none, or if it was revoked before.
     ///
     /// # Errors

@@ -172,6 +172,16 @@ impl Directory for MemoryStore {
         })
     }
 
+    async fn api_key_expire(&self, id: ApiKeyId, at: Timestamp) -> Result<bool> {
+        Ok(match self.world().keys.get_mut(&id) {
+            Some((_, key)) if key.revoked_at.is_none() && key.expires_at.is_none_or(|before| at < before) => {
+                key.expires_at = Some(at);
+                true
+            }
+            Some(_) | None => false,
+        })
+    }
+
     async fn api_key_used(&self, id: ApiKeyId, at: Timestamp) -> Result<()> {
         if let Some((_, key)) = self.world().keys.get_mut(&id) {
             key.last_used_at = key.last_used_at.max(Some(at));

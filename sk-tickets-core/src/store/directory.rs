@@ -24,6 +24,10 @@ pub trait Directory: Debug + Send + Sync + 'static {
     /// Revokes a key; false if there is none, or if it was revoked before.
     async fn api_key_revoke(&self, id: ApiKeyId, at: Timestamp) -> Result<bool>;
 
+    /// Lets a key open nothing from `at` on, never for longer than before; false if there is none, or if it was revoked or
+    /// ends by then anyway.
+    async fn api_key_expire(&self, id: ApiKeyId, at: Timestamp) -> Result<bool>;
+
     /// Notes that a key was used.
     async fn api_key_used(&self, id: ApiKeyId, at: Timestamp) -> Result<()>;
 

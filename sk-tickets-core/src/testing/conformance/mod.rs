@@ -163,6 +163,8 @@ macro_rules! conformance {
             secrets::every_realm_is_known,
             directory::an_api_key_is_found_by_its_hash,
             directory::a_key_is_revoked_once,
+            directory::a_key_expires_earlier_and_never_later,
+            directory::a_rotated_key_opens_until_the_overlap_ends,
             directory::the_cursor_key_is_kept,
         }
     };

@@ -25,6 +25,10 @@ impl Directory for FaultyStore {
         self.read("api_key_revoke", self.inner.api_key_revoke(id, at)).await
     }
 
+    async fn api_key_expire(&self, id: ApiKeyId, at: Timestamp) -> Result<bool> {
+        self.read("api_key_expire", self.inner.api_key_expire(id, at)).await
+    }
+
     async fn api_key_used(&self, id: ApiKeyId, at: Timestamp) -> Result<()> {
         self.read("api_key_used", self.inner.api_key_used(id, at)).await
     }
