@@ -1,8 +1,11 @@
 //! The command line. Every flag has an environment variable too; `--help` says both.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{env, ffi::OsStr, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource};
+use clap::{
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand, builder::FalseyValueParser, error::ErrorKind,
+    parser::ValueSource,
+};
 use sk_tickets_core::{
     ApiKeyId, DeliveryId, EndpointId, Environment, EventType, Retention, Schedule, Scope, TargetPolicy, Tenant,
     Timestamp,
@@ -124,7 +127,7 @@ pub(crate) struct Serve {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Doctor {
     /// Ask the rows, too, for whatever always holds; beside a running server, but reading everything there is
-    #[arg(long)]
+    #[arg(long, env = "SK_TICKETS_INVARIANTS", value_parser = FalseyValueParser::new())]
     pub(crate) invariants: bool,
 }
 
@@ -184,7 +187,7 @@ pub(crate) struct Webhooks {
     pub(crate) webhook_schedule: Schedule,
 
     /// Send webhooks to private addresses too, by http and on every port (for development)
-    #[arg(long, env = "SK_TICKETS_ALLOW_PRIVATE_WEBHOOKS")]
+    #[arg(long, env = "SK_TICKETS_ALLOW_PRIVATE_WEBHOOKS", value_parser = FalseyValueParser::new())]
     pub(crate) allow_private_webhooks: bool,
 }
 
@@ -329,7 +332,7 @@ pub(crate) enum LettersCommand {
         #[arg(long, env = "SK_TICKETS_LETTERS_LIMIT", default_value_t = 100, value_name = "N")]
         limit: usize,
         /// Write each whole, as JSON on a line of its own
-        #[arg(long, env = "SK_TICKETS_LETTERS_JSON")]
+        #[arg(long, env = "SK_TICKETS_LETTERS_JSON", value_parser = FalseyValueParser::new())]
         json: bool,
     },
     /// Deliver again: one dead letter, or all that match
@@ -393,7 +396,7 @@ pub(crate) struct Listen {
 
 /// Reads the command line; prints help or what is wrong with it, and leaves.
 pub(crate) fn parse() -> Cli {
-    let mut command = Cli::command();
+    let mut command = without_empty(Cli::command());
     let matches = command.get_matches_mut();
     // The flags of `serve` are taken with and without the word; before another command they would mean nothing.
     if let Some(name) = matches.subcommand_name() {
@@ -408,4 +411,11 @@ pub(crate) fn parse() -> Cli {
         }
     }
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// An environment variable that is empty is as one that is not there: who starts servers often cannot leave one out.
+fn without_empty(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+    let unset = |arg: clap::Arg| if arg.get_env().is_some_and(is_empty) { arg.env(None::<&str>) } else { arg };
+    command.mut_args(unset).mut_subcommands(without_empty)
 }

@@ -5,7 +5,8 @@ use std::{fs, process::Command};
 use sk_tickets_core::{Clock, SignatureHeaders, SystemClock, WebhookSecret, verify};
 
 use crate::{
-    process::{Process, SERVER, Server, command},
+    client::send,
+    process::{Process, SERVER, Server, command, create_key},
     receiver::Receiving,
 };
 
@@ -64,7 +65,7 @@ fn listen_refuses_what_is_not_signed_with_its_secret() {
     let stdout = listener.wait_for("waiting for webhooks at http://");
     let url = stdout.split("at http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
     let headers = [("webhook-id", "x"), ("webhook-timestamp", "1"), ("webhook-signature", "v1,AAAA")];
-    let answer = crate::client::send(&url, "POST", "/", &headers, b"{}").unwrap();
+    let answer = send(&url, "POST", "/", &headers, b"{}").unwrap();
     assert_eq!(answer.status, 400);
     listener.wait_for("refused: ");
     assert!(!folder.path().join("tickets.db").exists(), "with a secret it needs no database");
@@ -91,6 +92,50 @@ fn what_cannot_be_done_is_said_in_words() {
     );
     assert!(failed(&["keys", "create", "--tenant", "a", "--environment", "prod"]).contains("`test` or `live`"));
     assert!(failed(&["keys", "revoke", "key_00000000000000000000000000"]).contains("could be revoked"));
+}
+
+#[test]
+fn what_is_a_flag_is_said_by_its_environment_variable_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = create_key(folder.path(), &["--tenant", "acme", "--environment", "live"]);
+    let authorization = format!("Bearer {key}");
+    for (value, is_allowed) in [("1", true), ("true", true), ("0", false), ("false", false), ("", false)] {
+        let mut serve = command(folder.path(), &["--listen", "127.0.0.1:0"]);
+        serve.env("SK_TICKETS_ALLOW_PRIVATE_WEBHOOKS", value);
+        let mut server = Process::start(serve);
+        let stdout = server.wait_for("listening on http://");
+        let authority = stdout.trim().rsplit('/').next().unwrap();
+        let key = format!("hook-{value}");
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("content-type", "application/json"),
+            ("idempotency-key", key.as_str()),
+        ];
+        let body = br#"{"url":"http://127.0.0.1:9/"}"#;
+        let answer = send(authority, "POST", "/tickets/v1/webhook_endpoints", &headers, body).unwrap();
+        assert_eq!(answer.status == 201, is_allowed, "{value:?}: {answer:?}");
+    }
+    for flag in ["SK_TICKETS_INVARIANTS", "SK_TICKETS_LETTERS_JSON"] {
+        for arguments in [&["doctor"][..], &["dead-letters", "list"]] {
+            assert!(command(folder.path(), arguments).env(flag, "1").output().unwrap().status.success(), "{flag}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_environment_variable_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty =
+        ["DATABASE_URL", "SK_TICKETS_SMTP_URL", "SK_TICKETS_SCOPES", "SK_TICKETS_RETAIN", "SK_TICKETS_PUBLIC_URL"];
+    let start = |arguments: &[&str]| {
+        let mut command = Command::new(SERVER);
+        command.args(arguments).current_dir(folder.path()).envs(empty.map(|name| (name, "")));
+        command
+    };
+    let made = start(&["keys", "create", "--tenant", "acme", "--environment", "test"]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    assert!(folder.path().join("sk-tickets.db").exists(), "the default is where it is");
+    Process::start(start(&["--listen", "127.0.0.1:0"])).wait_for("listening on http://");
 }
 
 #[test]
@@ -128,7 +173,7 @@ fn the_demo_is_made_when_it_is_looked_at_and_the_start_leaves_nothing_else() {
     let count = |path: &str| server.get(path).json()["data"].as_array().unwrap().len();
     assert_eq!((count("/forms"), count("/queues"), count("/events")), (0, 1, 0));
 
-    let demo = || crate::client::send(&server.authority, "GET", "/demo", &[], b"").unwrap();
+    let demo = || send(&server.authority, "GET", "/demo", &[], b"").unwrap();
     let (page, again) = (demo(), demo());
     assert_eq!((page.status, &page.body), (200, &again.body));
     let form = server.get("/forms").json()["data"][0].clone();
@@ -139,9 +184,9 @@ fn the_demo_is_made_when_it_is_looked_at_and_the_start_leaves_nothing_else() {
 
 #[test]
 fn there_is_no_demo_without_the_tenant_of_a_first_start_and_none_for_other_machines() {
-    let status = |authority: &str| crate::client::send(authority, "GET", "/demo", &[], b"").unwrap().status;
+    let status = |authority: &str| send(authority, "GET", "/demo", &[], b"").unwrap().status;
     let folder = tempfile::tempdir().unwrap();
-    crate::process::create_key(folder.path(), &["--tenant", "acme", "--environment", "live"]);
+    create_key(folder.path(), &["--tenant", "acme", "--environment", "live"]);
     let mut process = Process::start(command(folder.path(), &["--listen", "127.0.0.1:0"]));
     let stdout = process.wait_for("listening on http://");
     assert!(!stdout.contains("/demo"));
