@@ -10,6 +10,7 @@ use sk_tickets_core::{
     ApiKeyId, DeliveryId, EndpointId, Environment, EventType, Retention, Schedule, Scope, TargetPolicy, Tenant,
     Timestamp,
 };
+use url::Url;
 
 /// SK Tickets: a ticketing server with idempotent writes and signed webhooks.
 ///
@@ -121,7 +122,7 @@ pub(crate) struct Serve {
 
     /// The URL that clients reach this server at; links in answers begin with it [default: that of ADDRESS]
     #[arg(long, env = "SK_TICKETS_PUBLIC_URL", value_name = "URL")]
-    pub(crate) public_url: Option<String>,
+    pub(crate) public_url: Option<PublicUrl>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -239,6 +240,24 @@ impl FromStr for Time {
             _ => return Err(wrong()),
         };
         Ok(Self(Duration::from_secs(number.checked_mul(seconds).ok_or_else(wrong)?)))
+    }
+}
+
+/// Where clients reach the server: an http or https URL without a slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PublicUrl(pub(crate) String);
+
+impl FromStr for PublicUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WRONG: &str = "takes a URL such as https://help.example.com";
+        let url: Url = text.parse().map_err(|_| WRONG)?;
+        let is_plain = url.username().is_empty() && url.password().is_none();
+        if !matches!(url.scheme(), "http" | "https") || !is_plain || url.query().is_some() || url.fragment().is_some() {
+            return Err(WRONG);
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
     }
 }
 
@@ -418,4 +437,22 @@ fn without_empty(command: clap::Command) -> clap::Command {
     let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
     let unset = |arg: clap::Arg| if arg.get_env().is_some_and(is_empty) { arg.env(None::<&str>) } else { arg };
     command.mut_args(unset).mut_subcommands(without_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_has_no_slash_at_its_end() {
+        let parse = |text: &str| text.parse().map(|PublicUrl(url)| url);
+        for text in ["https://help.example", "https://help.example/", "https://help.example//"] {
+            assert_eq!(parse(text).unwrap(), "https://help.example");
+        }
+        assert_eq!(parse("http://127.0.0.1:8080/desk/").unwrap(), "http://127.0.0.1:8080/desk");
+        for text in ["", "notaurl", "help.example", "ftp://help.example", "https://", "https://u@help.example"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        assert!(parse("https://help.example/?a").is_err() && parse("https://help.example/#a").is_err());
+    }
 }

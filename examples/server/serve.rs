@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::{
     Failure,
-    cli::{Location, Serve},
+    cli::{Location, PublicUrl, Serve},
     demo, descriptors, mail, secrets,
     stop::Stop,
     store::{Database, Opened},
@@ -55,12 +55,12 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
 
     let listener = bind(listen)?;
     let address = listener.local_addr()?;
-    let public_url = public_url.unwrap_or_else(|| format!("http://{address}"));
+    let public_url = public_url.map_or_else(|| format!("http://{address}"), |PublicUrl(url)| url);
     let tickets = Tickets::builder(opened.into_store())
         .targets(webhooks.targets())
         .schedule(webhooks.webhook_schedule.clone())
         .auto_close_after(desk.auto_close_after.0)
-        .error_docs(format!("{}{BASE_PATH}/docs/errors/", public_url.trim_end_matches('/')))
+        .error_docs(format!("{public_url}{BASE_PATH}/docs/errors/"))
         .keyring(keyring)
         .mail_template(template)
         .build();

@@ -36,6 +36,14 @@ fn the_printed_curl_line_answers_201_and_its_webhook_is_verified() {
 }
 
 #[test]
+fn a_public_url_leads_to_the_api() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = ["--listen", "127.0.0.1:0", "--public-url", "https://help.example/"];
+    let stdout = Process::start(command(folder.path(), &serve)).wait_for("call_id");
+    assert!(stdout.contains("curl -i -X POST https://help.example/tickets/v1/tickets "), "{stdout}");
+}
+
+#[test]
 fn a_second_start_shows_no_key() {
     let folder = tempfile::tempdir().unwrap();
     let first = Server::start(folder.path(), &[]);
@@ -86,6 +94,7 @@ fn what_cannot_be_done_is_said_in_words() {
     assert!(!failed(&["--database", "mysql://user:hunter2@host/db"]).contains("hunter2"));
     assert!(failed(&["--database", "sqlite:no/such/folder/x.db", "migrate"]).contains("error: "));
     assert!(failed(&["--listen", "127.0.0.1:0", "keys", "list"]).contains("put it after the command"));
+    assert!(failed(&["--public-url", "notaurl"]).contains("a URL such as https://help.example.com"));
     assert!(failed(&["--webhook-schedule", "soon"]).contains("1s,4s,16s"));
     assert!(
         failed(&["keys", "create", "--tenant", "No Slug", "--environment", "test"]).contains("a tenant is named by")
