@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use sk_tickets_core::store;
 
 use crate::{
+    connect::READ_ONLY,
     error::Result,
     guard::Guarded,
     migrate::{latest, migrate, version},
@@ -34,6 +35,9 @@ fn findings(path: &Path) -> Result<Vec<String>> {
 
 fn look(path: &Path, findings: &mut Vec<String>) -> Result<()> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    if !is_writable(path)? {
+        findings.push(READ_ONLY.to_owned());
+    }
     // Those of ours ask for the realm, and a check of the file is in none.
     connection.pragma_update(None, "ignore_check_constraints", true)?;
     match version(&connection)? {
@@ -60,6 +64,13 @@ fn look(path: &Path, findings: &mut Vec<String>) -> Result<()> {
         findings.push(format!("rows of {table} refer to rows of {parent} that are not there"));
     }
     Ok(())
+}
+
+/// Whether this process may write the file. By way of SQLite: to open and close the file beside it would end its locks. Nothing
+/// is read, so nothing changes.
+fn is_writable(path: &Path) -> Result<bool> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    Ok(!connection.is_readonly(MAIN_DB)?)
 }
 
 /// The tables, indexes, views and triggers, each with the text that made it.

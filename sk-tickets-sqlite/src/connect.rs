@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, config::DbConfig};
 
 use crate::{
     error::{Fault, Result},
@@ -27,9 +27,16 @@ const LOG_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 /// More than there are statements, so that none is parsed twice.
 const STATEMENTS_KEPT: usize = 256;
 
+/// What is said of a file that this process may only read.
+pub(crate) const READ_ONLY: &str = "the file cannot be written";
+
 /// The one connection that writes.
 pub(crate) fn writer(options: &SqliteOptions) -> Result<Guarded> {
     let connection = connect(options)?;
+    // SQLite opens it nevertheless, to read.
+    if connection.is_readonly(MAIN_DB)? {
+        return Err(Fault::Broken(READ_ONLY));
+    }
     synchronous(&connection, options.synchronous)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;

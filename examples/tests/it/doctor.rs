@@ -1,10 +1,20 @@
 //! The doctor, on both databases.
 
-use std::process::Output;
+use std::{
+    fs::{self, Permissions},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
+    process::{Command, Output},
+};
 
 use sk_tickets_postgres::testing::Cluster;
 
-use crate::process::command_on;
+use crate::process::{SERVER, command_on};
+
+/// An account without rights.
+const NOBODY: u32 = 65_534;
 
 fn run(database: &str, arguments: &[&str]) -> Output {
     let folder = std::env::temp_dir();
@@ -36,6 +46,34 @@ fn a_healthy_file_is_well_and_a_broken_one_is_described() {
     assert!(!ill.status.success() && says(&ill).contains("the file is damaged"), "{ill:?}");
 }
 
+/// As an account that is not root, whom no permission binds.
+#[test]
+fn a_file_that_cannot_be_written_is_described_and_not_served_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    let database = format!("sqlite:{}", path.display());
+    assert!(run(&database, &["migrate"]).status.success());
+    let program = folder.path().join("server");
+    fs::copy(SERVER, &program).unwrap();
+    for (file, mode) in [(folder.path(), 0o777), (program.as_path(), 0o755), (path.as_path(), 0o444)] {
+        fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
+    }
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(&program);
+        command.current_dir("/").args(["--database", &database]).args(arguments);
+        if is_root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command.output().unwrap()
+    };
+    let ill = run(&["doctor"]);
+    assert!(!ill.status.success() && says(&ill).contains("- the file cannot be written"), "{ill:?}");
+    let refused = run(&["--listen", "127.0.0.1:0"]);
+    assert!(!refused.status.success(), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("the file cannot be written"), "{refused:?}");
+}
+
 #[tokio::test]
 async fn a_healthy_server_is_well_and_lifted_isolation_is_described() {
     let url = Cluster::shared().database().await;
@@ -47,7 +85,7 @@ async fn a_healthy_server_is_well_and_lifted_isolation_is_described() {
 
     let psql = Cluster::shared().program("psql");
     let lift = "ALTER TABLE sk_tickets.tickets NO FORCE ROW LEVEL SECURITY";
-    assert!(std::process::Command::new(psql).args([&url, "-qc", lift]).status().unwrap().success());
+    assert!(Command::new(psql).args([&url, "-qc", lift]).status().unwrap().success());
     let ill = run(&url, &["doctor"]);
     assert!(!ill.status.success() && says(&ill).contains("table tickets has no forced row-level security"), "{ill:?}");
     let refused = run(&url, &["--listen", "127.0.0.1:0"]);
