@@ -30,10 +30,11 @@ pub async fn check(url: &str) -> store::Result<Vec<String>> {
     look.await.map_err(|fault: Fault| fault.during("check the database"))
 }
 
-/// Whether the role owns the schema, or would if it made it.
+/// Whether the role owns the schema or, if there is none, may make it.
 pub(crate) async fn is_owner(connection: &mut PgConnection) -> Result<bool> {
     Ok(sqlx::query_scalar(
-        "SELECT coalesce((SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'sk_tickets'), true)",
+        "SELECT coalesce((SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'sk_tickets'),
+                         has_database_privilege(current_database(), 'CREATE'))",
     )
     .fetch_one(connection)
     .await?)
@@ -44,7 +45,7 @@ pub(crate) async fn findings(connection: &mut PgConnection) -> Result<Vec<String
     let mut findings = Vec::new();
     match version(connection).await? {
         None => {
-            findings.push("there is no schema that this role may use: migrate with the owner's URL".to_owned());
+            findings.push("there is no schema that this role may use: migrate with the owner's URL first".to_owned());
             return Ok(findings);
         }
         Some(found) if found > latest() => {

@@ -6,7 +6,7 @@ use sk_tickets_core::store::{self, StoreError};
 use sqlx::{Connection, PgConnection};
 
 use crate::{
-    connect,
+    check, connect,
     error::{Fault, Result},
 };
 
@@ -33,7 +33,8 @@ const VERSIONS: &str = "CREATE SCHEMA IF NOT EXISTS sk_tickets;
 /// Any number will do, as long as all nodes take the same.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7308893204417164149)";
 
-/// Makes the schema and the roles in the database at `url`, or brings them up to date. The URL is that of the owner.
+/// Makes the schema and the roles in the database at `url`, or brings them up to date. The URL is that of the owner; for
+/// another login there is nothing to do where all is up to date.
 ///
 /// Any number of nodes may do this at once: whoever comes second waits and finds it done.
 ///
@@ -44,7 +45,9 @@ pub async fn migrate(url: &str) -> store::Result<()> {
     const CONTEXT: &str = "bring the schema up to date";
     let during = |fault: Fault| -> StoreError { fault.during(CONTEXT) };
     let mut connection = connect::connect(url).await.map_err(during)?;
-    apply(&mut connection).await.map_err(during)?;
+    let owner = check::is_owner(&mut connection).await.map_err(during)?;
+    let done = if owner { apply(&mut connection).await } else { is_applied(&mut connection).await };
+    done.map_err(during)?;
     // The work is done; a farewell that fails changes nothing.
     let _ = connection.close().await;
     Ok(())
@@ -76,6 +79,18 @@ pub(crate) async fn apply(connection: &mut PgConnection) -> Result<()> {
     transaction.commit().await?;
     Ok(())
 }
+
+/// Fails unless nothing is missing.
+async fn is_applied(connection: &mut PgConnection) -> Result<()> {
+    match version(connection).await? {
+        Some(found) if found == latest() => Ok(()),
+        Some(found) if found > latest() => Err(NEWER),
+        Some(_) | None => Err(NOT_THE_OWNER),
+    }
+}
+
+const NOT_THE_OWNER: Fault =
+    Fault::Broken("this role may not bring the schema up to date: migrate with the owner's URL first");
 
 const NEWER: Fault = Fault::Broken("a newer version of this crate has written the database; upgrade to open it");
 

@@ -57,6 +57,24 @@ async fn the_application_role_can_serve_by_itself() {
     }
 }
 
+/// It can make nothing; where there is nothing to make, that is no matter.
+#[tokio::test]
+async fn the_application_role_can_migrate_what_is_up_to_date() {
+    let url = migrated().await;
+    migrate(&app_url(&url).await).await.unwrap();
+
+    run(&url, "DELETE FROM sk_tickets.schema_version WHERE version > 1").await;
+    let empty = Cluster::shared().database().await;
+    for url in [app_url(&url).await, app_url(&empty).await] {
+        for failed in [migrate(&url).await, PostgresStore::open(&url).await.map(|_| ())] {
+            let cause = failed.unwrap_err().source().unwrap().to_string();
+            assert!(cause.contains("migrate"), "{cause}");
+        }
+        let cause = migrate(&url).await.unwrap_err().source().unwrap().to_string();
+        assert!(cause.contains("migrate with the owner's URL first"), "{cause}");
+    }
+}
+
 /// An owner without a superuser's rights can make all of it, and is bound by the policies.
 #[tokio::test]
 async fn an_ordinary_owner_is_enough() {
