@@ -20,7 +20,10 @@ const CLOCK_SLACK: Duration = Duration::from_secs(5 * 60);
 pub(crate) async fn run(location: &Location, options: &cli::Doctor) -> Result<(), Failure> {
     let mut findings = match Database::parse(location)? {
         Database::Sqlite(path) => sk_tickets_sqlite::check(path).await?,
-        Database::Postgres { url, listen_url: _ } => sk_tickets_postgres::check(&url).await?,
+        Database::Postgres { url, listen_url: _ } => match sk_tickets_postgres::check_backup(&url).await? {
+            Some(findings) => return report(&findings, "the role is good for a backup with pg_dump, and not to serve"),
+            None => sk_tickets_postgres::check(&url).await?,
+        },
     };
     // A store that is not well is not opened: that could change it.
     let mut waiting = NotificationBacklog::default();
@@ -43,12 +46,18 @@ pub(crate) async fn run(location: &Location, options: &cli::Doctor) -> Result<()
     if waiting.dead > 0 {
         writeln!(out, "{} be sent", counted(waiting.dead, "could not", "could not"))?;
     }
-    for finding in &findings {
-        writeln!(out, "- {finding}")?;
-    }
+    report(&findings, "the database is well")
+}
+
+/// Says what was found and fails; if nothing was, says this.
+fn report(findings: &[String], well: &str) -> Result<(), Failure> {
+    let mut out = stdout().lock();
     if findings.is_empty() {
-        writeln!(out, "the database is well")?;
+        writeln!(out, "{well}")?;
         return Ok(());
+    }
+    for finding in findings {
+        writeln!(out, "- {finding}")?;
     }
     out.flush()?;
     Err(format!("{} finding{}", findings.len(), if findings.len() == 1 { "" } else { "s" }).into())

@@ -30,6 +30,23 @@ pub async fn check(url: &str) -> store::Result<Vec<String>> {
     look.await.map_err(|fault: Fault| fault.during("check the database"))
 }
 
+/// What speaks against copying the database at `url` with `pg_dump`, in words; nothing, if a dump has every row. None if the
+/// login is one to serve with: the owner's, or one with the application role's rights.
+///
+/// # Errors
+/// If the database cannot be reached or asked.
+pub async fn check_backup(url: &str) -> store::Result<Option<Vec<String>>> {
+    let look = async {
+        let mut connection = connect::connect(url).await?;
+        let serves = is_owner(&mut connection).await? || sqlx::query_scalar(SERVES).fetch_one(&mut connection).await?;
+        let findings = if serves { None } else { Some(ask(&mut connection, BACKUP_QUESTIONS).await?) };
+        // All was asked; a farewell that fails changes nothing.
+        let _ = connection.close().await;
+        Ok(findings)
+    };
+    look.await.map_err(|fault: Fault| fault.during("check the role for a backup"))
+}
+
 /// Whether the role owns the schema or, if there is none, may make it.
 pub(crate) async fn is_owner(connection: &mut PgConnection) -> Result<bool> {
     Ok(sqlx::query_scalar(
@@ -56,12 +73,44 @@ pub(crate) async fn findings(connection: &mut PgConnection) -> Result<Vec<String
         }
         Some(_) => {}
     }
-    for question in QUESTIONS {
+    findings.extend(ask(connection, QUESTIONS).await?);
+    Ok(findings)
+}
+
+async fn ask(connection: &mut PgConnection, questions: &[&'static str]) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for question in questions {
         let answers: Vec<String> = sqlx::query_scalar(*question).fetch_all(&mut *connection).await?;
         findings.extend(answers);
     }
     Ok(findings)
 }
+
+/// Whether the role has the application role's rights.
+const SERVES: &str =
+    "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sk_tickets_app' AND pg_has_role(oid, 'USAGE'))";
+
+/// Each answers a row for each thing that a role for backups lacks, or has too much.
+const BACKUP_QUESTIONS: &[&str] = &[
+    "SELECT 'there is no schema to copy' WHERE to_regnamespace('sk_tickets') IS NULL",
+    "SELECT format('role %s has not the rights of sk_tickets_app, to serve, nor BYPASSRLS, to be shown every row by pg_dump',
+                   current_user)
+     FROM pg_roles WHERE rolname = current_user AND NOT (rolbypassrls OR rolsuper)",
+    "SELECT format('role %s may not read %s tables and sequences, such as %s: GRANT pg_read_all_data to it',
+                   current_user, count(*), min(relname::text))
+     FROM pg_class
+     WHERE relnamespace = to_regnamespace('sk_tickets')::oid AND relkind IN ('r', 'p', 'S')
+       AND NOT (has_schema_privilege(relnamespace, 'USAGE')
+                AND CASE relkind WHEN 'S' THEN has_sequence_privilege(oid, 'SELECT')
+                    ELSE has_table_privilege(oid, 'SELECT') END)
+     HAVING count(*) > 0",
+    "SELECT format('role %s may change %s tables, such as %s, and a backup only reads', current_user, count(*),
+                   min(relname::text))
+     FROM pg_class
+     WHERE relnamespace = to_regnamespace('sk_tickets')::oid AND relkind IN ('r', 'p')
+       AND (has_table_privilege(oid, 'DELETE, TRUNCATE') OR has_any_column_privilege(oid, 'INSERT, UPDATE'))
+     HAVING count(*) > 0",
+];
 
 /// Each answers a row for each fault it finds.
 const QUESTIONS: &[&str] = &[
@@ -76,6 +125,8 @@ const QUESTIONS: &[&str] = &[
      WHERE rolbypassrls
        AND (rolname = current_user OR rolname IN ('sk_tickets_worker', 'sk_tickets_directory', 'sk_tickets_redactor',
                                                         'sk_tickets_purger'))",
+    "SELECT format('role %s has not the rights of sk_tickets_app, which it takes to serve', current_user)
+     WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sk_tickets_app' AND pg_has_role(oid, 'USAGE'))",
     "SELECT format('role %s owns table %s and could lift its row-level security', current_user, relname)
      FROM pg_class
      WHERE relnamespace = to_regnamespace('sk_tickets')::oid AND relkind IN ('r', 'p')

@@ -37,7 +37,8 @@
 //!
 //! # Dumps
 //! A dump is made by a superuser or a role with `BYPASSRLS`: for anybody else row-level security would leave rows out,
-//! and `pg_dump` refuses that. In a new cluster the roles are made first, by [`migrate`] on any database or out of
+//! and `pg_dump` refuses that (`CREATE ROLE … LOGIN BYPASSRLS IN ROLE pg_read_all_data`; [`check_backup`] tries it). In a new
+//! cluster the roles are made first, by [`migrate`] on any database or out of
 //! `pg_dumpall --roles-only`.
 //!
 //! # Features
@@ -85,7 +86,7 @@ mod ticket;
 mod violations;
 mod wakeup;
 
-pub use check::check;
+pub use check::{check, check_backup};
 pub use migrate::migrate;
 pub use options::PostgresOptions;
 pub use store::PostgresStore;

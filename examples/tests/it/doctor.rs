@@ -91,3 +91,33 @@ async fn a_healthy_server_is_well_and_lifted_isolation_is_described() {
     let refused = run(&url, &["--listen", "127.0.0.1:0"]);
     assert!(!refused.status.success(), "a server does not start on it");
 }
+
+#[tokio::test]
+async fn a_role_for_backups_is_told_from_one_that_lacks_something() {
+    let cluster = Cluster::shared();
+    let url = cluster.database().await;
+    assert!(run(&url, &["migrate"]).status.success());
+    let (_, database) = url.rsplit_once('/').unwrap();
+    cluster.execute(&url, "CREATE ROLE backup LOGIN BYPASSRLS IN ROLE pg_read_all_data").await;
+    cluster.execute(&url, "CREATE ROLE reader LOGIN IN ROLE pg_read_all_data").await;
+    cluster.execute(&url, "CREATE ROLE blind LOGIN BYPASSRLS").await;
+    cluster.execute(&url, "CREATE ROLE writer LOGIN BYPASSRLS IN ROLE pg_read_all_data, pg_write_all_data").await;
+
+    let backup = cluster.url("backup", database);
+    let good = run(&backup, &["doctor"]);
+    assert!(good.status.success() && says(&good).contains("good for a backup with pg_dump"), "{good:?}");
+    let dumped = Command::new(cluster.program("pg_dump")).arg(&backup).output().unwrap();
+    assert!(dumped.status.success(), "{dumped:?}");
+    assert!(!run(&backup, &["--listen", "127.0.0.1:0"]).status.success(), "a server does not start as it");
+
+    for (role, lack) in [
+        ("reader", "nor BYPASSRLS, to be shown every row by pg_dump"),
+        ("blind", "such as api_keys: GRANT pg_read_all_data to it"),
+        ("writer", "such as api_keys, and a backup only reads"),
+    ] {
+        let url = cluster.url(role, database);
+        let ill = run(&url, &["doctor"]);
+        assert!(!ill.status.success() && says(&ill).contains(lack), "{ill:?}");
+        assert!(!run(&url, &["--listen", "127.0.0.1:0"]).status.success(), "{role} does not serve");
+    }
+}
