@@ -3,6 +3,7 @@
 use std::{
     io::{Write, stdout},
     net::Ipv4Addr,
+    pin::pin,
     sync::{Arc, RwLock},
 };
 
@@ -15,7 +16,9 @@ use tokio::{net::TcpListener, sync::mpsc};
 use crate::{
     Failure,
     cli::{Listen, Location},
-    receiver, secrets, store,
+    receiver, secrets,
+    stop::Stop,
+    store,
 };
 
 /// How many webhooks may wait to be printed.
@@ -40,11 +43,13 @@ pub(crate) async fn run(location: &Location, options: Listen) -> Result<(), Fail
     let app = receiver::router(Arc::new(RwLock::new(Some(secret))), sender);
     tokio::spawn(async move { axum::serve(listener, app).await });
 
+    // Once for all: a signal that comes while something is printed counts too.
+    let mut stopped = pin!(Stop::on_signal()?.wait());
     writeln!(stdout(), "waiting for webhooks at {url} (Ctrl-C ends)")?;
     loop {
         let webhook = tokio::select! {
             webhook = received.recv() => webhook,
-            signal = tokio::signal::ctrl_c() => return Ok(signal?),
+            () = &mut stopped => return Ok(()),
         };
         let mut out = stdout().lock();
         match webhook {

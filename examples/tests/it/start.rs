@@ -80,6 +80,22 @@ fn listen_refuses_what_is_not_signed_with_its_secret() {
 }
 
 #[test]
+fn listen_ends_well_by_either_signal_even_while_it_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    for signal in ["INT", "TERM"] {
+        let mut listener = Process::start(command(folder.path(), &["listen", "--port", "0", "--secret", secret]));
+        let stdout = listener.wait_for("waiting for webhooks at http://");
+        let url = stdout.split("at http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+        for _ in 0..20 {
+            send(&url, "POST", "/", &[], b"{}").unwrap();
+        }
+        listener.signal(signal);
+        assert!(listener.ended().success(), "{signal}: {}", listener.stderr());
+    }
+}
+
+#[test]
 fn what_cannot_be_done_is_said_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let failed = |arguments: &[&str]| {
