@@ -8,8 +8,8 @@ use std::{
 };
 
 use sk_tickets_core::{
-    CreateEndpoint, Desk, Entropy, Environment, IdempotencyKey, PageRequest, Realm, SystemEntropy, TargetPolicy,
-    Tickets, WebhookSecret,
+    CreateEndpoint, Desk, EndpointView, Entropy, Environment, IdempotencyKey, Keyring, PageRequest, Realm,
+    SystemEntropy, TargetPolicy, Tickets, WebhookSecret, limits::PAGE_MAX,
 };
 use tokio::{net::TcpListener, sync::mpsc};
 
@@ -34,9 +34,9 @@ pub(crate) async fn run(location: &Location, options: Listen) -> Result<(), Fail
         Some(secret) => WebhookSecret::parse(&secret)?,
         None => {
             let store = store::open(location).await?;
-            let keyring = secrets::keyring(location)?;
-            let tickets = Tickets::builder(store).targets(TargetPolicy::LoopbackInTest).keyring(keyring).build();
-            own_secret(&tickets.desk(Realm::assume(tenant, Environment::Test)), &url).await?
+            let keyring = || secrets::keyring(location);
+            let tickets = Tickets::builder(store).targets(TargetPolicy::LoopbackInTest).keyring(keyring()?).build();
+            own_secret(&tickets, Realm::assume(tenant, Environment::Test), &keyring()?, &url).await?
         }
     };
     let (sender, mut received) = mpsc::channel(WAITING_MAX);
@@ -65,23 +65,33 @@ pub(crate) async fn run(location: &Location, options: Listen) -> Result<(), Fail
     }
 }
 
-/// The secret of the endpoint with this URL; it is made, or enabled, if it must be.
-async fn own_secret(desk: &Desk, url: &str) -> Result<WebhookSecret, Failure> {
-    let known = IdempotencyKey::system(&format!("listen {url}"));
-    let create = CreateEndpoint::new(url.parse()?);
-    // Asked again with the same key, the answer is that of the first time, with the same secret.
-    let mut endpoint = desk.create_endpoint(&known, create.clone()).await?.value;
-    match desk.endpoint(endpoint.id).await? {
-        Some(current) if current.url != url => endpoint = desk.create_endpoint(&fresh_key(), create).await?.value,
-        Some(_) => {
-            desk.enable_endpoint(&fresh_key(), endpoint.id).await?;
+/// The present secret of the newest endpoint with this URL; it is made, or enabled, if it must be.
+async fn own_secret(tickets: &Tickets, realm: Realm, keyring: &Keyring, url: &str) -> Result<WebhookSecret, Failure> {
+    let desk = tickets.desk(realm);
+    let before = all(&desk).await?;
+    let (id, count) = match before.iter().find(|endpoint| endpoint.url == url) {
+        Some(known) => (desk.enable_endpoint(&fresh_key(), known.id).await?.value.id, before.len()),
+        None => {
+            let create = CreateEndpoint::new(url.parse()?);
+            (desk.create_endpoint(&fresh_key(), create).await?.value.id, before.len() + 1)
         }
-        None => endpoint = desk.create_endpoint(&fresh_key(), create).await?.value,
+    };
+    eprintln!("{id} is one of {count} webhook endpoints of {:?}", desk.realm());
+    // As it is now: it may have been rotated since it was told.
+    let endpoint = tickets.store().endpoint(desk.realm(), id).await?.ok_or("the endpoint was deleted just now")?;
+    Ok(WebhookSecret::from_bytes(keyring.open(&endpoint.secret, desk.realm())?)?)
+}
+
+/// Every endpoint, the newest first.
+async fn all(desk: &Desk) -> Result<Vec<EndpointView>, Failure> {
+    let mut endpoints = Vec::new();
+    let mut page = PageRequest::first();
+    loop {
+        let read = desk.endpoints(&page.limit(PAGE_MAX)).await?;
+        endpoints.extend(read.data);
+        let Some(cursor) = read.next_cursor else { return Ok(endpoints) };
+        page = PageRequest::first().after(cursor);
     }
-    let others = desk.endpoints(&PageRequest::first().limit(100)).await?.data.len();
-    eprintln!("{} is one of {others} webhook endpoints of {:?}", endpoint.id, desk.realm());
-    let secret = endpoint.secret.ok_or("the endpoint was made without a secret")?;
-    Ok(WebhookSecret::parse(secret.expose())?)
 }
 
 fn fresh_key() -> IdempotencyKey {

@@ -3,6 +3,7 @@
 use std::{fs, process::Command};
 
 use sk_tickets_core::{Clock, SignatureHeaders, SystemClock, WebhookSecret, verify};
+use sk_tickets_postgres::testing::free_port;
 
 use crate::{
     client::send,
@@ -77,6 +78,36 @@ fn listen_refuses_what_is_not_signed_with_its_secret() {
     assert_eq!(answer.status, 400);
     listener.wait_for("refused: ");
     assert!(!folder.path().join("tickets.db").exists(), "with a secret it needs no database");
+}
+
+#[test]
+fn listen_knows_the_secret_of_its_endpoint_whatever_became_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let port = free_port().unwrap().to_string();
+    let endpoints = || server.get("/webhook_endpoints").json()["data"].as_array().unwrap().clone();
+    let verifies = |key: &str| {
+        let mut listener = Process::start(command(folder.path(), &["listen", "--port", &port]));
+        listener.wait_for("waiting for webhooks");
+        assert_eq!(endpoints().len(), 1);
+        assert_eq!(server.post("/tickets", key, r#"{"subject":"Part delayed"}"#).status, 201);
+        listener.wait_for("verified ticket.created evt_");
+        assert!(!listener.stdout().contains("refused"), "{}", listener.stdout());
+        listener.signal("TERM");
+        assert!(listener.ended().success());
+        format!("/webhook_endpoints/{}", endpoints()[0]["id"].as_str().unwrap())
+    };
+    let first = verifies("made");
+    assert_eq!(verifies("again"), first);
+    assert_eq!(server.post(&format!("{first}/rotate_secret"), "rotate", r#"{"overlap_seconds":0}"#).status, 200);
+    assert_eq!(verifies("rotated"), first);
+    assert_eq!(server.post(&format!("{first}/disable"), "disable", "").status, 200);
+    assert_eq!(verifies("disabled"), first);
+    for round in ["deleted", "deleted once more"] {
+        let path = format!("/webhook_endpoints/{}", endpoints()[0]["id"].as_str().unwrap());
+        assert_eq!(server.send("DELETE", &path, Some(&round.replace(' ', "-")), "").unwrap().status, 204);
+        assert!(verifies(&format!("{round}, a ticket").replace([' ', ','], "-")) != path);
+    }
 }
 
 #[test]
