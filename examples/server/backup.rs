@@ -9,7 +9,14 @@ use crate::{
 };
 
 pub(crate) async fn run(location: &Location, file: &Path) -> Result<(), Failure> {
-    match Database::parse(location)?.open().await? {
+    let database = Database::parse(location)?;
+    // To open it would make it.
+    if let Database::Sqlite(source) = &database
+        && !source.try_exists()?
+    {
+        return Err(format!("there is no database {} to copy", source.display()).into());
+    }
+    match database.open().await? {
         Opened::Sqlite(store) => store.backup(file).await?,
         Opened::Postgres(_) => return Err("a Postgres database is copied with pg_dump; see the README".into()),
     }

@@ -113,7 +113,7 @@ pub(crate) struct Serve {
     pub(crate) rate_limit: u32,
 
     /// How long a client may take to send a request, or to say nothing, before it is hung up on, such as 75s or 2m
-    #[arg(long, env = "SK_TICKETS_CLIENT_PATIENCE", default_value = "75s", value_name = "TIME")]
+    #[arg(long, env = "SK_TICKETS_CLIENT_PATIENCE", default_value = "75s", value_parser = some_time, value_name = "TIME")]
     pub(crate) client_patience: Time,
 
     /// How many proxies stand before this server; whom the first of them was asked by is who forms are sent by
@@ -240,6 +240,14 @@ impl FromStr for Time {
             _ => return Err(wrong()),
         };
         Ok(Self(Duration::from_secs(number.checked_mul(seconds).ok_or_else(wrong)?)))
+    }
+}
+
+/// A length of time that is not none at all.
+fn some_time(text: &str) -> Result<Time, String> {
+    match text.parse::<Time>()? {
+        Time(Duration::ZERO) => Err("nobody can do anything in no time".to_owned()),
+        time => Ok(time),
     }
 }
 

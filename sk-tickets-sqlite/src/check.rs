@@ -9,7 +9,7 @@ use crate::{
     connect::READ_ONLY,
     error::Result,
     guard::Guarded,
-    migrate::{latest, migrate, version},
+    migrate::{apply, latest, version},
 };
 
 /// What speaks against serving from the database at `path`, in words; nothing, if all is well. It only reads, and works
@@ -85,7 +85,7 @@ fn schema(connection: &Connection) -> Result<Schema> {
 /// Where a schema is not the one that the migrations make: a trigger that is gone guards nothing any more.
 fn differences(found: &Schema) -> Result<Vec<String>> {
     let fresh = Guarded::new(Connection::open_in_memory()?)?.maintain(|connection| {
-        migrate(connection)?;
+        apply(connection)?;
         schema(connection)
     })?;
     let wanted = fresh.iter().filter_map(|(part @ (kind, name), sql)| match found.get(part) {

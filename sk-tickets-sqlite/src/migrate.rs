@@ -9,17 +9,26 @@ const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY) STRICT";
 
-/// Applies what is missing, each migration in a transaction of its own.
+/// Applies what is missing, and says so.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
+    for version in apply(connection)? {
+        tracing::info!(version, "the schema of the database was brought up to date");
+    }
+    Ok(())
+}
+
+/// Applies what is missing, each migration in a transaction of its own; the versions that this made.
 ///
 /// Two processes may start at once: whoever comes second waits for the first, looks again and finds it done.
-pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
+pub(crate) fn apply(connection: &mut Connection) -> Result<Vec<usize>> {
+    let mut made = Vec::new();
     loop {
         let applied = version(connection)?;
         if applied > MIGRATIONS.len() {
             return Err(Fault::Broken("a newer version of this crate has written the database; upgrade to open it"));
         }
         if applied == MIGRATIONS.len() {
-            return Ok(());
+            return Ok(made);
         }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if version(&transaction)? == applied {
@@ -27,7 +36,7 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
             transaction.execute_batch(MIGRATIONS[applied])?;
             transaction.execute("INSERT INTO schema_version (version) VALUES (?1)", [i64::try_from(applied + 1)?])?;
             transaction.commit()?;
-            tracing::info!(version = applied + 1, "the schema of the database was brought up to date");
+            made.push(applied + 1);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::process::{Server, command};
+use crate::process::{Server, command, command_on};
 
 #[test]
 fn a_backup_made_beside_a_running_server_serves() {
@@ -19,6 +19,11 @@ fn a_backup_made_beside_a_running_server_serves() {
     assert!(!refused.status.success());
     let reason = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(reason.contains("exists"), "{reason}");
+
+    let mistaken = command_on("sqlite:typo.db", folder.path(), &["backup", "other.db"]).output().unwrap();
+    assert!(!mistaken.status.success());
+    assert!(String::from_utf8_lossy(&mistaken.stderr).contains("there is no database typo.db"), "{mistaken:?}");
+    assert!(!folder.path().join("typo.db").exists() && !folder.path().join("other.db").exists());
 
     let elsewhere = tempfile::tempdir().unwrap();
     fs::copy(folder.path().join("copy.db"), elsewhere.path().join("tickets.db")).unwrap();

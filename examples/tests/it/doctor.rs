@@ -34,6 +34,7 @@ fn a_healthy_file_is_well_and_a_broken_one_is_described() {
     assert!(run(&database, &["migrate"]).status.success());
     let well = run(&database, &["doctor"]);
     assert!(well.status.success() && says(&well).contains("the database is well"), "{well:?}");
+    assert!(well.stderr.is_empty(), "it changes nothing, and says nothing of the kind: {well:?}");
 
     // A copy is one compact file. Its schema is left alone, what comes later is not.
     let copy = folder.path().join("copy.db");

@@ -142,6 +142,7 @@ fn what_cannot_be_done_is_said_in_words() {
     assert!(failed(&["--database", "sqlite:no/such/folder/x.db", "migrate"]).contains("error: "));
     assert!(failed(&["--listen", "127.0.0.1:0", "keys", "list"]).contains("put it after the command"));
     assert!(failed(&["--public-url", "notaurl"]).contains("a URL such as https://help.example.com"));
+    assert!(failed(&["--client-patience", "0s"]).contains("in no time"));
     assert!(failed(&["--webhook-schedule", "soon"]).contains("1s,4s,16s"));
     assert!(
         failed(&["keys", "create", "--tenant", "No Slug", "--environment", "test"]).contains("a tenant is named by")
