@@ -177,8 +177,8 @@ pub(crate) struct Retain {
     /// How long what is done with is kept, such as events=90d,deliveries=30d,idempotency=24h: events of the feed, deliveries
     /// that are delivered or dead, and recorded answers, whose keys stay used [default: everything for ever; but what
     /// receivers answered to webhooks always goes after 30 days]
-    #[arg(long, env = "SK_TICKETS_RETAIN", default_value_t, hide_default_value = true, value_name = "TIMES")]
-    pub(crate) retain: Retention,
+    #[arg(long, env = "SK_TICKETS_RETAIN", value_name = "TIMES")]
+    pub(crate) retain: Option<Retention>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -83,7 +83,7 @@ pub(crate) async fn run(location: &Location, options: Serve) -> Result<(), Failu
     let mailing = mail::start(mailer, &stop);
     let (sweeper, stopped) = (tickets.sweeper(), stop.clone().wait());
     let sweeper = tokio::spawn(async move { sweeper.run(stopped).await });
-    let (purger, stopped) = (tickets.purger(retain.retain), stop.clone().wait());
+    let (purger, stopped) = (tickets.purger(retain.retain.unwrap_or_default()), stop.clone().wait());
     let purger = tokio::spawn(async move { purger.run(stopped).await });
     let rate_limit = NonZeroU32::new(rate_limit).map(RateLimit::per_second);
     let demo = if has_demo { demo::router(tickets.clone(), tickets.desk(demo_realm()?)) } else { Router::new() };

@@ -33,7 +33,7 @@ pub(crate) async fn run(location: &Location, options: Worker) -> Result<(), Fail
     let stop = Stop::on_signal()?;
     let (sweeper, stopped) = (tickets.sweeper(), stop.clone().wait());
     let sweeper = tokio::spawn(async move { sweeper.run(stopped).await });
-    let (purger, stopped) = (tickets.purger(retain.retain), stop.clone().wait());
+    let (purger, stopped) = (tickets.purger(retain.retain.unwrap_or_default()), stop.clone().wait());
     let purger = tokio::spawn(async move { purger.run(stopped).await });
     if let Some(address) = listen {
         let listener = bind(address)?;
