@@ -18,7 +18,8 @@
 //! - `openapi`: the document that is made from the table. `docs`: the reference and the error pages. `open`: the paths
 //!   that ask for no key.
 //! - `form`: the support form, as customers see it.
-//! - `router`: the order in which a request is judged. `serve`: the router on a socket, within limits.
+//! - `router`: the order in which a request is judged. `unrouted`: methods that a path does not have.
+//! - `serve`: the router on a socket, within limits.
 //! - `status`, `metrics`: how the process fares, for who runs it.
 //! - `webhook`: the client that deliveries are sent with. `mail` (feature `smtp`): how customers are told.
 //! - `mcp` (feature `mcp`): the door for agents.
@@ -42,6 +43,7 @@ mod platform;
 mod router;
 mod serve;
 mod status;
+mod unrouted;
 mod webhook;
 
 #[cfg(feature = "smtp")]

@@ -42,6 +42,7 @@ use crate::{
         rate_limit::{Buckets, RateLimit, Standing},
     },
     status,
+    unrouted::only,
 };
 
 #[cfg(feature = "mcp")]
@@ -148,21 +149,23 @@ fn build(api: Api) -> Router {
     }
     let mut router = Router::new()
         .merge(status::routes(api.tickets.clone(), api.metrics.clone()))
-        .merge(docs::routes(api.tickets.error_docs()))
+        .merge(docs::routes(&api.tickets))
         .merge(form::routes(api.tickets.clone(), api.trusted_proxies));
     for (path, operations) in by_path {
-        router = router.route(&format!("{BASE_PATH}{path}"), methods(operations));
+        router = router.route(&format!("{BASE_PATH}{path}"), methods(operations, &api.tickets));
     }
     #[cfg(feature = "mcp")]
-    let router = router
-        .route(&format!("{BASE_PATH}{}", mcp::PATH), only("POST".to_owned(), MethodRouter::new().post(answer_agent)));
+    let router = router.route(
+        &format!("{BASE_PATH}{}", mcp::PATH),
+        only("POST", &api.tickets, MethodRouter::new().post(answer_agent)),
+    );
     // A route, unlike the fallback, stays when the fallback is reset.
     let router = router.route(&format!("{BASE_PATH}/{{*unknown}}"), any(unknown_route));
     router.fallback(unknown_route).layer(middleware::from_fn_with_state(api.clone(), frame)).with_state(api)
 }
 
 /// The methods of one path; any other is answered with those there are.
-fn methods(operations: Vec<&'static Operation>) -> MethodRouter<Api> {
+fn methods(operations: Vec<&'static Operation>, tickets: &Tickets) -> MethodRouter<Api> {
     let mut allow: Vec<_> = operations.iter().map(|operation| operation.method.to_string()).collect();
     if allow.iter().any(|method| method == "GET") {
         allow.push("HEAD".to_owned());
@@ -172,19 +175,7 @@ fn methods(operations: Vec<&'static Operation>) -> MethodRouter<Api> {
         let filter = MethodFilter::try_from(operation.method.clone()).unwrap_or(MethodFilter::GET);
         router.on(filter, move |api, params, request| answer(operation, api, params, request))
     });
-    only(allow.join(", "), methods)
-}
-
-/// Answers any other method with those there are.
-fn only(allow: String, methods: MethodRouter<Api>) -> MethodRouter<Api> {
-    methods.fallback(move |State(api): State<Api>, Extension(request_id): Extension<RequestId>| async move {
-        let problem = Problem::new(problem::METHOD_NOT_ALLOWED, format!("allowed here: {allow}"));
-        let mut response = fault::response(&problem, None, api.tickets.error_docs(), request_id);
-        if let Ok(allow) = HeaderValue::try_from(allow) {
-            response.headers_mut().insert(header::ALLOW, allow);
-        }
-        response
-    })
+    only(allow.join(", "), tickets, methods)
 }
 
 /// Around every request: its id, the limit of its body, and that it is counted.

@@ -9,6 +9,7 @@ use sk_tickets_core::Tickets;
 use crate::{
     metrics::{self, Metrics, RecentBacklog},
     open::{OpenAnswer, OpenRoute},
+    unrouted::{READ, only},
 };
 
 const TEXT: &[&str] = &["text/plain; charset=utf-8"];
@@ -74,10 +75,11 @@ pub fn status_router(tickets: Tickets, metrics: Metrics) -> Router {
 
 /// The same, to be merged into a router with any state.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(tickets: Tickets, metrics: Metrics) -> Router<S> {
+    let read = |methods| only(READ, &tickets, methods);
     Router::new()
-        .route(HEALTHZ.path, get(|| async { "ok\n" }))
-        .route(READYZ.path, get(readyz))
-        .route(METRICS.path, get(tell))
+        .route(HEALTHZ.path, read(get(|| async { "ok\n" })))
+        .route(READYZ.path, read(get(readyz)))
+        .route(METRICS.path, read(get(tell)))
         .with_state(Status { tickets, metrics, backlog: Arc::default() })
 }
 

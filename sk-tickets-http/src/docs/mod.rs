@@ -8,13 +8,16 @@ mod reference;
 use std::sync::{Arc, OnceLock};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Path, State},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::get,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use sk_tickets_core::BASE_PATH;
+use http::{HeaderMap, HeaderValue, Method, header};
+use sk_tickets_core::{
+    BASE_PATH, RequestId, Tickets,
+    platform::problem::{self, PROBLEM_JSON, Problem},
+};
 
 pub(crate) use pages::PAGES;
 
@@ -22,12 +25,15 @@ use crate::{
     api::AnswerHeader,
     open::{OpenAnswer, OpenRoute},
     openapi,
-    platform::served::{Served, digest},
+    platform::{
+        fault,
+        served::{Served, digest},
+    },
+    unrouted::{READ, only},
 };
 
 const HTML: &str = "text/html; charset=utf-8";
 const MARKDOWN: &str = "text/markdown; charset=utf-8";
-const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
 const UNCHANGED: OpenAnswer =
@@ -86,7 +92,7 @@ const ERROR: OpenRoute = OpenRoute {
     answers: &[
         OpenAnswer { status: 200, about: "Its page.", media_types: &[MARKDOWN, HTML], headers: &[AnswerHeader::Etag] },
         UNCHANGED,
-        OpenAnswer { status: 404, about: "There is no such code.", media_types: &[TEXT], headers: &[] },
+        OpenAnswer { status: 404, about: "There is no such code.", media_types: &[PROBLEM_JSON], headers: &[] },
     ],
 };
 
@@ -98,19 +104,23 @@ pub(crate) const ROUTES: &[OpenRoute] = &[DOCUMENT, REFERENCE, ERRORS, ERROR];
 struct Site {
     /// Where the API is, for the examples.
     base: String,
+    /// Where the pages of error codes are.
+    error_docs: String,
     document: OnceLock<Served>,
     reference: OnceLock<Served>,
 }
 
-/// The pages of an API whose error pages are under this URL.
-pub(crate) fn routes<S: Clone + Send + Sync + 'static>(error_docs: &str) -> Router<S> {
+/// The pages of the API of an engine.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(tickets: &Tickets) -> Router<S> {
+    let error_docs = tickets.error_docs().to_owned();
     let base = error_docs.strip_suffix("/docs/errors/").unwrap_or(BASE_PATH).to_owned();
-    let site = Arc::new(Site { base, document: OnceLock::new(), reference: OnceLock::new() });
+    let site = Arc::new(Site { base, error_docs, document: OnceLock::new(), reference: OnceLock::new() });
+    let read = |methods| only(READ, tickets, methods);
     Router::new()
-        .route(&DOCUMENT.full_path(), get(document))
-        .route(&REFERENCE.full_path(), get(reference))
-        .route(&ERRORS.full_path(), get(error_index))
-        .route(&ERROR.full_path(), get(error_page))
+        .route(&DOCUMENT.full_path(), read(get(document)))
+        .route(&REFERENCE.full_path(), read(get(reference)))
+        .route(&ERRORS.full_path(), read(get(error_index)))
+        .route(&ERROR.full_path(), read(get(error_page)))
         .with_state(site)
 }
 
@@ -127,10 +137,18 @@ async fn error_index(headers: HeaderMap) -> Response {
     markdown("Errors", &pages::index(), &headers)
 }
 
-async fn error_page(Path(code): Path<String>, headers: HeaderMap) -> Response {
+async fn error_page(
+    State(site): State<Arc<Site>>,
+    Path(code): Path<String>,
+    Extension(request_id): Extension<RequestId>,
+    headers: HeaderMap,
+) -> Response {
     match PAGES.iter().find(|page| page.code == code) {
         Some(page) => markdown(page.code, page.markdown, &headers),
-        None => (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, TEXT)], "no such code\n").into_response(),
+        None => {
+            let problem = Problem::new(problem::NOT_FOUND, "there is no such error code");
+            fault::response(&problem, None, &site.error_docs, request_id)
+        }
     }
 }
 

@@ -39,6 +39,7 @@ use crate::{
         rate_limit::{Buckets, RateLimit},
         served::Served,
     },
+    unrouted::{READ, only},
 };
 use page::{HTML, Keeping, Look, Page};
 use sheet::{Above, TOKEN, TRAP, Typed};
@@ -166,11 +167,14 @@ struct Door {
 
 /// Who a request comes from is believed of so many proxies.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(tickets: Tickets, trusted_proxies: u8) -> Router<S> {
+    let page = only(format!("{READ}, POST"), &tickets, get(show).post(send));
+    let script = only(READ, &tickets, get(script));
+    let receipt = only(READ, &tickets, get(show_receipt));
     let door = Door { tickets, posts: Arc::new(Buckets::new(POSTS)), trusted_proxies };
     Router::new()
-        .route(&PAGE.full_path(), get(show).post(send))
-        .route(&EMBED_SCRIPT.full_path(), get(script))
-        .route(&RECEIPT.full_path(), get(show_receipt))
+        .route(&PAGE.full_path(), page)
+        .route(&EMBED_SCRIPT.full_path(), script)
+        .route(&RECEIPT.full_path(), receipt)
         .with_state(door)
 }
 

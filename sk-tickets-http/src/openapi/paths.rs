@@ -1,6 +1,6 @@
 //! The operations.
 
-use schemars::SchemaGenerator;
+use schemars::{SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 use sk_tickets_core::{
     BASE_PATH,
@@ -30,7 +30,7 @@ pub(super) fn paths(generator: &mut SchemaGenerator) -> (Value, Value) {
         add(path, operation.method.as_str().to_lowercase(), of_operation(operation, generator, &mut refusals));
     }
     for route in OpenRoute::all() {
-        add(route.full_path(), route.method.as_str().to_lowercase(), of_open_route(route));
+        add(route.full_path(), route.method.as_str().to_lowercase(), of_open_route(route, generator));
     }
     (paths.into(), refusals.into())
 }
@@ -172,15 +172,19 @@ fn links(operation: &Operation, status: u16) -> Map<String, Value> {
     links
 }
 
-fn of_open_route(route: &OpenRoute) -> Value {
+fn of_open_route(route: &OpenRoute, generator: &mut SchemaGenerator) -> Value {
     let mut responses = Map::new();
     for answer in route.answers {
         let headers = [AnswerHeader::RequestId].into_iter().chain(answer.headers.iter().copied());
         let mut response = json!({"description": answer.about, "headers": referred(headers)});
         if !answer.media_types.is_empty() {
             let content = answer.media_types.iter().map(|media_type| {
-                let is_json = *media_type == JSON;
-                ((*media_type).to_owned(), json!({"schema": {"type": if is_json { "object" } else { "string" }}}))
+                let schema = match *media_type {
+                    JSON => json_schema!({"type": "object"}),
+                    PROBLEM_JSON => generator.subschema_for::<Problem>(),
+                    _ => json_schema!({"type": "string"}),
+                };
+                ((*media_type).to_owned(), json!({"schema": schema}))
             });
             response["content"] = content.collect::<Map<_, _>>().into();
         }

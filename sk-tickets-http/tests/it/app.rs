@@ -438,10 +438,10 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
-/// Whether what is asked for is read by people, whom a page tells what is wrong.
-fn is_for_people(asked: &str) -> bool {
+/// Whether what is asked for is read by people, whom a page tells what is wrong. Nobody is shown a method that there is not.
+fn is_for_people(asked: &str, status: u16) -> bool {
     let of_form = |end: &str| asked.contains("/forms/") && asked.contains(end);
-    asked.contains("/docs/errors/") || ["/page", "/embed.js", "/receipt/"].into_iter().any(of_form)
+    status != 405 && ["/page", "/embed.js", "/receipt/"].into_iter().any(of_form)
 }
 
 /// What never reaches a client.
@@ -463,7 +463,7 @@ impl Answer {
             answer.status < 400 || !SECRETS.iter().any(|secret| text.contains(secret)),
             "{answer:?} tells too much"
         );
-        if answer.status >= 400 && *method != Method::HEAD && !is_for_people(&answer.asked) {
+        if answer.status >= 400 && *method != Method::HEAD && !is_for_people(&answer.asked, answer.status) {
             assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");
             let problem = answer.json();
             let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();

@@ -2,7 +2,7 @@
 //!
 //! That each problem has its shape and tells no secrets is checked for every answer of every test.
 
-use std::{net::SocketAddr, slice};
+use std::{collections::BTreeSet, net::SocketAddr, slice};
 
 use http::{Method, header};
 use serde_json::{Map, Value, json};
@@ -12,7 +12,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::app::{ANN, Ask, PATIENCE, TestApp, UNKNOWN, fresh_key, text};
+use crate::{
+    app::{ANN, Ask, PATIENCE, TestApp, UNKNOWN, fresh_key, text},
+    openapi::contract::DOCUMENT,
+};
 
 #[tokio::test]
 async fn what_is_not_json_is_not_read() {
@@ -480,6 +483,27 @@ async fn ids_in_paths_have_their_form() {
         admin.get(&format!("/{list}/{prefix}_8ZZZZZZZZZZZZZZZZZZZZZZZZZ")).await.problem(400, "invalid_parameter");
         admin.get(&format!("/{list}/{prefix}_{UNKNOWN}")).await.problem(404, "not_found");
         admin.get(&format!("/{list}/{prefix}_7ZZZZZZZZZZZZZZZZZZZZZZZZZ")).await.problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_a_path_does_not_have_is_told_those_that_it_has() {
+    let client = TestApp::start().await.anonymous();
+    for (path, item) in DOCUMENT["paths"].as_object().unwrap() {
+        let path = path.replace(['{', '}'], "");
+        let mut has: BTreeSet<_> = item.as_object().unwrap().keys().map(|method| method.to_uppercase()).collect();
+        if has.contains("GET") {
+            has.insert("HEAD".to_owned());
+        }
+        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+            if has.contains(method.as_str()) {
+                continue;
+            }
+            let answer = client.send(Ask::outside(method, &path)).await;
+            answer.problem(405, "method_not_allowed");
+            let allowed = answer.header("allow").unwrap().split(", ").map(str::to_owned);
+            assert_eq!(allowed.collect::<BTreeSet<_>>(), has, "{answer:?}");
+        }
     }
 }
 

@@ -242,4 +242,8 @@ async fn a_process_without_an_api_tells_how_it_fares_and_nothing_else() {
     for path in ["/", "/tickets/v1/tickets", "/tickets/v1/docs/errors/not_found"] {
         assert_eq!(status(path).await, 404, "{path}");
     }
+    let Ok(refused) = router.clone().oneshot(Request::post("/healthz").body(Body::empty()).unwrap()).await;
+    assert_eq!(refused.status(), 405);
+    assert_eq!(refused.headers()["allow"], "GET, HEAD");
+    assert_eq!(refused.headers()["content-type"], "application/problem+json");
 }
