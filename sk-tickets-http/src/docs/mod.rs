@@ -7,12 +7,7 @@ mod reference;
 
 use std::sync::{Arc, OnceLock};
 
-use axum::{
-    Extension, Router,
-    extract::{Path, State},
-    response::Response,
-    routing::get,
-};
+use axum::{Extension, Router, extract::State, response::Response, routing::get};
 use http::{HeaderMap, HeaderValue, Method, header};
 use sk_tickets_core::{
     BASE_PATH, RequestId, Tickets,
@@ -27,6 +22,7 @@ use crate::{
     openapi,
     platform::{
         fault,
+        named::Named,
         served::{Served, digest},
     },
     unrouted::{READ, only},
@@ -139,7 +135,7 @@ async fn error_index(headers: HeaderMap) -> Response {
 
 async fn error_page(
     State(site): State<Arc<Site>>,
-    Path(code): Path<String>,
+    Named(code): Named<String>,
     Extension(request_id): Extension<RequestId>,
     headers: HeaderMap,
 ) -> Response {

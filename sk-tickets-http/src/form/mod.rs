@@ -16,7 +16,7 @@ use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 use axum::{
     Router,
     body::Bytes,
-    extract::{OriginalUri, Path, Request, State},
+    extract::{OriginalUri, Request, State},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -36,6 +36,7 @@ use crate::{
     api::AnswerHeader,
     open::{OpenAnswer, OpenBody, OpenRoute},
     platform::{
+        named::Named,
         rate_limit::{Buckets, RateLimit},
         served::Served,
     },
@@ -194,7 +195,7 @@ impl Door {
     }
 }
 
-async fn show(State(door): State<Door>, Path(id): Path<String>) -> Response {
+async fn show(State(door): State<Door>, Named(id): Named<String>) -> Response {
     let form = match door.form(&id).await {
         Ok(form) => form,
         Err(response) => return response,
@@ -205,7 +206,7 @@ async fn show(State(door): State<Door>, Path(id): Path<String>) -> Response {
 
 async fn send(
     State(door): State<Door>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     OriginalUri(uri): OriginalUri,
     request: Request,
 ) -> Response {
@@ -219,7 +220,7 @@ async fn send(
     post::answer(&door, &form, &uri, &parts, &body).await
 }
 
-async fn script(State(door): State<Door>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+async fn script(State(door): State<Door>, Named(id): Named<String>, headers: HeaderMap) -> Response {
     let form = match door.form(&id).await {
         Ok(form) => form,
         Err(response) => return response,
@@ -235,7 +236,7 @@ async fn script(State(door): State<Door>, Path(id): Path<String>, headers: Heade
 
 async fn show_receipt(
     State(door): State<Door>,
-    Path((id, token)): Path<(String, String)>,
+    Named((id, token)): Named<(String, String)>,
     OriginalUri(uri): OriginalUri,
 ) -> Response {
     let form = match door.form(&id).await {

@@ -7,6 +7,7 @@ pub(crate) mod body;
 pub(crate) mod client_address;
 pub(crate) mod etag;
 pub(crate) mod fault;
+pub(crate) mod named;
 pub(crate) mod query;
 pub(crate) mod rate_limit;
 pub(crate) mod served;

@@ -118,7 +118,9 @@ async fn the_page_of_a_code_is_markdown_and_html_for_browsers() {
     assert!(answer.body.starts_with(b"# `contention`"));
     let (_, html) = browse(&client, "/docs/errors/contention").await;
     assert!(html.contains("<h1><code>contention</code></h1>"), "{html}");
-    client.get("/docs/errors/unheard_of").await.problem(404, "not_found");
+    for unknown in ["unheard_of", "%FF"] {
+        client.get(&format!("/docs/errors/{unknown}")).await.problem(404, "not_found");
+    }
 }
 
 #[tokio::test]

@@ -82,6 +82,14 @@ async fn a_form_that_is_not_there_is_told_to_people_and_is_the_same_in_every_rea
         client.send(Ask::post(path).form(&[("email", "a@b.c")])).await.expect(404);
     }
     client.get("/forms/junk/embed.js").await.expect(404);
+    // What is no text names nothing either.
+    let of_forms = ["/forms/%FF/page", "/forms/%FF/embed.js"].map(|path| (path, "<h1>There is no form here</h1>"));
+    let of_receipts = ["/forms/%FF/receipt/junk", "/forms/junk/receipt/%FF", "/forms/junk/receipt/junk"]
+        .map(|path| (path, "<h1>There is nothing here</h1>"));
+    for (path, heading) in of_forms.into_iter().chain(of_receipts) {
+        assert!(html(&client.get(path).await.expect(404)).contains(heading), "{path}");
+    }
+    client.send(Ask::post("/forms/%FF/page").form(&[("email", "a@b.c")])).await.expect(404);
 }
 
 #[tokio::test]
