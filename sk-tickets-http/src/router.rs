@@ -36,8 +36,7 @@ use crate::{
     docs, form,
     metrics::Metrics,
     platform::{
-        body::{self, Unread},
-        fault,
+        body, fault,
         query::Query,
         rate_limit::{Buckets, RateLimit, Standing},
     },
@@ -188,12 +187,20 @@ async fn frame(State(api): State<Api>, mut request: Request, next: Next) -> Resp
     let (method, route) = (parts.method.clone(), parts.extensions.get::<MatchedPath>().cloned());
     let mut response = match body::read(body, &parts.headers, REQUEST_BYTES_MAX).await {
         Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Err(problem) if route.as_ref().is_some_and(|route| form::tells_people(route.as_str())) => {
-            let mut request = Request::from_parts(parts, Body::empty());
-            request.extensions_mut().insert(Unread(problem));
-            next.run(request).await
+        Err(unread) => {
+            let is_left = unread.is_left;
+            let mut response = if route.as_ref().is_some_and(|route| form::tells_people(route.as_str())) {
+                let mut request = Request::from_parts(parts, Body::empty());
+                request.extensions_mut().insert(unread);
+                next.run(request).await
+            } else {
+                fault::response(&unread.problem, None, docs, request_id)
+            };
+            if is_left {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
         }
-        Err(problem) => fault::response(&problem, None, docs, request_id),
     };
     if let Ok(value) = HeaderValue::try_from(request_id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -262,7 +269,7 @@ async fn admit(
 ) -> Result<(Parts, Bytes, Arc<ApiKey>), Error> {
     let (parts, body) = request.into_parts();
     // The frame has read the whole body; this only takes it out.
-    let body = body::read(body, &parts.headers, REQUEST_BYTES_MAX).await?;
+    let body = body::read(body, &parts.headers, REQUEST_BYTES_MAX).await.map_err(|unread| unread.problem)?;
     if !body.is_empty() && !body::is_json(&parts.headers) {
         return Err(Problem::new(problem::UNSUPPORTED_MEDIA_TYPE, "send the body as application/json").into());
     }

@@ -27,7 +27,7 @@ pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 pub(super) async fn answer(door: &Door, form: &PublicForm, uri: &Uri, parts: &Parts, body: &[u8]) -> Response {
     let words = Words::of(form.form().locale);
-    if let Some(Unread(problem)) = parts.extensions.get() {
+    if let Some(Unread { problem, is_left: _ }) = parts.extensions.get() {
         return match problem.status() {
             413 => unread(form, StatusCode::PAYLOAD_TOO_LARGE, words.absent.too_large),
             _ => unread(form, StatusCode::BAD_REQUEST, words.absent.not_a_form),

@@ -79,12 +79,64 @@ async fn who_does_not_come_to_an_end_is_told_and_hung_up_on() {
     let whole = until_hung_up(&mut stream).await;
     let with_length = format!("{HEAD}\r\n");
     let in_chunks = with_length.replace("content-length: 1000", "transfer-encoding: chunked");
-    let (chunked, dripped) = tokio::join!(drip(server.address, &in_chunks), drip(server.address, &with_length));
+    let too_large = with_length.replace("content-length: 1000", "content-length: 1000000");
+    let (chunked, dripped, large) = tokio::join!(
+        drip(server.address, &in_chunks),
+        drip(server.address, &with_length),
+        drip(server.address, &too_large)
+    );
+    assert!(large.starts_with("HTTP/1.1 413 ") && large.contains("\r\nconnection: close\r\n"), "{large}");
     for said in [whole, dripped] {
         assert!(said.starts_with("HTTP/1.1 400 ") && said.contains("\"malformed_json\""), "{said}");
         assert!(said.contains("took too long"), "{said}");
     }
     assert!(chunked.starts_with("HTTP/1.1 400 "), "a chunk without an end: {chunked}");
+    server.stop().await;
+}
+
+/// Sends the whole of a request, and another one after it.
+async fn send_twice(address: SocketAddr, first: &[u8]) -> String {
+    let mut stream = connect(address).await;
+    stream.write_all(first).await.expect("all of it is taken");
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("sent");
+    until_hung_up(&mut stream).await
+}
+
+#[tokio::test]
+async fn who_sends_too_much_hears_so_and_can_go_on() {
+    const MIB: usize = 1024 * 1024;
+    let app = TestApp::start().await;
+    let server = app.serve().await;
+    let head = "POST /tickets/v1/tickets HTTP/1.1\r\nhost: x\r\n";
+    let body = vec![b' '; MIB];
+    let declared = [format!("{head}content-length: {MIB}\r\n\r\n").as_bytes(), &body].concat();
+    let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n{MIB:x}\r\n");
+    let chunked = [chunked.as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
+    for request in [declared, chunked] {
+        let said = send_twice(server.address, &request).await;
+        assert!(said.starts_with("HTTP/1.1 413 ") && said.contains("\"payload_too_large\""), "{said}");
+        assert!(said.contains("HTTP/1.1 200 OK"), "{said}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_sends_too_much_without_an_end_is_told_and_hung_up_on() {
+    let app = TestApp::start().await;
+    let server = app.serve().await;
+    let (mut reader, mut writer) = connect(server.address).await.into_split();
+    let sending = tokio::spawn(async move {
+        let head = "POST /tickets/v1/tickets HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+        writer.write_all(head.as_bytes()).await.expect("sent");
+        let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x1_0000], b"\r\n"].concat();
+        while writer.write_all(&chunk).await.is_ok() {}
+    });
+    let mut said = Vec::new();
+    // An error says that it is closed, too.
+    let _ = timeout(PATIENCE, reader.read_to_end(&mut said)).await.expect("the server hangs up");
+    timeout(PATIENCE, sending).await.expect("it cannot go on").expect("no panic");
+    let said = String::from_utf8(said).expect("text").to_lowercase();
+    assert!(said.starts_with("http/1.1 413 ") && said.contains("\r\nconnection: close\r\n"), "{said}");
     server.stop().await;
 }
 
