@@ -93,20 +93,31 @@ fn section(document: &Value, base: &str, noun: &str, title: &str, about: &str) -
 fn article(document: &Value, base: &str, operation: &Operation) -> Markup {
     let method = operation.method.as_str();
     let described = &document["paths"][format!("{BASE_PATH}{}", operation.path)][method.to_lowercase()];
-    let body = &described["requestBody"]["content"]["application/json"]["schema"];
-    let body = resolve(document, body);
+    let body = body(document, described);
     html! {
         article.operation #{ "op-" (operation.id) } {
             (heading(method, operation.path, operation.summary()))
             (markdown(described["description"].as_str().unwrap_or_default()))
             (parameters(described))
-            @if body.is_object() {
-                h4 { "Body" }
-                (fields(body))
-            }
+            (fields_of_body(body))
             h4 { "Example" }
             pre { code { (curl(base, operation, &body["examples"][0])) } }
             (answers(document, described))
+        }
+    }
+}
+
+/// The schema of what is sent, as whatever media type; null if nothing is.
+fn body<'a>(document: &'a Value, described: &'a Value) -> &'a Value {
+    let content = described["requestBody"]["content"].as_object().and_then(|content| content.values().next());
+    content.map_or(&Value::Null, |content| resolve(document, &content["schema"]))
+}
+
+fn fields_of_body(body: &Value) -> Markup {
+    html! {
+        @if body.is_object() {
+            h4 { "Body" }
+            (fields(body))
         }
     }
 }
@@ -190,10 +201,12 @@ fn service(document: &Value) -> Markup {
             h2 { "The service" }
             p { (OPEN_ABOUT) }
             @for route in OpenRoute::all() {
-                @let described = &document["paths"][route.full_path()]["get"];
+                @let method = route.method.as_str();
+                @let described = &document["paths"][route.full_path()][method.to_lowercase()];
                 article.operation #{ "op-" (route.id) } {
-                    (heading("GET", &route.full_path(), route.summary))
+                    (heading(method, &route.full_path(), route.summary))
                     (parameters(described))
+                    (fields_of_body(body(document, described)))
                     (answers(document, described))
                 }
             }

@@ -62,6 +62,21 @@ async fn the_reference_has_every_operation_event_object_and_code() {
 }
 
 #[tokio::test]
+async fn the_reference_says_how_a_form_is_sent() {
+    let client = TestApp::start().await.anonymous();
+    let (_, html) = browse(&client, "/docs").await;
+    let article = between(&html, " id=\"op-send_form\"", "</article>")[0];
+    for part in [
+        "<span class=\"badge post\">POST</span>",
+        "<h4>Body</h4>",
+        ">message</code>",
+        "It is a ticket: to its receipt.",
+    ] {
+        assert!(article.contains(part), "{part}: {article}");
+    }
+}
+
+#[tokio::test]
 async fn no_id_is_there_twice_and_no_link_leads_nowhere() {
     let client = TestApp::start().await.anonymous();
     let mut pages = vec![browse(&client, "/docs").await.1, browse(&client, "/docs/errors").await.1];
