@@ -5,11 +5,11 @@ use std::sync::{Arc, LazyLock};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, GetPromptRequestParams,
-        GetPromptResponse, GetPromptResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
-        ListResourcesResult, ListToolsResult, PaginatedRequestParams, Prompt, PromptArgument, PromptMessage,
-        ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource, ResourceContents,
-        ResourceTemplate, Role, ServerCapabilities, ServerConfig, Tool as ToolCard, ToolAnnotations,
+        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult, ErrorCode,
+        GetPromptRequestParams, GetPromptResponse, GetPromptResult, Implementation, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, Prompt,
+        PromptArgument, PromptMessage, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource,
+        ResourceContents, ResourceTemplate, Role, ServerCapabilities, ServerConfig, Tool as ToolCard, ToolAnnotations,
     },
     service::{NotificationContext, RequestContext},
 };
@@ -30,6 +30,20 @@ const INSTRUCTIONS: &str = "\
 Tickets of a help desk. Before triage call triage_options. Claim with queue_claim_next, read with ticket_get, then \
 ticket_triage, ticket_note, ticket_transition. Give expected_version to change only what you have seen. An error says code \
 and hint, and what is allowed. A call whose answer was lost can be made again with the same arguments.";
+
+/// The methods that are answered.
+const METHODS: [&str; 10] = [
+    "initialize",
+    "server/discover",
+    "ping",
+    "tools/list",
+    "tools/call",
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+    "prompts/list",
+    "prompts/get",
+];
 
 /// By what an agent is let in.
 #[derive(Debug, Clone)]
@@ -117,6 +131,18 @@ impl ServerHandler for Agent {
     }
 
     async fn on_initialized(&self, _: NotificationContext<RoleServer>) {}
+
+    /// What the SDK could not read: a method that it does not know, or one with params that are none of that method's.
+    async fn on_custom_request(
+        &self,
+        CustomRequest { method, .. }: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        if METHODS.contains(&method.as_str()) {
+            return Err(ErrorData::invalid_params(format!("these are no params of {method}"), None));
+        }
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None))
+    }
 
     async fn list_tools(
         &self,

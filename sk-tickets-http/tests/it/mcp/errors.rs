@@ -142,6 +142,27 @@ async fn what_is_not_there_is_said_so() {
 }
 
 #[tokio::test]
+async fn params_of_another_shape_are_not_a_method_that_is_unknown() {
+    let app = TestApp::start().await;
+    let agent = full(&app).await;
+    for (method, params) in [
+        ("tools/call", Value::Null),
+        ("tools/call", json!({})),
+        ("tools/call", json!({"name": 1})),
+        ("tools/call", json!({"name": "tickets_list", "arguments": []})),
+        ("resources/read", json!({})),
+        ("prompts/get", json!({"name": ["triage"]})),
+        ("tools/list", json!({"cursor": 7})),
+        ("initialize", json!({"protocolVersion": "2025-06-18"})),
+    ] {
+        let error = agent.ask(method, params.clone()).await.unwrap_err();
+        assert_eq!(error["code"], -32_602, "{method} {params}: {error}");
+    }
+    let error = agent.ask("tools/burn", json!({"name": 1})).await.unwrap_err();
+    assert_eq!((&error["code"], &error["message"]), (&json!(-32_601), &json!("tools/burn")));
+}
+
+#[tokio::test]
 async fn an_unknown_tool_is_an_error_of_the_protocol() {
     let app = TestApp::start().await;
     let agent = full(&app).await;
