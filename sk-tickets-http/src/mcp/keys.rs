@@ -1,6 +1,6 @@
 //! The idempotency key of a call. A host that has one gives it. Where none is given, calls that would write twice if they
 //! were made twice get one that the same call gets again: hosts make calls again when an answer was lost, and models do
-//! when they are not sure.
+//! when they are not sure. Other calls get a fresh one. Both are the system's, so no client of the REST API can name them.
 //!
 //! Such a key is made of the API key, the session, the tool and the arguments, and ends with how many times the call was
 //! meant so far. Was the last time less than ten minutes ago, the call is a repetition of it, and else it is meant anew. So
@@ -12,13 +12,14 @@ use std::time::Duration;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use sk_tickets_core::{
-    Error, IdempotencyKey, Timestamp, limits::AGENT_REPEAT_SECS, platform::idempotency::Recorded, platform::json::Json,
+    Error, IdempotencyKey, RequestId, Timestamp, limits::AGENT_REPEAT_SECS, platform::idempotency::Recorded,
+    platform::json::Json,
 };
 
 use super::caller::Caller;
 
-/// Begins the text of a key that was derived from a call, before the digest and the number.
-const DERIVED: &str = "mcp";
+/// Begins the text of a key that was made here: before the digest and the number, or before the id of a request.
+const MADE: &str = "mcp";
 
 /// The key of a call.
 #[derive(Debug, Clone)]
@@ -49,7 +50,11 @@ impl CallKey {
         keyless: Keyless,
     ) -> Result<Self, Error> {
         match (given, keyless) {
-            (Some((text, key)), Keyless::Fresh) => Ok(Self { key, text, is_derived: false }),
+            (Some((text, key)), Keyless::Fresh) => {
+                // A host may give back the key it was told. Nobody else can guess it.
+                let key = if is_fresh(&text) { IdempotencyKey::system(&text) } else { key };
+                Ok(Self { key, text, is_derived: false })
+            }
             (Some((text, key)), Keyless::Derived) => {
                 // A host may give back the key it was told. Only the very call that it was made of can name it.
                 let is_told = number_of(&text, &digest(caller, tool, arguments)).is_some();
@@ -57,10 +62,8 @@ impl CallKey {
                 Ok(Self { key, text, is_derived: is_told })
             }
             (None, Keyless::Fresh) => {
-                let text = format!("{DERIVED}:{}", caller.tickets.request_id());
-                // Of letters, digits and a colon: a lawful key.
-                let key = IdempotencyKey::client(&text).unwrap_or_else(|_| IdempotencyKey::system(&text));
-                Ok(Self { key, text, is_derived: false })
+                let text = fresh(caller.tickets.request_id());
+                Ok(Self { key: IdempotencyKey::system(&text), text, is_derived: false })
             }
             (None, Keyless::Derived) => {
                 let digest = digest(caller, tool, arguments);
@@ -72,14 +75,23 @@ impl CallKey {
     }
 }
 
+fn fresh(id: RequestId) -> String {
+    format!("{MADE}:{id}")
+}
+
+/// Whether a text is that of a fresh key, as it was told.
+fn is_fresh(given: &str) -> bool {
+    let id = given.strip_prefix(MADE).and_then(|rest| rest.strip_prefix(':')).and_then(|id| id.parse().ok());
+    id.is_some_and(|id| fresh(id) == given)
+}
+
 fn text(digest: &str, number: u64) -> String {
-    format!("{DERIVED}:{digest}:{number}")
+    format!("{MADE}:{digest}:{number}")
 }
 
 /// The number in a text that has just this digest.
 fn number_of(given: &str, digest: &str) -> Option<u64> {
-    let number =
-        given.strip_prefix(DERIVED)?.strip_prefix(':')?.strip_prefix(digest)?.strip_prefix(':')?.parse().ok()?;
+    let number = given.strip_prefix(MADE)?.strip_prefix(':')?.strip_prefix(digest)?.strip_prefix(':')?.parse().ok()?;
     (text(digest, number) == given).then_some(number)
 }
 

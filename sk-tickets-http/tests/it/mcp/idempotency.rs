@@ -230,6 +230,22 @@ async fn a_derived_key_is_no_other_calls() {
 }
 
 #[tokio::test]
+async fn a_fresh_key_is_none_that_a_client_of_the_rest_api_can_name() {
+    let app = TestApp::start().await;
+    let agent = full(&app).await;
+    let id = agent.ticket(json!({"subject": "a"})).await;
+    let done = agent.call("ticket_assign", json!({"ticket_id": id, "owner_id": ANN})).await;
+    let key = text(&done, "idempotency_key");
+    let admin = app.admin().await;
+    let assign = |owner| Ask::post(&format!("/tickets/{id}/assign")).key(key).json(&json!({"owner_id": owner}));
+    // Neither the agent's answer nor a conflict with it.
+    assert!(!admin.send(assign(Value::Null)).await.expect(200).is_replay());
+    admin.send(assign(json!(ANN))).await.problem(409, "idempotency_key_reused");
+    let again = agent.call("ticket_assign", json!({"ticket_id": id, "owner_id": ANN, "idempotency_key": key})).await;
+    assert_eq!((&again["replayed"], &again["ticket"]), (&json!(true), &done["ticket"]));
+}
+
+#[tokio::test]
 async fn a_claim_that_is_made_again_with_its_key_gives_the_same_ticket() {
     let app = TestApp::start().await;
     let agent = full(&app).await;
