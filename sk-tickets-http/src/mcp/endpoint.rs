@@ -7,8 +7,11 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Full;
-use rmcp::transport::streamable_http_server::{
-    StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+use rmcp::{
+    model::ProtocolVersion,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+    },
 };
 use serde_json::json;
 use sk_tickets_core::{limits::REQUEST_BYTES_MAX, platform::json::Json};
@@ -51,6 +54,12 @@ pub(crate) async fn answer(caller: Caller, headers: &HeaderMap, body: Bytes) -> 
         // The media type was looked at before: what is not supported is the message.
         let message = "this is no message of the Model Context Protocol";
         return refused(StatusCode::BAD_REQUEST, INVALID_REQUEST, message);
+    }
+    if response.status() == StatusCode::BAD_REQUEST && response.headers().get(header::CONTENT_TYPE) != Some(&JSON) {
+        // The one thing that the SDK says in bare text.
+        let spoken: Vec<_> = ProtocolVersion::KNOWN_VERSIONS.iter().map(ProtocolVersion::as_str).collect();
+        let message = format!("the header mcp-protocol-version must be one of {}", spoken.join(", "));
+        return refused(StatusCode::BAD_REQUEST, INVALID_REQUEST, &message);
     }
     if response.status().is_server_error() {
         // In whatever words: they are not for clients.

@@ -58,6 +58,25 @@ async fn what_is_no_message_is_answered_in_the_words_of_the_protocol() {
 }
 
 #[tokio::test]
+async fn a_version_that_is_not_spoken_is_refused_with_those_that_are() {
+    let app = TestApp::start().await;
+    let authorization = format!("Bearer {}", app.key(ACME, &[Scope::Admin]).await);
+    let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string();
+    for version in ["1999-01-01", "\u{e9}"] {
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("content-type", "application/json"),
+            ("mcp-protocol-version", version),
+        ];
+        let reply = post(&app.router, &headers, ping.clone()).await;
+        assert_eq!((reply.status, reply.headers["content-type"].as_bytes()), (400, b"application/json".as_slice()));
+        let error = &reply.json()["error"];
+        assert_eq!(error["code"], -32_600);
+        assert!(error["message"].as_str().unwrap().contains("2025-06-18"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn any_host_is_served_and_no_stream_need_be_accepted() {
     let app = TestApp::start().await;
     let authorization = format!("Bearer {}", app.key(ACME, &[Scope::Admin]).await);
