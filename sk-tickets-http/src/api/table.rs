@@ -14,7 +14,7 @@ use sk_tickets_core::{
         NOT_REDACTABLE, NOTIFICATION_NOT_DEAD, OWNER_REQUIRED, QUEUE_EXISTS, QUEUE_LIMIT, REASON_REQUIRED,
         RESOLUTION_NOTE_REQUIRED, TICKET_CLOSED, TOPIC_TAKEN,
     },
-    platform::problem::{NOT_FOUND, VALIDATION_FAILED},
+    platform::problem::{CURSOR_EXPIRED, NOT_FOUND, VALIDATION_FAILED},
 };
 
 use super::{
@@ -308,7 +308,8 @@ pub(crate) const TABLE: &[Operation] = operations! {
     /// The newest first unless asked otherwise. With `order=asc` there always is a `next_cursor`: go on from it, now or
     /// later, to follow the feed.
     GET "/events" list_events: TicketsRead =>
-        events::list(list: Paged<()>) -> Found<Page<Event>>;
+        events::list(list: Paged<()>) -> Found<Page<Event>>,
+        refuses CURSOR_EXPIRED;
 
     /// Read an event
     GET "/events/{id}" get_event: TicketsRead =>
