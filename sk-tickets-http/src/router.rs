@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     error::Error as _,
     panic::AssertUnwindSafe,
     sync::Arc,
@@ -18,8 +19,8 @@ use axum::{
     routing::{MethodFilter, MethodRouter, any},
 };
 use bytes::Bytes;
-use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
+use futures_util::{FutureExt, stream};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use sk_tickets_core::{
     Actor, ApiKey, ApiKeyId, BASE_PATH, Error, IdempotencyKey, RequestId, Tickets,
     limits::{REQUEST_BYTES_MAX, REQUESTS_AT_ONCE_MAX},
@@ -202,6 +203,10 @@ async fn frame(State(api): State<Api>, mut request: Request, next: Next) -> Resp
             response
         }
     };
+    if response.status() == StatusCode::NOT_MODIFIED {
+        // A length would be that of the whole answer (RFC 9110, section 8.6), and axum tells that of any body that has one.
+        *response.body_mut() = Body::from_stream(stream::empty::<Result<Bytes, Infallible>>());
+    }
     if let Ok(value) = HeaderValue::try_from(request_id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -214,6 +214,10 @@ impl FromStr for Limit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // Rust reads a plus sign, JSON does not.
+        if text.starts_with('+') {
+            return Err("must begin with a digit".to_owned());
+        }
         let limit = text.parse().map_err(|error: <usize as FromStr>::Err| error.to_string())?;
         if !(1..=PAGE_MAX).contains(&limit) {
             return Err(format!("must be 1 to {PAGE_MAX}"));
@@ -257,6 +261,10 @@ impl Argument for IfMatch {
     }
 }
 
+/// What the header of that name is for.
+pub(crate) const IF_NONE_MATCH: &str =
+    "The `ETag` that you have: where it still is right, the answer is 304 without a body.";
+
 /// The version that the asker knows.
 #[derive(Debug)]
 pub(crate) struct IfNoneMatch(Option<Condition>);
@@ -278,8 +286,7 @@ impl Argument for IfNoneMatch {
     }
 
     fn describe(_: &'static str, spec: &mut Spec) {
-        let about = "The `ETag` that you have: where it still is right, the answer is 304 without a body.";
-        spec.parameter(Place::Header { required: false }, "If-None-Match", about, entity_tags);
+        spec.parameter(Place::Header { required: false }, "If-None-Match", IF_NONE_MATCH, entity_tags);
     }
 }
 

@@ -19,7 +19,7 @@ mod threads;
 mod tickets;
 mod webhook_endpoints;
 
-pub(crate) use arguments::Asked;
+pub(crate) use arguments::{Asked, IF_NONE_MATCH};
 pub(crate) use auth::KeyRing;
 #[cfg(feature = "mcp")]
 pub(crate) use call::not_found;

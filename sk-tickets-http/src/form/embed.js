@@ -24,7 +24,7 @@
   const put = () => {
     const place = target && document.getElementById(target);
     if (place) place.append(frame);
-    else if (!target && document.body.contains(script)) script.after(frame);
+    else if (!target && document.body?.contains(script)) script.after(frame);
     else console.error(`There is no place for the form${target ? `: no element has the id ${target}` : " in the head"}.`);
   };
   if (target && document.readyState === "loading") document.addEventListener("DOMContentLoaded", put, { once: true });

@@ -12,7 +12,7 @@ use super::{
     components::{SECURITY, referred},
 };
 use crate::{
-    api::{AnswerHeader, Answered, Operation, Parameter, Place, Spec, TABLE},
+    api::{AnswerHeader, Answered, IF_NONE_MATCH, Operation, Parameter, Place, Spec, TABLE},
     open::OpenRoute,
 };
 
@@ -190,11 +190,15 @@ fn of_open_route(route: &OpenRoute, generator: &mut SchemaGenerator) -> Value {
         }
         responses.insert(answer.status.to_string(), response);
     }
-    let parameters: Vec<_> = route
-        .parameters
-        .iter()
-        .map(|(name, about)| {
-            json!({"name": name, "in": "path", "required": true, "description": about, "schema": {"type": "string"}})
+    let named = route.parameters.iter().map(|(name, about)| ("path", *name, *about));
+    // Whatever it says that is no tag is not heeded.
+    let known =
+        route.answers.iter().any(|answer| answer.status == 304).then_some(("header", "If-None-Match", IF_NONE_MATCH));
+    let parameters: Vec<_> = named
+        .chain(known)
+        .map(|(place, name, about)| {
+            let required = place == "path";
+            json!({"name": name, "in": place, "required": required, "description": about, "schema": {"type": "string"}})
         })
         .collect();
     let mut described = json!({

@@ -60,19 +60,29 @@ impl Tag<'_> {
     }
 }
 
-/// The tags of a list, at least one; none if it is malformed. A tag may have commas in it.
+/// The tags of a list, at least one; none if it is malformed. A tag may have commas in it. A member may be empty, and is
+/// then none (RFC 9110, section 5.6.1.2).
 fn tags(text: &str) -> Option<Vec<Tag<'_>>> {
     let mut tags = Vec::new();
-    let mut rest = text;
+    let mut rest = past_commas(text);
     loop {
         let (is_weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
         let (opaque, after) = quoted.strip_prefix('"')?.split_once('"')?;
         tags.push(Tag { is_weak, opaque });
-        match after.trim_start() {
-            "" => return Some(tags),
-            more => rest = more.strip_prefix(',')?.trim_start(),
+        let after = after.trim_start();
+        rest = past_commas(after);
+        if rest.is_empty() {
+            return Some(tags);
+        }
+        // What comes next has to be set apart.
+        if !after.starts_with(',') {
+            return None;
         }
     }
+}
+
+fn past_commas(text: &str) -> &str {
+    text.trim_start_matches([',', ' ', '\t'])
 }
 
 #[cfg(test)]
@@ -112,7 +122,8 @@ mod tests {
         assert_eq!(read("\"abc\"", false).unwrap(), Some(Condition::OneOf(vec![])));
         assert_eq!(read("\"a,3\",\"4\"", false).unwrap(), Some(Condition::OneOf(vec![4])));
         assert_eq!(read("\"03\", \"+3\"", false).unwrap(), Some(Condition::OneOf(vec![])));
-        for bad in ["3", "", "\"3", "x\"3\"", "\"3\" \"4\"", "\"3\",", "\"3\", *"] {
+        assert_eq!(read(" ,\t, \"3\",,\"4\" ,", false).unwrap(), Some(Condition::OneOf(vec![3, 4])));
+        for bad in ["3", "", ",", "\"3", "x\"3\"", "\"3\" \"4\"", "\"3\", *"] {
             assert!(read(bad, false).is_err(), "{bad}");
         }
         assert_eq!(condition(&HeaderMap::new(), &IF_MATCH, false).unwrap(), None);

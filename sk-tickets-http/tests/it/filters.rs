@@ -145,6 +145,7 @@ async fn what_a_list_does_not_know_is_refused() {
             "limit=101",
             "limit=abc",
             "limit=-1",
+            "limit=%2B1",
             "limit=",
             "limit=1.0",
             "limit=99999999999999999999",

@@ -168,6 +168,22 @@ async fn a_connection_is_kept_for_a_while() {
     server.stop().await;
 }
 
+/// What is known is not made, so its length is not known either.
+#[tokio::test]
+async fn what_is_known_is_answered_without_a_length() {
+    let app = TestApp::start().await;
+    let server = app.serve().await;
+    for method in ["HEAD", "GET"] {
+        let known = format!("{method} /tickets/v1/openapi.json HTTP/1.1\r\nhost: x\r\nif-none-match: *\r\n\r\n");
+        let said = send_twice(server.address, known.as_bytes()).await.to_lowercase();
+        let (unchanged, after) = said.split_once("\r\n\r\n").expect("a head");
+        assert!(unchanged.starts_with("http/1.1 304 "), "{said}");
+        assert!(!unchanged.contains("content-length") && !unchanged.contains("transfer-encoding"), "{method}: {said}");
+        assert!(after.starts_with("http/1.1 200 ok"), "the connection goes on: {said}");
+    }
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn the_head_of_a_request_is_bounded() {
     let app = TestApp::start().await;

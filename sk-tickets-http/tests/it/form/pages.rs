@@ -145,6 +145,7 @@ async fn a_name_cannot_leave_its_place_and_a_theme_is_in_the_style() {
     let script = client.get(&format!("/forms/{}/embed.js", form.id)).await.expect(200);
     let script = String::from_utf8(script.body.to_vec()).unwrap();
     assert!(script.ends_with("(\"</title><script>alert(1)</script>\\\"'\");\n"), "{script}");
+    assert!(!script.contains("document.body."), "in a head, there is no body yet: {script}");
 }
 
 #[tokio::test]

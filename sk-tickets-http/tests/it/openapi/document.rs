@@ -106,6 +106,21 @@ fn the_parameters_of_a_path_are_those_in_its_braces() {
     }
 }
 
+#[test]
+fn what_can_be_unchanged_takes_the_tag_of_what_is_known() {
+    let mut seen = BTreeSet::new();
+    walk("", &DOCUMENT["paths"], &mut |at, value| {
+        if value["responses"]["304"].is_object() {
+            let parameters = value["parameters"].as_array().expect("parameters");
+            assert!(parameters.iter().any(|one| one["name"] == "If-None-Match" && one["in"] == "header"), "{at}");
+            seen.insert(value["operationId"].as_str().expect("an id"));
+        }
+    });
+    for id in ["get_ticket", "get_openapi", "get_reference", "list_error_codes", "get_error_code", "get_form_script"] {
+        assert!(seen.contains(id), "{id}: {seen:?}");
+    }
+}
+
 /// The limits are read from where they are, not written down again.
 #[test]
 fn a_limit_is_in_the_document() {
