@@ -56,7 +56,7 @@ request! {
         /// Where they can be called.
         pub phone: Option<Phone>,
     }
-    check = InlineContact::has_a_handle;
+    check(email, phone) = InlineContact::has_a_handle;
     rule = {
         "if": { "properties": { "email": { "type": "null" } } },
         "then": { "properties": { "phone": { "type": "string" } }, "required": ["phone"] },
@@ -66,8 +66,13 @@ request! {
 }
 
 impl InlineContact {
-    fn has_a_handle(&self, at: Pointer<'_>, faults: &mut Faults) {
-        if self.handle().is_none() {
+    fn has_a_handle(
+        email: Option<&Option<Email>>,
+        phone: Option<&Option<Phone>>,
+        at: Pointer<'_>,
+        faults: &mut Faults,
+    ) {
+        if matches!((email, phone), (Some(None), Some(None))) {
             faults.push(at, "required", "needs an email or a phone to be found by");
         }
     }
@@ -92,7 +97,7 @@ request! {
         /// Where they can be called.
         pub phone: Option<Phone>,
     }
-    check = CreateContact::says_something;
+    check(name, email, phone) = CreateContact::says_something;
     rule = {
         "if": { "properties": { "name": { "type": "null" }, "email": { "type": "null" } } },
         "then": { "properties": { "phone": { "type": "string" } }, "required": ["phone"] },
@@ -102,8 +107,14 @@ request! {
 }
 
 impl CreateContact {
-    fn says_something(&self, at: Pointer<'_>, faults: &mut Faults) {
-        if self.name.is_none() && self.email.is_none() && self.phone.is_none() {
+    fn says_something(
+        name: Option<&Option<ContactName>>,
+        email: Option<&Option<Email>>,
+        phone: Option<&Option<Phone>>,
+        at: Pointer<'_>,
+        faults: &mut Faults,
+    ) {
+        if matches!((name, email, phone), (Some(None), Some(None), Some(None))) {
             faults.push(at, "required", "needs a name, an email or a phone");
         }
     }

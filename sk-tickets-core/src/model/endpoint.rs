@@ -17,9 +17,11 @@ use crate::{
         input::{Change, Faults, Input, Patch, Pointer, read_parsed},
         json::Json,
         number::Whole,
+        realm::Environment,
         seal::Sealed,
         text::{List, Text},
         time::Timestamp,
+        webhook::TargetPolicy,
     },
     request, words,
 };
@@ -300,7 +302,7 @@ impl Input for EventFilter {
     }
 }
 
-/// The URL of an endpoint, not yet judged.
+/// The URL of an endpoint, not yet judged by the policy of an engine.
 pub type EndpointUrl = Text<1, ENDPOINT_URL_MAX>;
 /// The description of an endpoint.
 pub type EndpointDescription = Text<0, ENDPOINT_DESCRIPTION_MAX>;
@@ -317,7 +319,8 @@ request! {
         /// What its owner calls it.
         pub description: Option<EndpointDescription>,
     }
-    check = CreateEndpoint::wants_something;
+    check(url) = CreateEndpoint::has_a_url;
+    check(events) = CreateEndpoint::wants_something;
     rule = { "properties": { "events": { "minItems": 1 } } };
     example = { "url": "https://example.com/hooks", "events": ["ticket.created", "ticket.resolved"] };
 }
@@ -329,10 +332,12 @@ impl CreateEndpoint {
         Self { url, events: None, description: None }
     }
 
-    fn wants_something(&self, at: Pointer<'_>, faults: &mut Faults) {
-        if self.events.as_ref().is_some_and(|events| events.is_empty()) {
-            faults.push(at.name("events"), "too_few", "must have at least 1 item");
-        }
+    fn has_a_url(url: Option<&EndpointUrl>, at: Pointer<'_>, faults: &mut Faults) {
+        check_url(url, at.name("url"), faults);
+    }
+
+    fn wants_something(events: Option<&Option<EventFilters>>, at: Pointer<'_>, faults: &mut Faults) {
+        check_events(events.and_then(Option::as_ref), at.name("events"), faults);
     }
 }
 
@@ -346,16 +351,33 @@ request! {
         /// What its owner calls it.
         pub description: Patch<EndpointDescription>,
     }
-    check = UpdateEndpoint::wants_something;
+    check(url) = UpdateEndpoint::has_a_url;
+    check(events) = UpdateEndpoint::wants_something;
     rule = { "properties": { "events": { "minItems": 1 } } };
     example = { "events": ["*"], "description": null };
 }
 
 impl UpdateEndpoint {
-    fn wants_something(&self, at: Pointer<'_>, faults: &mut Faults) {
-        if self.events.0.as_ref().is_some_and(|events| events.is_empty()) {
-            faults.push(at.name("events"), "too_few", "must have at least 1 item");
-        }
+    fn has_a_url(url: Option<&Change<EndpointUrl>>, at: Pointer<'_>, faults: &mut Faults) {
+        check_url(url.and_then(|url| url.0.as_ref()), at.name("url"), faults);
+    }
+
+    fn wants_something(events: Option<&Change<EventFilters>>, at: Pointer<'_>, faults: &mut Faults) {
+        check_events(events.and_then(|events| events.0.as_ref()), at.name("events"), faults);
+    }
+}
+
+/// Notes what is wrong with the URL whatever the policy: what the widest one refuses, which knows no environments.
+fn check_url(url: Option<&EndpointUrl>, at: Pointer<'_>, faults: &mut Faults) {
+    let judged = url.map(|url| TargetPolicy::Anything.judge(url.as_str(), Environment::Live));
+    if let Some(Err(error)) = judged {
+        faults.push(at, error.code(), error.to_string());
+    }
+}
+
+fn check_events(events: Option<&EventFilters>, at: Pointer<'_>, faults: &mut Faults) {
+    if events.is_some_and(|events| events.is_empty()) {
+        faults.push(at, "too_few", "must have at least 1 item");
     }
 }
 

@@ -67,36 +67,35 @@ impl Input for Evidence {
         let kind = field(members, "kind", at, faults);
         let reference = field::<Text<1, EVIDENCE_REF_MAX>>(members, "ref", at, faults);
         let label = field::<Option<Text<1, EVIDENCE_LABEL_MAX>>>(members, "label", at, faults);
-        let evidence = Self { kind: kind?, reference: reference?.into_string(), label: label?.map(Text::into_string) };
-        evidence.check(at, faults);
-        Some(evidence)
+        if let (Some(kind), Some(reference)) = (kind, &reference) {
+            check_reference(kind, reference.as_str(), at.name("ref"), faults);
+        }
+        Some(Self { kind: kind?, reference: reference?.into_string(), label: label?.map(Text::into_string) })
     }
 
     fn check(&self, at: Pointer<'_>, faults: &mut Faults) {
-        if let Err(error) = Text::<1, EVIDENCE_REF_MAX>::new(self.reference.as_str()) {
-            faults.push(at.name("ref"), "invalid_reference", error.to_string());
-        }
-        let lawful = is_https(&self.reference)
-            || match self.kind {
-                EvidenceKind::Recording => is_id::<RecordingId>(&self.reference),
-                EvidenceKind::Transcript => is_id::<TranscriptId>(&self.reference),
-                EvidenceKind::Call => is_id::<CallId>(&self.reference),
-                EvidenceKind::Chat | EvidenceKind::Form | EvidenceKind::File | EvidenceKind::Other => {
-                    is_prefixed_id(&self.reference)
-                }
-            };
-        if !lawful {
-            let wanted = match self.kind {
-                EvidenceKind::Recording => "a `rec_` id",
-                EvidenceKind::Transcript => "a `trn_` id",
-                EvidenceKind::Call => "a `cal_` id",
-                EvidenceKind::Chat | EvidenceKind::Form | EvidenceKind::File | EvidenceKind::Other => "a prefixed id",
-            };
-            faults.push(at.name("ref"), "invalid_reference", format!("must be {wanted} or an https URL"));
+        match Text::<1, EVIDENCE_REF_MAX>::new(self.reference.as_str()) {
+            Ok(reference) => check_reference(self.kind, reference.as_str(), at.name("ref"), faults),
+            Err(error) => faults.push(at.name("ref"), "invalid_reference", error.to_string()),
         }
         if let Some(Err(error)) = self.label.as_ref().map(|label| Text::<1, EVIDENCE_LABEL_MAX>::new(label.as_str())) {
             faults.push(at.name("label"), "invalid_label", error.to_string());
         }
+    }
+}
+
+/// Notes it if evidence of this kind cannot be found by this reference.
+fn check_reference(kind: EvidenceKind, reference: &str, at: Pointer<'_>, faults: &mut Faults) {
+    let (is_an_id, wanted) = match kind {
+        EvidenceKind::Recording => (is_id::<RecordingId>(reference), "a `rec_` id"),
+        EvidenceKind::Transcript => (is_id::<TranscriptId>(reference), "a `trn_` id"),
+        EvidenceKind::Call => (is_id::<CallId>(reference), "a `cal_` id"),
+        EvidenceKind::Chat | EvidenceKind::Form | EvidenceKind::File | EvidenceKind::Other => {
+            (is_prefixed_id(reference), "a prefixed id")
+        }
+    };
+    if !is_an_id && !is_https(reference) {
+        faults.push(at, "invalid_reference", format!("must be {wanted} or an https URL"));
     }
 }
 
@@ -145,7 +144,7 @@ mod tests {
             assert_eq!(faults(EvidenceKind::Recording, mended), 1, "{mended}");
         }
         assert_eq!(faults(EvidenceKind::Chat, &format!("cht_{ulid}")), 0);
-        for bad in ["http://example.com/", "javascript:alert(1)", "file:///etc/passwd", "x", "cht_1"] {
+        for bad in ["", "http://example.com/", "javascript:alert(1)", "file:///etc/passwd", "x", "cht_1"] {
             assert_eq!(faults(EvidenceKind::Chat, bad), 1, "{bad}");
         }
     }

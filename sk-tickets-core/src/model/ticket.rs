@@ -221,7 +221,7 @@ request! {
         /// Who does this; the API key unless named.
         pub actor_id: Option<ActorId>,
     }
-    check = CreateTicket::names_one_contact;
+    check(contact_id, contact) = CreateTicket::names_one_contact;
     rule = {
         "not": {
             "properties": { "contact_id": { "type": "string" }, "contact": { "type": "object" } },
@@ -264,8 +264,14 @@ impl CreateTicket {
         })
     }
 
-    fn names_one_contact(&self, at: Pointer<'_>, faults: &mut Faults) {
-        if self.contact.is_some() && self.contact_id.is_some() {
+    fn names_one_contact(
+        contact_id: Option<&Option<ContactId>>,
+        contact: Option<&Option<InlineContact>>,
+        at: Pointer<'_>,
+        faults: &mut Faults,
+    ) {
+        // What could not be read was given all the same.
+        if contact_id.is_none_or(Option::is_some) && contact.is_none_or(Option::is_some) {
             faults.push(at.name("contact"), "conflict", "cannot be given together with contact_id");
         }
     }
@@ -350,7 +356,7 @@ request! {
         /// Who does this; the API key unless named.
         pub actor_id: Option<ActorId>,
     }
-    check = TransitionTicket::notes_only_a_resolution;
+    check(to, resolution_note) = TransitionTicket::notes_only_a_resolution;
     rule = {
         "if": { "properties": { "resolution_note": { "type": "string" } }, "required": ["resolution_note"] },
         "then": { "properties": { "to": { "const": "resolved" } } },
@@ -366,8 +372,14 @@ impl TransitionTicket {
         Self { to: status, reason: None, resolution_note: None, owner_id: None, actor_id: None }
     }
 
-    fn notes_only_a_resolution(&self, at: Pointer<'_>, faults: &mut Faults) {
-        if self.resolution_note.is_some() && self.to != Status::Resolved {
+    fn notes_only_a_resolution(
+        to: Option<&Status>,
+        resolution_note: Option<&Option<ResolutionNote>>,
+        at: Pointer<'_>,
+        faults: &mut Faults,
+    ) {
+        // What could not be read was given all the same.
+        if to.is_some_and(|to| *to != Status::Resolved) && resolution_note.is_none_or(Option::is_some) {
             faults.push(at.name("resolution_note"), "conflict", "goes only with `to: resolved`");
         }
     }

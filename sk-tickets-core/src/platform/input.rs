@@ -125,7 +125,9 @@ pub trait Input: Sized + Serialize {
 /// Declares the body of a request: its struct, and how it is read, checked and written.
 ///
 /// After the struct may follow, in this order:
-/// - `check = path;`, a function `fn(&Self, Pointer<'_>, &mut Faults)` for what concerns more than one field;
+/// - `check(field, …) = path;`, as often as there are rules beyond what the types of the fields say: a function
+///   `fn(Option<&Field>, …, Pointer<'_>, &mut Faults)`. It is asked whatever else is wrong, so that all faults are told at
+///   once; a field that could not be read is none, and its own fault noted;
 /// - `rule = { … };`, what the check refuses said as JSON Schema, which is merged into that of the struct;
 /// - `example = { … };`, as often as there are examples: bodies that are taken.
 ///
@@ -135,7 +137,7 @@ macro_rules! request {
     (
         $(#[$($meta:tt)*])*
         pub struct $name:ident { $( $(#[$($field_meta:tt)*])* pub $field:ident: $type:ty, )* }
-        $(check = $check:path;)?
+        $(check($($checked:ident),+) = $check:path;)*
         $(rule = $rule:tt;)?
         $(example = $example:tt;)*
     ) => {
@@ -151,10 +153,9 @@ macro_rules! request {
                 faults: &mut $crate::platform::input::Faults,
             ) -> Option<Self> {
                 let members = $crate::platform::input::object(json, &[$(stringify!($field)),*], at, faults)?;
-                $( let $field = $crate::platform::input::field(members, stringify!($field), at, faults); )*
-                let value = Self { $( $field: $field?, )* };
-                $( $check(&value, at, faults); )?
-                Some(value)
+                $( let $field = $crate::platform::input::field::<$type>(members, stringify!($field), at, faults); )*
+                $( $check($($checked.as_ref(),)+ at, faults); )*
+                Some(Self { $( $field: $field?, )* })
             }
 
             fn check(
@@ -163,7 +164,7 @@ macro_rules! request {
                 faults: &mut $crate::platform::input::Faults,
             ) {
                 $( $crate::platform::input::Input::check(&self.$field, at.name(stringify!($field)), faults); )*
-                $( $check(self, at, faults); )?
+                $( $check($(Some(&self.$checked),)+ at, faults); )*
             }
         }
 

@@ -23,11 +23,19 @@ use sk_tickets_core::{
 
 use crate::{architecture::sources, golden::workspace};
 
-/// Codes of what no schema says: whether a day is in the calendar, whether a URL has a host, how long an address is in
-/// lower case, whether one field is less than another, whether a member of two items is the same. A schema may take what is
-/// refused with one of these, and nothing else that is refused.
-const BEYOND_SCHEMA: [&str; 6] =
-    ["invalid_time", "invalid_reference", "invalid_email", "invalid_origin", "too_early", "duplicate"];
+/// Codes of what no schema says: whether a day is in the calendar, whether a text is a URL, has a host and no password, how
+/// long an address is in lower case, whether one field is less than another, whether a member of two items is the same. A
+/// schema may take what is refused with one of these, and nothing else that is refused.
+const BEYOND_SCHEMA: [&str; 8] = [
+    "invalid_time",
+    "invalid_reference",
+    "invalid_email",
+    "invalid_origin",
+    "invalid_url",
+    "credentials_in_url",
+    "too_early",
+    "duplicate",
+];
 
 /// A request: its schema with all that it refers to, and how it is read.
 struct Request {
@@ -190,6 +198,7 @@ fn where_a_schema_takes_more() {
     let email = |text: &str| (Request::of::<InlineContact>(), json!({ "email": text }));
     let url = |text: &str| (Request::of::<Evidence>(), json!({ "kind": "file", "ref": text }));
     let origin = |text: &str| (Request::of::<UpdateForm>(), json!({ "allowed_origins": [text] }));
+    let hook = |text: &str| (Request::of::<CreateEndpoint>(), json!({ "url": text }));
     for (request, body) in [
         time("2026-02-30T06:00:00Z"),
         time("1970-01-01T00:00:00+05:00"),
@@ -204,6 +213,8 @@ fn where_a_schema_takes_more() {
         ),
         url("https://["),
         url("https://exa<mple.com"),
+        hook("ftp://example.com/"),
+        hook("https://ann@example.com/"),
     ] {
         assert!(!request.takes(&body) && request.validator.is_valid(&body), "{}: {body}", request.name);
     }

@@ -238,6 +238,89 @@ async fn every_fault_of_the_other_requests_is_pointed_at() {
 }
 
 #[tokio::test]
+async fn what_concerns_several_fields_is_told_along_with_other_faults() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let ticket = admin.ticket(json!({"subject": "A", "owner_id": ANN})).await;
+    let transitions = format!("/tickets/{}/transitions", text(&ticket, "id"));
+    let (tickets, endpoints, forms) = ("/tickets", "/webhook_endpoints", "/forms");
+    let (post, put) = (Method::POST, Method::PUT);
+    let contact_id = format!("ctc_{UNKNOWN}");
+    let twice = json!([{"key": "a", "label": "One"}, {"key": "a", "label": "Two"}]);
+    for (method, path, body, faults) in [
+        (
+            &post,
+            tickets,
+            create(json!({"evidence": [{"kind": "file", "ref": "http://x", "label": ""}]})),
+            [("/evidence/0/label", "too_short"), ("/evidence/0/ref", "invalid_reference")],
+        ),
+        (
+            &post,
+            tickets,
+            json!({"subject": "", "contact_id": contact_id, "contact": {"email": "a@b.c"}}),
+            [("/contact", "conflict"), ("/subject", "too_short")],
+        ),
+        (
+            &post,
+            tickets,
+            create(json!({"contact_id": contact_id, "contact": {"email": "eve"}})),
+            [("/contact", "conflict"), ("/contact/email", "invalid_email")],
+        ),
+        (
+            &post,
+            tickets,
+            create(json!({"contact_id": 5, "contact": {"email": "a@b.c"}})),
+            [("/contact", "conflict"), ("/contact_id", "wrong_type")],
+        ),
+        (
+            &post,
+            tickets,
+            create(json!({"contact": {"name": ""}})),
+            [("/contact", "required"), ("/contact/name", "too_short")],
+        ),
+        (&post, "/contacts", json!({"id": "ctc_"}), [("", "required"), ("/id", "invalid_id")]),
+        (
+            &post,
+            &transitions,
+            json!({"to": "open", "resolution_note": "x", "reason": ""}),
+            [("/reason", "too_short"), ("/resolution_note", "conflict")],
+        ),
+        (
+            &post,
+            endpoints,
+            json!({"url": "https://ann@example.com/", "events": ["nope"]}),
+            [("/events/0", "invalid_value"), ("/url", "credentials_in_url")],
+        ),
+        (
+            &post,
+            endpoints,
+            json!({"url": "ftp://x", "description": 5}),
+            [("/description", "wrong_type"), ("/url", "invalid_url")],
+        ),
+        (
+            &post,
+            endpoints,
+            json!({"url": "not a url", "bogus": 1}),
+            [("/bogus", "unknown_field"), ("/url", "invalid_url")],
+        ),
+        (&post, endpoints, json!({"url": 5, "events": []}), [("/events", "too_few"), ("/url", "wrong_type")]),
+        (
+            &put,
+            "/sla_policies/high",
+            json!({"first_response_seconds": 10, "warn_before_seconds": 100, "resolution_seconds": -1}),
+            [("/resolution_seconds", "out_of_range"), ("/warn_before_seconds", "too_early")],
+        ),
+        (&post, forms, json!({"name": "", "topics": twice}), [("/name", "too_short"), ("/topics/1/key", "duplicate")]),
+    ] {
+        let answer = admin.send(Ask::new(method.clone(), path).fresh_key().json(&body)).await;
+        answer.problem(422, "validation_failed");
+        let mut told = answer.faults();
+        told.sort();
+        assert_eq!(told, faults.map(|(pointer, code)| fault(pointer, code)), "{method} {path} {body}");
+    }
+}
+
+#[tokio::test]
 async fn all_faults_are_told_at_once() {
     let app = TestApp::start().await;
     let admin = app.admin().await;

@@ -105,7 +105,7 @@ request! {
         /// How it looks, where that is not to be as usual.
         pub theme: Option<ThemePatch>,
     }
-    check = CreateForm::names_each_topic_once;
+    check(topics) = CreateForm::names_each_topic_once;
     example = {
         "name": "Contact us",
         "topics": [
@@ -134,8 +134,10 @@ impl CreateForm {
         })
     }
 
-    fn names_each_topic_once(&self, at: Pointer<'_>, faults: &mut Faults) {
-        check_topics(&self.topics, at.name("topics"), faults);
+    fn names_each_topic_once(topics: Option<&NewFormTopics>, at: Pointer<'_>, faults: &mut Faults) {
+        if let Some(topics) = topics {
+            check_topics(topics, at.name("topics"), faults);
+        }
     }
 }
 
@@ -153,7 +155,7 @@ request! {
         /// What of its looks to change; null for all as usual.
         pub theme: Patch<ThemePatch>,
     }
-    check = UpdateForm::names_each_topic_once;
+    check(topics) = UpdateForm::names_each_topic_once;
     example = { "locale": "de", "theme": { "accent": null, "font": "serif" } };
 }
 
@@ -170,8 +172,8 @@ impl UpdateForm {
         }
     }
 
-    fn names_each_topic_once(&self, at: Pointer<'_>, faults: &mut Faults) {
-        if let Patch::Set(topics) = &self.topics {
+    fn names_each_topic_once(topics: Option<&Patch<NewFormTopics>>, at: Pointer<'_>, faults: &mut Faults) {
+        if let Some(Patch::Set(topics)) = topics {
             check_topics(topics, at.name("topics"), faults);
         }
     }

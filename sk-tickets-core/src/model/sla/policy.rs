@@ -103,7 +103,7 @@ request! {
         /// How long before either runs out to warn; shorter than both.
         pub warn_before_seconds: Option<WarnBeforeSeconds>,
     }
-    check = SetSlaPolicy::warns_in_time;
+    check(first_response_seconds, resolution_seconds, warn_before_seconds) = SetSlaPolicy::warns_in_time;
     example = { "first_response_seconds": null, "resolution_seconds": 7776000, "warn_before_seconds": 86400 };
     example = { "first_response_seconds": 3600, "resolution_seconds": 86400, "warn_before_seconds": 900 };
     example = { "first_response_seconds": 28800 };
@@ -111,10 +111,15 @@ request! {
 
 impl SetSlaPolicy {
     // No rule in the schema says this: there, no field is compared with another.
-    fn warns_in_time(&self, at: Pointer<'_>, faults: &mut Faults) {
-        let Self { first_response_seconds, resolution_seconds, warn_before_seconds } = self;
-        let shortest = first_response_seconds.iter().chain(resolution_seconds).map(|seconds| seconds.get()).min();
-        if let (Some(warn_before), Some(shortest)) = (warn_before_seconds, shortest)
+    fn warns_in_time(
+        first_response: Option<&Option<SlaSeconds>>,
+        resolution: Option<&Option<SlaSeconds>>,
+        warn_before: Option<&Option<WarnBeforeSeconds>>,
+        at: Pointer<'_>,
+        faults: &mut Faults,
+    ) {
+        let shortest = [first_response, resolution].into_iter().flatten().flatten().map(|seconds| seconds.get()).min();
+        if let (Some(Some(warn_before)), Some(shortest)) = (warn_before, shortest)
             && warn_before.get() >= shortest
         {
             let message = "must be shorter than each time that it is to warn of";

@@ -66,7 +66,12 @@ fn object(root: &Value, schema: &Value) -> BoxedStrategy<Value> {
             .map(|(name, field)| {
                 let there = if required(name) { 0.97 } else { 0.3 };
                 let name = name.clone();
-                proptest::option::weighted(there, near(root, field).prop_map(move |value| (name.clone(), value)))
+                let value = match name.as_str() {
+                    // No pattern says what a URL is.
+                    "url" => prop_oneof![Just(json!("https://example.com/")), near(root, field)].boxed(),
+                    _ => near(root, field),
+                };
+                proptest::option::weighted(there, value.prop_map(move |value| (name.clone(), value)))
             })
             .collect();
         (fields, proptest::option::weighted(0.02, odd().prop_map(|value| ("unknown".to_owned(), value))))
