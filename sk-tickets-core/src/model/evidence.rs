@@ -70,7 +70,8 @@ impl Input for Evidence {
         if let (Some(kind), Some(reference)) = (kind, &reference) {
             check_reference(kind, reference.as_str(), at.name("ref"), faults);
         }
-        Some(Self { kind: kind?, reference: reference?.into_string(), label: label?.map(Text::into_string) })
+        let reference = in_one_spelling(reference?.into_string());
+        Some(Self { kind: kind?, reference, label: label?.map(Text::into_string) })
     }
 
     fn check(&self, at: Pointer<'_>, faults: &mut Faults) {
@@ -97,6 +98,14 @@ fn check_reference(kind: EvidenceKind, reference: &str, at: Pointer<'_>, faults:
     if !is_an_id && !is_https(reference) {
         faults.push(at, "invalid_reference", format!("must be {wanted} or an https URL"));
     }
+}
+
+/// The reference as it is kept: an id, which may come in either case, as ids are written; anything else as it came.
+fn in_one_spelling(reference: String) -> String {
+    let id = reference
+        .split_once('_')
+        .map(|(prefix, ulid)| format!("{}_{}", prefix.to_ascii_lowercase(), ulid.to_ascii_uppercase()));
+    id.filter(|id| is_prefixed_id(id)).unwrap_or(reference)
 }
 
 /// Whether it is an https URL as RFC 3986 writes one. A browser would also trim it, drop line breaks in it and mend its
@@ -147,5 +156,21 @@ mod tests {
         for bad in ["", "http://example.com/", "javascript:alert(1)", "file:///etc/passwd", "x", "cht_1"] {
             assert_eq!(faults(EvidenceKind::Chat, bad), 1, "{bad}");
         }
+    }
+
+    #[test]
+    fn an_id_is_kept_as_ids_are_written_and_a_url_as_it_came() {
+        let read = |kind: &str, reference: &str| {
+            let json = Json::parse(format!(r#"{{"kind":"{kind}","ref":"{reference}"}}"#).as_bytes()).unwrap();
+            Evidence::from_json(&json).unwrap().reference
+        };
+        for call in
+            ["cal_01j9x2m3n4p5q6r7s8t9vawbxc", "CAL_01J9X2M3N4P5Q6R7S8T9VAWBXC", "Cal_01j9X2m3n4p5q6r7s8t9vawbxC"]
+        {
+            assert_eq!(read("call", call), "cal_01J9X2M3N4P5Q6R7S8T9VAWBXC");
+        }
+        assert_eq!(read("other", "abc_01j9x2m3n4p5q6r7s8t9vawbxc"), "abc_01J9X2M3N4P5Q6R7S8T9VAWBXC");
+        let url = "https://example.com/cal_01j9x2m3n4p5q6r7s8t9vawbxc";
+        assert_eq!(read("call", url), url);
     }
 }

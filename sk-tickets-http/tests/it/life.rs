@@ -60,6 +60,29 @@ async fn thread(client: &Client, path: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
+async fn a_call_is_shown_in_one_spelling_however_it_was_given() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let (upper, lower) = ("cal_01J9X2M3N4P5Q6R7S8T9VAWBXC", "cal_01j9x2m3n4p5q6r7s8t9vawbxc");
+    let call = |id: &str| json!({"kind": "call", "ref": id});
+    let shown = json!([{"kind": "call", "ref": upper, "label": null}]);
+    for (call_id, evidence) in [(lower, upper), (upper, lower), (lower, &upper.to_uppercase())] {
+        let ticket = json!({"subject": "A", "call_id": call_id, "evidence": [call(evidence)]});
+        let ticket = admin.ticket(ticket).await;
+        let path = format!("/tickets/{}", text(&ticket, "id"));
+        assert_eq!(ticket["call_id"], upper);
+        assert_eq!(thread(&admin, &path).await[0]["evidence"], shown, "{evidence}");
+        let note = json!({"kind": "note", "body": "Hm", "evidence": [call(evidence)]});
+        let note = admin.post(&format!("{path}/thread"), note).await.expect(201).json();
+        assert_eq!(note["evidence"], shown, "{evidence}");
+    }
+    // A key stands for what was sent.
+    let sent = |id: &str| Ask::post("/tickets").key("spelt").json(&json!({"subject": "A", "evidence": [call(id)]}));
+    admin.send(sent(lower)).await.expect(201);
+    admin.send(sent(upper)).await.problem(409, "idempotency_key_reused");
+}
+
+#[tokio::test]
 async fn a_ticket_with_everything() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
