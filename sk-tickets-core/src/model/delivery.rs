@@ -3,7 +3,12 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{event::EventType, id::TicketId, page::Order, ticket::Reason};
+use super::{
+    event::EventType,
+    id::TicketId,
+    page::{Order, as_set},
+    ticket::Reason,
+};
 #[cfg(feature = "schema")]
 use crate::platform::schema::Object;
 use crate::{
@@ -131,6 +136,7 @@ pub struct DeliveryFilter {
     /// Those for this endpoint.
     pub endpoint_id: Option<EndpointId>,
     /// Those of these types; of any, if there is none.
+    #[serde(serialize_with = "as_set")]
     pub types: Vec<EventType>,
     /// Those of events since then.
     pub from: Option<Timestamp>,

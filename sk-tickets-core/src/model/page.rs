@@ -1,6 +1,8 @@
 //! Pages of lists.
 
-use serde::Serialize;
+use std::collections::BTreeSet;
+
+use serde::{Serialize, Serializer};
 
 #[cfg(feature = "schema")]
 use crate::platform::schema::Object;
@@ -60,6 +62,12 @@ impl PageRequest {
         self.order = Some(order);
         self
     }
+}
+
+/// Writes a filter's values each once and in order: what is filtered is the same however they were named, and so is what a
+/// cursor was made for.
+pub(super) fn as_set<T: Ord + Serialize, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().collect::<BTreeSet<_>>())
 }
 
 /// A page of a list.

@@ -9,7 +9,7 @@ use super::{
     evidence::Evidence,
     id::{ActorId, CallId, ContactId, OwnerId, TicketId},
     metadata::MetadataPatch,
-    page::Order,
+    page::{Order, as_set},
     queue::QueueKey,
     sla::TicketSla,
 };
@@ -390,6 +390,7 @@ impl TransitionTicket {
 #[expect(clippy::exhaustive_structs, reason = "a store must heed every field")]
 pub struct TicketFilter {
     /// In one of these statuses; in any if empty.
+    #[serde(serialize_with = "as_set")]
     pub status: Vec<Status>,
     /// In this queue.
     pub queue: Option<String>,
