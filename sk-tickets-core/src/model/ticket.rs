@@ -200,9 +200,9 @@ request! {
         pub source: Option<Source>,
         /// What it is about, in a word.
         pub topic: Option<Topic>,
-        /// The queue; `default` unless named.
+        /// The queue; unless named, the one that has the topic, else `default`.
         pub queue: Option<QueueKey>,
-        /// How much it presses; `normal` unless named.
+        /// How much it presses; unless named, the default priority of its queue, else `normal`.
         pub priority: Option<Priority>,
         /// Who works on it. With an owner the ticket starts open.
         pub owner_id: Option<OwnerId>,
