@@ -47,7 +47,8 @@ pub enum ContactHandle {
 }
 
 request! {
-    /// A contact given along with a ticket: found by e-mail, else by phone, else made.
+    /// A contact given along with a ticket: found by the e-mail address or, if none is given, by the phone number; made if
+    /// there is none. An address that is unknown is another person, whoever has the number.
     pub struct InlineContact {
         /// What they are called.
         pub name: Option<ContactName>,
