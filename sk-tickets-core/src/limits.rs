@@ -46,13 +46,13 @@ pub const FORM_ORIGINS_MAX: usize = 50;
 pub const FORM_RADIUS_MAX: u64 = 32;
 /// The most forms in a realm.
 pub const FORMS_MAX: usize = 100;
-/// How long somebody needs at least to fill in a form, in milliseconds: who is faster is none.
+/// How long a person needs at least to fill in a form, in milliseconds: what is sent sooner is treated as automated.
 pub const FORM_FILL_MIN_MILLIS: u64 = 2_000;
 /// For how long a form that was shown can be sent, in seconds: a day.
 pub const FORM_SHOWN_MAX_SECS: u64 = 24 * 3_600;
-/// How often one address can send a form at once.
+/// How many forms one address can send at once.
 pub const FORM_POSTS_BURST: u32 = 30;
-/// After how long it can do so once more, in seconds.
+/// After how long an address that has sent as many forms as it can may send one more, in seconds.
 pub const FORM_POSTS_INTERVAL_SECS: u32 = 20;
 /// The longest name of a contact, in characters.
 pub const CONTACT_NAME_MAX: usize = 200;
@@ -86,15 +86,15 @@ pub const ENDPOINT_EVENTS_MAX: usize = 20;
 pub const EVENT_TYPES_MAX: usize = 20;
 /// How long a secret goes on signing after it was replaced unless told otherwise, in seconds: a day.
 pub const SECRET_OVERLAP_DEFAULT_SECS: u64 = 24 * 3_600;
-/// How long at most, in seconds: a week.
+/// The longest that a secret can go on signing after it was replaced, in seconds: a week.
 pub const SECRET_OVERLAP_MAX_SECS: u64 = 7 * 24 * 3_600;
 /// How many replaced secrets of an endpoint go on signing beside the new one.
 pub const OLD_SECRETS_MAX: usize = 4;
 /// How many first attempts to one endpoint are made at a time, by all workers together.
 pub const FIRST_IN_FLIGHT_MAX: usize = 8;
-/// How many retries.
+/// How many retries to one endpoint are made at a time, by all workers together.
 pub const RETRIES_IN_FLIGHT_MAX: usize = 2;
-/// How many attempts of whatever kind to an endpoint that is failing.
+/// How many attempts of whatever kind are made at a time to an endpoint that is failing.
 pub const FAILING_IN_FLIGHT_MAX: usize = 1;
 /// The longest name of an API key, in characters.
 pub const API_KEY_NAME_MAX: usize = 100;
@@ -113,7 +113,7 @@ pub const CLIENT_PATIENCE_SECS: u64 = 75;
 pub const ATTEMPT_RESPONSE_BYTES_MAX: usize = 16 * 1024;
 /// The longest text to search for, in characters.
 pub const SEARCH_MAX: usize = 200;
-/// The most different words in it. Scripts without spaces have one for each character.
+/// The most different words in a text to search for. Scripts without spaces have one for each character.
 pub const SEARCH_TERMS_MAX: usize = 32;
 /// How much of a word is compared in a search, in characters: of a longer one, the beginning.
 pub const TERM_MAX: usize = 64;
@@ -121,7 +121,7 @@ pub const TERM_MAX: usize = 64;
 pub const TEXT_TERMS_MAX: usize = 1_000;
 /// Over how many days figures are, up to now, unless told otherwise.
 pub const STATS_DAYS_DEFAULT: u32 = 30;
-/// Over how many days at most: a year.
+/// Over how many days figures are at most: a year.
 pub const STATS_DAYS_MAX: u32 = 366;
 /// The most rows on a page.
 pub const PAGE_MAX: usize = 100;
@@ -129,7 +129,7 @@ pub const PAGE_MAX: usize = 100;
 pub const PAGE_DEFAULT: usize = 25;
 /// The most rows that a tool gives an agent at a time.
 pub const AGENT_PAGE_MAX: usize = 50;
-/// The rows when nothing else is asked for.
+/// The rows that a tool gives an agent when nothing else is asked for.
 pub const AGENT_PAGE_DEFAULT: usize = 20;
 /// How much of the words of a thread a tool gives an agent at a time, in characters, shared evenly by the entries that were
 /// asked for: one entry alone comes whole.

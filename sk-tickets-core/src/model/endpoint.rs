@@ -27,11 +27,11 @@ use crate::{
 };
 
 words! {
-    /// Whether an endpoint is told anything.
+    /// Whether events are delivered to an endpoint.
     pub enum EndpointStatus {
-        /// It is.
+        /// Events are delivered to it.
         Enabled = "enabled",
-        /// What it would be told waits in dead letters.
+        /// Events for it wait in dead letters.
         Disabled = "disabled",
     }
 }
@@ -80,7 +80,7 @@ pub struct Endpoint {
     pub description: Option<String>,
     /// What it is told.
     pub events: Vec<EventFilter>,
-    /// Whether it is told anything.
+    /// Whether events are delivered to it.
     pub status: EndpointStatus,
     /// Why it is disabled; none while it is enabled.
     pub disabled_reason: Option<DisabledReason>,
@@ -126,7 +126,7 @@ pub struct EndpointView {
     pub description: Option<String>,
     /// What it is told.
     pub events: Vec<EventFilter>,
-    /// Whether it is told anything.
+    /// Whether events are delivered to it.
     pub status: EndpointStatus,
     /// How deliveries to it fare.
     pub health: EndpointHealth,

@@ -80,6 +80,6 @@ pub struct Page<T> {
     pub data: Vec<T>,
     /// Whether there are more rows after these.
     pub has_more: bool,
-    /// What to ask for the next page with; none at the end of a list that has one.
+    /// What to ask for the next page with; none at the end. The feed, oldest first, has no end: it always gives one.
     pub next_cursor: Option<String>,
 }
