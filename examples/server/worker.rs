@@ -11,7 +11,7 @@ use sk_tickets_http::{Metrics, WebhookClient, status_router};
 use crate::{
     Failure,
     cli::{Location, Worker},
-    mail, secrets,
+    descriptors, mail, secrets,
     serve::bind,
     stop::Stop,
     store,
@@ -28,6 +28,7 @@ pub(crate) async fn run(location: &Location, options: Worker) -> Result<(), Fail
         .build();
     let mailer = mail::mailer(&tickets, &mail)?;
     secrets::check(&tickets).await?;
+    descriptors::raise();
     let metrics = Metrics::new();
     let dispatcher = tickets.dispatcher(metrics.watch(Arc::new(WebhookClient::new(webhooks.targets())?)));
     let stop = Stop::on_signal()?;

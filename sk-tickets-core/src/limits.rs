@@ -96,6 +96,11 @@ pub const FIRST_IN_FLIGHT_MAX: usize = 8;
 pub const RETRIES_IN_FLIGHT_MAX: usize = 2;
 /// How many attempts of whatever kind are made at a time to an endpoint that is failing.
 pub const FAILING_IN_FLIGHT_MAX: usize = 1;
+/// How many first attempts a worker makes at a time, whoever they are for: more than all endpoints of a tenant may have under
+/// way, in test and in live, so that one whose endpoints are slow keeps no other waiting.
+pub const FIRST_ATTEMPTS_AT_ONCE_MAX: usize = 1_024;
+/// How many retries, likewise.
+pub const RETRIES_AT_ONCE_MAX: usize = 256;
 /// The longest name of an API key, in characters.
 pub const API_KEY_NAME_MAX: usize = 100;
 /// The largest request body, in bytes.
@@ -148,6 +153,9 @@ pub const CONTENTION_RETRIES_MAX: usize = 64;
 const _: () = {
     assert!(PAGE_DEFAULT <= PAGE_MAX);
     assert!(AGENT_PAGE_DEFAULT <= AGENT_PAGE_MAX && AGENT_PAGE_MAX <= PAGE_MAX);
+    // A tenant has two realms.
+    assert!(2 * ENDPOINTS_MAX * FIRST_IN_FLIGHT_MAX < FIRST_ATTEMPTS_AT_ONCE_MAX);
+    assert!(2 * ENDPOINTS_MAX * RETRIES_IN_FLIGHT_MAX < RETRIES_AT_ONCE_MAX);
     // The longest lawful body of an entry fits a request with room for the JSON around it, unless most of its characters
     // take four bytes.
     assert!(BODY_MAX * 3 + 4_096 <= REQUEST_BYTES_MAX);

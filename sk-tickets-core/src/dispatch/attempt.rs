@@ -1,6 +1,6 @@
 use std::{mem, pin::pin, time::Duration};
 
-use tokio::select;
+use tokio::{select, sync::SemaphorePermit};
 
 use super::{Dispatcher, LEASE, SendError, WebhookReply, WebhookRequest};
 use crate::{
@@ -77,7 +77,7 @@ async fn send(
             () = &mut time_out => {
                 return Some(Err(SendError(format!("no answer within {} s", TIME_OUT.as_secs()))));
             }
-            () = dispatcher.clock.sleep_until(renew_at) => {
+            _turn = turn_to_renew(dispatcher, renew_at) => {
                 renew_at = dispatcher.clock.now() + RENEWAL;
                 match dispatcher.store.renew(&delivery.lease, dispatcher.clock.now() + LEASE).await {
                     Ok(Settled::Recorded) => {}
@@ -87,6 +87,12 @@ async fn send(
             }
         }
     }
+}
+
+/// Returns when a lease is to be renewed and not too many others are. None only if the worker is gone.
+async fn turn_to_renew(dispatcher: &Dispatcher, at: Timestamp) -> Option<SemaphorePermit<'_>> {
+    dispatcher.clock.sleep_until(at).await;
+    dispatcher.renewals.acquire().await.ok()
 }
 
 /// What the attempt is signed with: the secret, then those that were replaced and go on signing for now.

@@ -14,6 +14,7 @@ use tokio::{
 pub use sender::{SendError, WebhookReply, WebhookRequest, WebhookSender};
 
 use crate::{
+    limits::{FIRST_ATTEMPTS_AT_ONCE_MAX, RETRIES_AT_ONCE_MAX},
     platform::{
         crash_point::crash_point,
         seal::Keyring,
@@ -26,8 +27,16 @@ use crate::{
 
 /// How long a worker holds a delivery before it must renew: after a crash another starts within this.
 const LEASE: Duration = Duration::from_secs(10);
-/// How many deliveries a worker attempts at a time: this bounds its memory, whatever waits.
-const SLOTS: Slots = Slots { first: 96, retry: 32 };
+/// How many deliveries a worker attempts at a time: this bounds its memory, whatever waits. A lane is never full of what one
+/// tenant's slow endpoints have under way.
+const SLOTS: Slots = Slots { first: FIRST_ATTEMPTS_AT_ONCE_MAX, retry: RETRIES_AT_ONCE_MAX };
+/// How many of them it claims at a time: a claim is to be short, since others wait for it.
+const CLAIMED_AT_A_TIME: Slots = Slots { first: 96, retry: 32 };
+/// How many attempts it settles at a time, for the same reason.
+const SETTLED_AT_A_TIME: usize = 128;
+/// How many leases it renews at a time. Those of a thousand attempts that have begun together would fill the queue of a
+/// store's writer, or take all of its connections.
+const RENEWED_AT_A_TIME: usize = 8;
 /// How often a worker looks, even if nobody wakes it: another process may have written, or handed its leases back.
 const POLL: Duration = Duration::from_millis(500);
 /// How long a worker that is told to stop lets attempts finish before it hands their leases back: together with the above
@@ -45,6 +54,7 @@ pub struct Dispatcher {
     schedule: Arc<Schedule>,
     keyring: Arc<Keyring>,
     worker: WorkerId,
+    renewals: Arc<Semaphore>,
 }
 
 impl Dispatcher {
@@ -59,7 +69,8 @@ impl Dispatcher {
         let mut worker = [0; 8];
         entropy.fill(&mut worker);
         let worker = WorkerId(u64::from_be_bytes(worker));
-        Self { store, sender, clock, schedule: Arc::new(schedule), keyring, worker }
+        let renewals = Arc::new(Semaphore::new(RENEWED_AT_A_TIME));
+        Self { store, sender, clock, schedule: Arc::new(schedule), keyring, worker, renewals }
     }
 
     /// Works until `shutdown` is ready. Then attempts under way get a moment to finish, and the leases of the rest
@@ -141,16 +152,19 @@ impl Dispatcher {
     async fn start_due(&self, under_way: &mut UnderWay) -> Result<Look, StoreError> {
         let now = self.clock.now();
         let Claimed { deliveries, next, replaying } =
-            self.store.claim_due(self.worker, now, LEASE, under_way.free()).await?;
+            self.store.claim_due(self.worker, now, LEASE, under_way.free().min(CLAIMED_AT_A_TIME)).await?;
         if !deliveries.is_empty() {
             crash_point("delivery.claimed");
         }
+        let claimed = |lane| deliveries.iter().filter(|delivery| delivery.lane == lane).count();
+        let more_may_be_due = Lane::ALL.into_iter().any(|lane| claimed(lane) >= CLAIMED_AT_A_TIME.of(lane));
         for delivery in deliveries {
             let slot = under_way.slot(delivery.lane);
             let dispatcher = self.clone();
             under_way.attempts.spawn(async move { (attempt::run(&dispatcher, delivery).await, slot) });
         }
-        if replaying && self.store.replay_some(now, REPLAYED_AT_A_TIME).await? {
+        let goes_on = replaying && self.store.replay_some(now, REPLAYED_AT_A_TIME).await?;
+        if more_may_be_due || goes_on {
             return Ok(Look { at: now, or_when_woken: true });
         }
         let poll = now + POLL;
@@ -186,15 +200,17 @@ impl UnderWay {
     }
 
     /// One that has ended, and whatever else has. The first one to end wakes the worker before those have run that are as
-    /// ready: they come along, and so on for as long as more end. What a settlement and the claim after it cost hardly
-    /// depends on how many they are for.
+    /// ready: they come along, and so on for as long as more end and they are not too many. What a settlement and the claim
+    /// after it cost depends little on how many they are for.
     async fn ended(&mut self, first: Result<Ended, JoinError>) -> Vec<Ended> {
         // One that panicked is as if its worker had crashed.
         let mut ended = Vec::from_iter(first.ok());
         loop {
             yield_now().await;
             let before = ended.len();
-            while let Some(one) = self.attempts.try_join_next() {
+            while ended.len() < SETTLED_AT_A_TIME
+                && let Some(one) = self.attempts.try_join_next()
+            {
                 ended.extend(one.ok());
             }
             if ended.len() == before {

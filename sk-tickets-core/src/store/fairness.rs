@@ -63,6 +63,12 @@ impl Slots {
             Lane::Retry => self.retry,
         }
     }
+
+    /// As many as there are of both, in each lane.
+    #[must_use]
+    pub fn min(self, other: Self) -> Self {
+        Self { first: self.first.min(other.first), retry: self.retry.min(other.retry) }
+    }
 }
 
 /// What is due for one endpoint in one lane.

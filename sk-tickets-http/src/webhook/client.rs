@@ -17,7 +17,7 @@ use hyper_util::{
 };
 use sk_tickets_core::{
     Environment, SendError, TargetPolicy, WebhookReply, WebhookRequest, WebhookSender,
-    limits::ATTEMPT_RESPONSE_BYTES_MAX,
+    limits::{ATTEMPT_RESPONSE_BYTES_MAX, FIRST_ATTEMPTS_AT_ONCE_MAX, RETRIES_AT_ONCE_MAX},
     platform::webhook::{HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP},
 };
 
@@ -26,7 +26,7 @@ use super::resolver::{Lookup, PolicyResolver, SystemLookup};
 const CONNECT_TIME_OUT: Duration = Duration::from_secs(5);
 const IDLE_TIME_OUT: Duration = Duration::from_secs(30);
 /// As many as a worker has attempts under way. One host can have many endpoints, and to dial costs more than an attempt.
-const IDLE_PER_HOST_MAX: usize = 128;
+const IDLE_PER_HOST_MAX: usize = FIRST_ATTEMPTS_AT_ONCE_MAX + RETRIES_AT_ONCE_MAX;
 const USER_AGENT: &str = concat!("sk-tickets/", env!("CARGO_PKG_VERSION"));
 
 type HyperClient = Client<HttpsConnector<HttpConnector<PolicyResolver>>, Full<Bytes>>;
