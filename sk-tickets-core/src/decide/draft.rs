@@ -235,7 +235,9 @@ impl<'a> Draft<'a> {
         let alarms = self.clocks().ring(breached_at);
         let actor = Actor::System;
         let told = alarms.into_iter().map(|Alarm { kind, metric, threshold_seconds, due_at }| match kind {
-            AlarmKind::Warning => TicketSlaWarning { metric, threshold_seconds, due_at, actor }.into(),
+            AlarmKind::Warning => {
+                TicketSlaWarning { metric, threshold_seconds, due_at, breached_at: None, actor }.into()
+            }
             AlarmKind::Breach => TicketSlaBreached { metric, threshold_seconds, due_at, breached_at, actor }.into(),
         });
         told.collect()

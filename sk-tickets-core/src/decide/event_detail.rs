@@ -182,6 +182,8 @@ pub(super) struct TicketSlaWarning {
     pub(super) threshold_seconds: u64,
     /// When it will have run out.
     pub(super) due_at: Timestamp,
+    /// Null: that has not happened yet.
+    pub(super) breached_at: Option<Timestamp>,
     /// The system.
     pub(super) actor: Actor,
 }

@@ -60,7 +60,8 @@ async fn a_policy_gives_new_tickets_clocks_that_ring() {
     let actor = json!({"type": "system", "id": null});
     assert_eq!(
         said(&warning),
-        json!({"metric": "first_response", "threshold_seconds": 600, "due_at": due(600), "actor": actor})
+        json!({"metric": "first_response", "threshold_seconds": 600, "due_at": due(600), "breached_at": null,
+               "actor": actor})
     );
     app.clock.advance(Duration::from_secs(60));
     sweeper.sweep().await.unwrap();
