@@ -312,6 +312,8 @@ fn change_endpoint(journal: &Journal, batch: &mut Batch, realm: &Realm, change: 
             put_endpoint(batch, realm, &Endpoint { failing_since, ..after.clone() })?;
             if after.status == EndpointStatus::Disabled {
                 bury(journal, batch, realm, after.id, DeadReason::EndpointDisabled)?;
+            } else if before.url != after.url {
+                end_leases(journal, batch, realm, after.id)?;
             }
         }
         EndpointChange::Delete(id) => {
@@ -330,6 +332,17 @@ fn change_endpoint(journal: &Journal, batch: &mut Batch, realm: &Realm, change: 
 
 pub(crate) fn put_endpoint(batch: &mut Batch, realm: &Realm, endpoint: &Endpoint) -> io::Result<()> {
     batch.put(key(realm, "endpoint", endpoint.id), &EndpointRow::of(endpoint))
+}
+
+/// What of an endpoint's was leased is due as it was before.
+fn end_leases(journal: &Journal, batch: &mut Batch, realm: &Realm, endpoint: EndpointId) -> io::Result<()> {
+    for row in journal.scan::<DeliveryRow>(&key(realm, "delivery", "")) {
+        let mut row = row?;
+        if row.delivery.endpoint_id == endpoint && row.lease.take().is_some() {
+            batch.put(key(realm, "delivery", row.delivery.id), &row)?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the pending deliveries of an endpoint dead; if it is deleted, gives up its dead letters too.

@@ -937,6 +937,11 @@ BEGIN
     WHERE tenant = p_tenant AND environment = p_environment AND id = v_id;
     IF after.status = 'disabled' THEN
         PERFORM sk_tickets.bury_pending(p_tenant, p_environment, v_id, 'endpoint_disabled');
+    ELSIF current.url <> after.url THEN
+        -- What was answered at the old address is nothing to the new one.
+        UPDATE sk_tickets.deliveries SET lease_owner = NULL, claimable_at = next_attempt_at
+        WHERE tenant = p_tenant AND environment = p_environment AND endpoint_id = v_id AND lease_owner IS NOT NULL;
+        RETURN FOUND;
     END IF;
     RETURN false;
 END $$;

@@ -30,9 +30,7 @@ pub(crate) fn change(
 ) -> Result<Change> {
     match change {
         EndpointChange::Create(endpoint) => insert(connection, realm, endpoint, at).map(Change::unless_stale),
-        EndpointChange::Update { before, after } => {
-            update(connection, realm, before, after, at).map(Change::unless_stale)
-        }
+        EndpointChange::Update { before, after } => update(connection, realm, before, after, at),
         EndpointChange::Delete(id) => delete(connection, realm, *id, at).map(Change::unless_stale),
         EndpointChange::Ping(id, event) => {
             let Some(endpoint) = find(connection, realm, *id)? else { return Ok(Change::Stale) };
@@ -126,11 +124,11 @@ fn update(
     before: &Endpoint,
     after: &Endpoint,
     at: Timestamp,
-) -> Result<bool> {
-    let Some(current) = find(connection, realm, before.id)? else { return Ok(false) };
+) -> Result<Change> {
+    let Some(current) = find(connection, realm, before.id)? else { return Ok(Change::Stale) };
     let failing_since = current.failing_since;
     if current != (Endpoint { failing_since, ..before.clone() }) {
-        return Ok(false);
+        return Ok(Change::Stale);
     }
     let enabled = before.status == EndpointStatus::Disabled && after.status == EndpointStatus::Enabled;
     let failing_since = if enabled { None } else { failing_since };
@@ -169,12 +167,16 @@ fn update(
             at.as_millis(),
         ])?;
     match after.status {
+        EndpointStatus::Enabled if before.url != after.url => {
+            outbox::end_leases(connection, realm, *id)?;
+            return Ok(Change::Due);
+        }
         EndpointStatus::Enabled => {}
         EndpointStatus::Disabled => {
             outbox::bury_pending(connection, realm, *id, DeadReason::EndpointDisabled)?;
         }
     }
-    Ok(true)
+    Ok(Change::Done)
 }
 
 fn delete(connection: &Connection, realm: RealmNumber, id: EndpointId, at: Timestamp) -> Result<bool> {

@@ -74,6 +74,17 @@ pub(crate) fn bury_pending(
     Ok(())
 }
 
+/// Ends the leases on the deliveries of an endpoint; what was held is due as it was before.
+pub(crate) fn end_leases(connection: &Connection, realm: RealmNumber, endpoint: EndpointId) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE deliveries SET lease_owner = NULL, claimable_at = next_attempt_at
+             WHERE realm = ?1 AND endpoint_id = ?2 AND lease_owner IS NOT NULL",
+        )?
+        .execute(params![realm, endpoint.to_bytes()])?;
+    Ok(())
+}
+
 /// Gives up the dead letters of an endpoint.
 pub(crate) fn bury_dead_letters(
     connection: &Connection,

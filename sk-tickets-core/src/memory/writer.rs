@@ -274,6 +274,10 @@ impl RealmData {
                 let enabled = before.status == EndpointStatus::Disabled && after.status == EndpointStatus::Enabled;
                 let failing_since = if enabled { None } else { failing_since };
                 row.endpoint = Endpoint { failing_since, ..after.clone() };
+                if before.url != after.url {
+                    let rows = self.deliveries.values_mut();
+                    rows.filter(|row| row.delivery.endpoint_id == after.id).for_each(|row| row.lease = None);
+                }
                 if after.status == EndpointStatus::Disabled {
                     self.bury_pending(after.id, DeadReason::EndpointDisabled);
                 }

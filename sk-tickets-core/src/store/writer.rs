@@ -37,6 +37,8 @@ pub trait RealmWriter: RealmReader {
     /// - for each event and each endpoint of the realm that wants it there is one delivery, written in the same
     ///   transaction: pending and due at once if the endpoint is enabled, dead for
     ///   [`EndpointDisabled`](crate::model::delivery::DeadReason::EndpointDisabled) if it is not; none for a deleted one
+    /// - an endpoint whose URL changes ends the leases on its deliveries, which are due as they were: what an attempt that is
+    ///   under way is answered at the old URL counts for nothing, and the new one is asked
     /// - a notification changes in the transaction of its ticket, and is settled only by the lease that holds it
     /// - who waits in [`Agenda::wait_for_due`](super::Agenda::wait_for_due) is woken after it if
     ///   [`Effect::may_be_due`](super::Effect::may_be_due)

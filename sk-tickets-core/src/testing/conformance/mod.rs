@@ -50,6 +50,7 @@ macro_rules! conformance {
             writer::events_fan_out_to_who_wants_them,
             writer::a_disabled_endpoint_gets_dead_letters,
             writer::deleting_an_endpoint_gives_up_what_is_pending,
+            writer::an_endpoint_whose_url_changes_ends_the_leases_on_its_deliveries,
             delivery::no_two_claims_give_the_same_delivery,
             delivery::a_lease_that_ran_out_is_fenced,
             delivery::a_lease_can_be_renewed,

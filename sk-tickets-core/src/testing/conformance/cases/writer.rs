@@ -1,6 +1,9 @@
 //! Commits, by way of a desk.
 
-use super::super::fixture::{Fixture, key, user};
+use super::{
+    super::fixture::{Fixture, key, user},
+    delivery::{ALICE, BOB, LEASE, attempt, claim, claim_all, deliveries},
+};
 use crate::{
     decide::{Command, TicketCommand},
     desk::Request,
@@ -26,7 +29,8 @@ use crate::{
         text::List,
     },
     store::{
-        Commit, CommitOutcome, DeliveryAction, DeliveryChange, Effect, Expectation, Lookup, Subject, TicketChange,
+        Commit, CommitOutcome, DeliveryAction, DeliveryChange, Effect, Expectation, Lookup, NextStep, Settled,
+        Settlement, Subject, TicketChange,
     },
 };
 
@@ -427,4 +431,49 @@ pub async fn deleting_an_endpoint_gives_up_what_is_pending(fixture: &Fixture) {
     let again = fixture.desk.delete_endpoint(&key("again"), endpoint.id).await.expect_err("not there");
     assert!(again.is_not_found());
     assert!(fixture.decoy.endpoint(endpoint.id).await.expect("read").is_some());
+}
+
+/// A late 410 of the old address disables nothing: the delivery goes to the new one, due as it was.
+pub async fn an_endpoint_whose_url_changes_ends_the_leases_on_its_deliveries(fixture: &Fixture) {
+    let endpoint = fixture.endpoint(9_000).await;
+    let update = async |name: &str, url: Option<&str>| {
+        let url = Change(url.map(|url| url.parse().expect("lawful")));
+        let description = Patch::Set(name.parse().expect("lawful"));
+        let update = UpdateEndpoint { url, events: Change(None), description };
+        fixture.desk.update_endpoint(&key(name), endpoint.id, update).await.expect("changed");
+    };
+    fixture.ticket("one").await;
+    let due_at = deliveries(fixture).await[0].next_attempt_at;
+    fixture.tick();
+    let under_way = claim(fixture, ALICE).await;
+    update("described", None).await;
+    let until = fixture.tickets.now() + LEASE;
+    for lease in &under_way {
+        let renewed = fixture.store.renew(lease, until).await.expect("answered");
+        assert_eq!(renewed, Settled::Recorded, "another change leaves the leases as they are");
+    }
+
+    let moved = "http://127.0.0.1:9001/";
+    update("moved", Some(moved)).await;
+    for lease in &under_way {
+        let moved = lease.realm == *fixture.desk.realm();
+        let renewed = fixture.store.renew(lease, until).await.expect("answered");
+        assert_eq!(renewed, if moved { Settled::LeaseLost } else { Settled::Recorded });
+        if moved {
+            let gone =
+                Settlement { lease: lease.clone(), attempt: attempt(fixture, 1, 410), next: NextStep::DisableEndpoint };
+            assert_eq!(fixture.store.settle(&[gone]).await.expect("answered"), [Settled::LeaseLost]);
+        }
+    }
+    let after = fixture.desk.endpoint(endpoint.id).await.expect("read").expect("there");
+    assert_eq!((after.status.as_str(), after.failing_since), ("enabled", None));
+    let delivery = deliveries(fixture).await.remove(0);
+    assert_eq!((delivery.next_attempt_at, delivery.attempts), (due_at, Vec::new()));
+
+    let again = claim_all(fixture, BOB).await;
+    let [due] = again.as_slice() else { panic!("the decoy's lease holds: {again:?}") };
+    assert_eq!((due.url.as_str(), due.attempts_before, due.failures), (moved, 0, 0));
+    let delivered =
+        Settlement { lease: due.lease.clone(), attempt: attempt(fixture, 1, 200), next: NextStep::Delivered };
+    assert_eq!(fixture.store.settle(&[delivered]).await.expect("answered"), [Settled::Recorded]);
 }
