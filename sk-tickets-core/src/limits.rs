@@ -88,8 +88,9 @@ pub const EVENT_TYPES_MAX: usize = 20;
 pub const SECRET_OVERLAP_DEFAULT_SECS: u64 = 24 * 3_600;
 /// The longest that a secret can go on signing after it was replaced, in seconds: a week.
 pub const SECRET_OVERLAP_MAX_SECS: u64 = 7 * 24 * 3_600;
-/// How many replaced secrets of an endpoint go on signing beside the new one.
-pub const OLD_SECRETS_MAX: usize = 4;
+/// How many replaced secrets of an endpoint go on signing beside the new one, so that the header with the signatures stays
+/// short: these are 431 bytes. Of more, the oldest gives way.
+pub const OLD_SECRETS_MAX: usize = 8;
 /// How many first attempts to one endpoint are made at a time, by all workers together.
 pub const FIRST_IN_FLIGHT_MAX: usize = 8;
 /// How many retries to one endpoint are made at a time, by all workers together.

@@ -88,7 +88,8 @@ fn new_secret(cx: &Context<'_>) -> Sealed {
     cx.keyring.seal(WebhookSecret::generate(cx.entropy).as_bytes(), cx.realm, cx.entropy)
 }
 
-/// Every secret that has not run out goes on signing, also after several replacements in a row.
+/// The secrets that have not run out go on signing, also after several replacements in a row. Of more than may be, the
+/// oldest gives way before its time.
 fn with_new_secret(before: &Endpoint, command: &RotateSecret, cx: &Context<'_>) -> Endpoint {
     let replaced = OldSecret { secret: before.secret.clone(), until: cx.now + command.overlap() };
     let old_secrets = std::iter::once(replaced)
