@@ -116,8 +116,9 @@ async fn read_start(mut body: Incoming) -> Vec<u8> {
 /// `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than there is room for is still more than the schedule heeds.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).ok()
 }
@@ -151,7 +152,9 @@ mod tests {
         let hour = Duration::from_secs(3_600);
         let wait = read(&httpdate::fmt_http_date(SystemTime::now() + hour)).unwrap();
         assert!(wait <= hour && wait > hour / 2, "{wait:?}");
-        for nothing in ["", "soon", "-1", "1.5", "Sun, 06 Nov 1994 08:49:37 GMT"] {
+        let endless = Some(Duration::from_secs(u64::MAX));
+        assert_eq!((read("18446744073709551615"), read("99999999999999999999999")), (endless, endless));
+        for nothing in ["", "soon", "-1", "+1", "1.5", "Sun, 06 Nov 1994 08:49:37 GMT"] {
             assert_eq!(read(nothing), None, "{nothing}");
         }
         assert_eq!(retry_after(&HeaderMap::new()), None);
