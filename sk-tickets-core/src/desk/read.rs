@@ -305,7 +305,8 @@ impl Desk {
     /// `invalid_cursor`, `cursor_filter_mismatch`, and faults of the store.
     pub async fn deliveries(&self, filter: &DeliveryFilter, page: &PageRequest) -> Result<Page<Delivery>, Error> {
         let list = List {
-            name: "deliveries".to_owned(),
+            // Two lists, whose cursors are not each other's.
+            name: if filter.dead_letters { "dead_letters" } else { "deliveries" }.to_owned(),
             filter,
             order: DELIVERY_ORDER,
             key: |delivery: &Delivery| delivery.id,

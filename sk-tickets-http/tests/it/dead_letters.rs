@@ -165,6 +165,6 @@ async fn a_cursor_holds_for_its_filter_alone() {
         }
         let elsewhere = if path == "/deliveries" { "/dead_letters" } else { "/deliveries" };
         let answer = stage.admin.get(&format!("{elsewhere}?type=ticket.created&cursor={cursor}")).await;
-        answer.problem(400, "cursor_filter_mismatch");
+        answer.problem(400, "invalid_cursor");
     }
 }
