@@ -5,6 +5,8 @@
 //! before.
 
 use std::{
+    future::Future,
+    io,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -23,6 +25,9 @@ use crate::{connect, error::Result};
 
 /// How long a caller waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
+/// How long an answer is waited for: twice as long as the server works on a statement. If none has come by then, the connection is cut
+/// and nobody has said so, as when a host is gone, and whether the statement has taken place is not known.
+const ANSWER: Duration = Duration::from_secs(60);
 /// A connection that was idle for so long is tried before it is used: it may have been cut meanwhile.
 const IDLE: Duration = Duration::from_secs(15);
 
@@ -44,10 +49,10 @@ impl Pool {
     /// What a statement answers.
     ///
     /// A connection is lent again only after it has answered in full. After an error, or if this is dropped in between, it
-    /// is closed: what the server still does on it concerns nobody else.
+    /// is closed: what the server still does on it ends by the server's own time-out, and concerns nobody else.
     pub(crate) async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> sqlx::Result<Vec<PgRow>> {
         let (_permit, mut connection) = self.lend().await?;
-        let rows = query.fetch_all(&mut connection).await?;
+        let rows = answer(query.fetch_all(&mut connection)).await?;
         self.idle().push((connection, Instant::now()));
         Ok(rows)
     }
@@ -56,7 +61,7 @@ impl Pool {
     /// and the server undoes it.
     pub(crate) async fn begin(&self) -> sqlx::Result<Transaction<'_>> {
         let (permit, mut connection) = self.lend().await?;
-        sqlx::query("BEGIN").execute(&mut connection).await?;
+        answer(sqlx::query("BEGIN").execute(&mut connection)).await?;
         Ok(Transaction { pool: self, _permit: permit, connection })
     }
 
@@ -95,6 +100,11 @@ impl Pool {
     }
 }
 
+/// What the server answers, if it does in time.
+async fn answer<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    timeout(ANSWER, asked).await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+}
+
 /// A transaction of several statements, on a connection that is lent for as long.
 pub(crate) struct Transaction<'a> {
     pool: &'a Pool,
@@ -105,12 +115,32 @@ pub(crate) struct Transaction<'a> {
 impl Transaction<'_> {
     /// What a statement answers.
     pub(crate) async fn rows(&mut self, query: Query<'_, Postgres, PgArguments>) -> sqlx::Result<Vec<PgRow>> {
-        query.fetch_all(&mut self.connection).await
+        answer(query.fetch_all(&mut self.connection)).await
     }
 
     pub(crate) async fn commit(mut self) -> sqlx::Result<()> {
-        sqlx::query("COMMIT").execute(&mut self.connection).await?;
+        answer(sqlx::query("COMMIT").execute(&mut self.connection)).await?;
         self.pool.idle().push((self.connection, Instant::now()));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Cluster;
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_come_is_not_waited_for_for_ever() {
+        let url = Cluster::shared().database().await;
+        let pool = Pool::new(&url, 1, false).unwrap();
+        let alive = async || pool.rows(sqlx::query("SELECT 1")).await.is_ok();
+        assert!(alive().await);
+        // With nothing else to do, time goes on at once.
+        tokio::time::pause();
+        let lost = pool.rows(sqlx::query("SELECT pg_sleep(600)")).await;
+        tokio::time::resume();
+        assert!(matches!(lost, Err(Error::Io(_))), "{lost:?}");
+        assert!(alive().await, "the connection is not lent again, and its place is");
     }
 }
