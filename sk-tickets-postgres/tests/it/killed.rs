@@ -20,12 +20,13 @@ async fn a_retry_after_a_lost_connection_has_one_effect() {
     let stopped = Arc::clone(&stop);
     let killer = tokio::spawn(async move {
         let mut superuser = raw(&url).await;
-        loop {
+        // Longer each time: on a machine that has much else to do, a new connection is of no use for long.
+        for pause in (100..).step_by(10).map(Duration::from_millis) {
             let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                         WHERE datname = current_database() AND application_name = 'sk-tickets'";
             superuser.execute(kill).await.unwrap();
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(100)) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = stopped.notified() => return,
             }
         }
