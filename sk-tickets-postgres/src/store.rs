@@ -91,7 +91,7 @@ impl RealmWriter for PostgresStore {
         if makes_mail && applied.outcome == CommitOutcome::Applied {
             mail.ring();
         }
-        if may_be_due && applied.outcome == CommitOutcome::Applied {
+        if may_be_due && matches!(applied.outcome, CommitOutcome::Applied | CommitOutcome::Claimed(_)) {
             due.ring();
         }
         Ok(applied.outcome)

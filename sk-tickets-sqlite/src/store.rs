@@ -110,7 +110,7 @@ impl RealmWriter for SqliteStore {
         if mail && outcome == CommitOutcome::Applied {
             self.inner.mail.ring();
         }
-        if may_be_due && outcome == CommitOutcome::Applied {
+        if may_be_due && matches!(outcome, CommitOutcome::Applied | CommitOutcome::Claimed(_)) {
             self.inner.due.ring();
         }
         Ok(outcome)

@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use super::time::{Clock, Timestamp};
 
@@ -34,8 +35,10 @@ impl Clock for SystemClock {
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
     async fn sleep_until(&self, at: Timestamp) {
+        let (began, longest) = (Instant::now(), at.since(self.now()));
         loop {
-            let left = at.since(self.now());
+            // A clock that is set back meanwhile makes nobody wait for longer than it was to be.
+            let left = at.since(self.now()).min(longest.saturating_sub(began.elapsed()));
             if left.is_zero() {
                 return;
             }

@@ -196,7 +196,8 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Timestamp;
 
-    /// Returns when this clock shows `at` or later. May be dropped at any point.
+    /// Returns when this clock shows `at` or later, or when as much time has gone by as was left at the call: a clock that is
+    /// set back keeps nobody waiting. May be dropped at any point.
     async fn sleep_until(&self, at: Timestamp);
 }
 
