@@ -140,7 +140,7 @@ impl Words {
                 let later = traces.thread.iter().filter(is_later).count();
                 Self { told_in: version(traces, tells, later), tells, ..words }
             }
-            EntryDetail::Transition { from: _, to: _, reason: _, resolution_note } => {
+            EntryDetail::Transition { from: _, to, reason: _, resolution_note } => {
                 let moved = |told| matches!(told, EventType::TicketStatusChanged);
                 let later: Vec<Status> = traces.thread.iter().filter_map(|one| moved_later(entry, one)).collect();
                 let told_in = version(traces, moved, later.len());
@@ -151,7 +151,8 @@ impl Words {
                     )
                 };
                 let words = Self { told_in, tells, ..words };
-                let Some(note) = resolution_note else { return words };
+                // Only of what is resolved the note is told beyond its entry.
+                let Some(note) = resolution_note.as_ref().filter(|_| *to == Status::Resolved) else { return words };
                 let words = Self { mailed: mailed(note, &later, traces), ..words };
                 let from = told_in.unwrap_or(Version::FIRST);
                 // What comes after resolved is reopened, which clears the note, or closed, which keeps it.

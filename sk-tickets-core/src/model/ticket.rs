@@ -222,6 +222,7 @@ request! {
         pub actor_id: Option<ActorId>,
     }
     check(contact_id, contact) = CreateTicket::names_one_contact;
+    check(evidence, call_id) = CreateTicket::has_room_for_its_call;
     rule = {
         "not": {
             "properties": { "contact_id": { "type": "string" }, "contact": { "type": "object" } },
@@ -262,6 +263,22 @@ impl CreateTicket {
             follow_up_of: None,
             actor_id: None,
         })
+    }
+
+    // No rule in the schema says this: there, no field is compared with another.
+    fn has_room_for_its_call(
+        evidence: Option<&List<Evidence, EVIDENCE_MAX>>,
+        call_id: Option<&Option<CallId>>,
+        at: Pointer<'_>,
+        faults: &mut Faults,
+    ) {
+        if let (Some(evidence), Some(Some(call))) = (evidence, call_id)
+            && evidence.len() == EVIDENCE_MAX
+            && !evidence.contains(&Evidence::call(*call))
+        {
+            let message = format!("must have at most {EVIDENCE_MAX} items, of which call_id is one");
+            faults.push(at.name("evidence"), "too_many", message);
+        }
     }
 
     fn names_one_contact(
@@ -349,18 +366,13 @@ request! {
         pub to: Status,
         /// Why.
         pub reason: Option<Reason>,
-        /// How it was resolved; only with `to: resolved`.
+        /// How it was resolved. With another status it is kept in the thread and nowhere else.
         pub resolution_note: Option<ResolutionNote>,
         /// Who works on it from now on.
         pub owner_id: Option<OwnerId>,
         /// Who does this; the API key unless named.
         pub actor_id: Option<ActorId>,
     }
-    check(to, resolution_note) = TransitionTicket::notes_only_a_resolution;
-    rule = {
-        "if": { "properties": { "resolution_note": { "type": "string" } }, "required": ["resolution_note"] },
-        "then": { "properties": { "to": { "const": "resolved" } } },
-    };
     example = { "to": "pending", "reason": "Asked the customer for the order number" };
     example = { "to": "resolved", "resolution_note": "Sent a new part" };
 }
@@ -370,18 +382,6 @@ impl TransitionTicket {
     #[must_use]
     pub const fn to(status: Status) -> Self {
         Self { to: status, reason: None, resolution_note: None, owner_id: None, actor_id: None }
-    }
-
-    fn notes_only_a_resolution(
-        to: Option<&Status>,
-        resolution_note: Option<&Option<ResolutionNote>>,
-        at: Pointer<'_>,
-        faults: &mut Faults,
-    ) {
-        // What could not be read was given all the same.
-        if to.is_some_and(|to| *to != Status::Resolved) && resolution_note.is_none_or(Option::is_some) {
-            faults.push(at.name("resolution_note"), "conflict", "goes only with `to: resolved`");
-        }
     }
 }
 

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use sk_tickets_core::{
-    Actor, AssignTicket, CallId, Command, CreateTicket, Environment, Evidence, EvidenceKind, MailTemplate, PostEntry,
-    Realm, Request, Status, TicketCommand, TicketId, Timestamp, TransitionTicket, UpdateTicket, Version,
+    Actor, AssignTicket, CallId, Command, ContactId, CreateTicket, Environment, Evidence, EvidenceKind, InlineContact,
+    MailTemplate, PostEntry, Realm, Request, Status, TicketCommand, TicketId, Timestamp, TransitionTicket,
+    UpdateTicket, Version,
     decide::{Context, Decision, Rejection, decide},
     model::{
         metadata::{MetadataKey, MetadataPatch, MetadataValue},
@@ -681,16 +682,13 @@ mod replays {
     #[tokio::test]
     async fn what_is_not_lawful_in_itself_is_not_recorded() {
         let stage = Stage::new();
-        let open = stage.ticket_in(Status::Open, Some(user(1))).await;
         let key = stage.key();
-        let odd = TransitionTicket { to: Status::Pending, ..resolved("A note that goes with another status") };
-        let error = stage.desk.transition_ticket(&key, open.ticket.id, odd).await.unwrap_err();
-        assert_eq!(
-            (error.code(), error.problem().errors()[0].pointer.as_str()),
-            ("validation_failed", "/resolution_note")
-        );
-        let corrected = stage.desk.transition_ticket(&key, open.ticket.id, because("Asked", Status::Pending)).await;
-        assert!(!corrected.unwrap().replayed);
+        let contact = InlineContact { name: None, email: Some("ann@example.com".parse().unwrap()), phone: None };
+        let lawful = CreateTicket { contact: Some(contact), ..CreateTicket::new("Part delayed").unwrap() };
+        let odd = CreateTicket { contact_id: Some(ContactId::from_bytes([1; 16])), ..lawful.clone() };
+        let error = stage.desk.create_ticket(&key, odd).await.unwrap_err();
+        assert_eq!((error.code(), error.problem().errors()[0].pointer.as_str()), ("validation_failed", "/contact"));
+        assert!(!stage.desk.create_ticket(&key, lawful).await.unwrap().replayed);
     }
 
     #[tokio::test]

@@ -146,10 +146,8 @@ impl Act {
     }
 }
 
-/// Everything a transition could ask for. A note goes only with a resolution.
-fn all_of_it(to: Status) -> Guard {
-    Guard { owner: true, reason: true, resolution_note: to == Status::Resolved }
-}
+/// Everything a transition could ask for.
+const ALL_OF_IT: Guard = Guard { owner: true, reason: true, resolution_note: true };
 
 /// The refusal of `act`, after which all is as it was.
 async fn refused(stage: &Stage, before: &Seen, act: Act) -> Error {
@@ -278,9 +276,9 @@ async fn try_pair(from: Status, trigger: Trigger) {
         };
         let (stage, before) = given().await;
         match (verdict(from, trigger), trigger) {
-            (Verdict::Illegal, Trigger::Transition(to)) => {
+            (Verdict::Illegal, Trigger::Transition(_)) => {
                 // With all that any guard could ask for: it is the move itself that is refused.
-                for guard in [Guard::default(), all_of_it(to)] {
+                for guard in [Guard::default(), ALL_OF_IT] {
                     let error = refused(&stage, &before, Act::of(trigger, guard)).await;
                     assert_eq!((error.problem().status(), error.code()), (409, "illegal_transition"));
                     let allowed: Vec<_> = transition::allowed(from).into_iter().map(Status::as_str).collect();
@@ -306,6 +304,11 @@ async fn try_pair(from: Status, trigger: Trigger) {
                     assert_eq!((error.problem().status(), error.code()), (422, code.as_str()), "{from} + {trigger}");
                 }
                 accepted(&stage, &before, trigger, act).await;
+                if let Trigger::Transition(_) = trigger {
+                    // What nobody asks for is no hindrance, and is kept.
+                    let (stage, before) = given().await;
+                    accepted(&stage, &before, trigger, Act::of(trigger, ALL_OF_IT)).await;
+                }
             }
         }
     }

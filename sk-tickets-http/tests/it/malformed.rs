@@ -211,7 +211,6 @@ async fn every_fault_of_the_other_requests_is_pointed_at() {
         (&post, &transitions, json!({"to": "done"}), "/to", "invalid_value"),
         (&post, &transitions, json!({"to": null}), "/to", "wrong_type"),
         (&post, &transitions, json!({"to": "closed", "reason": 1}), "/reason", "wrong_type"),
-        (&post, &transitions, json!({"to": "open", "resolution_note": "x"}), "/resolution_note", "conflict"),
         (&post, &thread, json!({"body": "a"}), "/kind", "required"),
         (&post, &thread, json!({"kind": "note"}), "/body", "required"),
         (&post, &thread, json!({"kind": "transition", "body": "a"}), "/kind", "invalid_value"),
@@ -241,8 +240,6 @@ async fn every_fault_of_the_other_requests_is_pointed_at() {
 async fn what_concerns_several_fields_is_told_along_with_other_faults() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    let ticket = admin.ticket(json!({"subject": "A", "owner_id": ANN})).await;
-    let transitions = format!("/tickets/{}/transitions", text(&ticket, "id"));
     let (tickets, endpoints, forms) = ("/tickets", "/webhook_endpoints", "/forms");
     let (post, put) = (Method::POST, Method::PUT);
     let contact_id = format!("ctc_{UNKNOWN}");
@@ -279,12 +276,6 @@ async fn what_concerns_several_fields_is_told_along_with_other_faults() {
             [("/contact", "required"), ("/contact/name", "too_short")],
         ),
         (&post, "/contacts", json!({"id": "ctc_"}), [("", "required"), ("/id", "invalid_id")]),
-        (
-            &post,
-            &transitions,
-            json!({"to": "open", "resolution_note": "x", "reason": ""}),
-            [("/reason", "too_short"), ("/resolution_note", "conflict")],
-        ),
         (
             &post,
             endpoints,
