@@ -17,8 +17,9 @@ BEGIN
                                 'thread_entries', 'events',
                                 'feed_pending', 'feed', 'endpoints', 'deliveries', 'delivery_attempts',
                                 'replay_jobs', 'notifications'] LOOP
-        EXECUTE format('CREATE POLICY realm ON sk_tickets.%I FOR ALL TO sk_tickets_app, sk_tickets_redactor,'
-                           || ' sk_tickets_purger USING (%s) WITH CHECK (%s)', name, realm, realm);
+        EXECUTE format('CREATE POLICY realm ON sk_tickets.%I FOR ALL'
+                           || ' TO sk_tickets_app, sk_tickets_redactor, sk_tickets_purger'
+                           || ' USING (%s) WITH CHECK (%s)', name, realm, realm);
     END LOOP;
 END $$;
 
@@ -46,7 +47,7 @@ GRANT SELECT, INSERT, UPDATE (outcome, recipient, attempts, last_error, next_att
 -- and those of a lease.
 GRANT SELECT (tenant, environment, ticket_id, sequence, id, detail), UPDATE (body, evidence, detail)
     ON sk_tickets.thread_entries TO sk_tickets_redactor;
-GRANT SELECT (tenant, environment, ticket_id, id), UPDATE (payload) ON sk_tickets.events TO sk_tickets_redactor;
+GRANT SELECT (tenant, environment, ticket_id, id, payload), UPDATE (payload) ON sk_tickets.events TO sk_tickets_redactor;
 GRANT SELECT (tenant, environment, ticket_id, key), UPDATE (body) ON sk_tickets.claims TO sk_tickets_redactor;
 GRANT SELECT (tenant, environment, id, event_id, next_attempt_at), UPDATE (lease_owner, claimable_at)
     ON sk_tickets.deliveries TO sk_tickets_redactor;

@@ -50,16 +50,17 @@ pub(crate) fn apply(
 ) -> Result<Verdict<CommitOutcome>> {
     let Transaction { guarded, words } = transaction;
     let realm = realms.find_or_make(guarded, commit.realm())?;
-    if let Effect::Purge(purge) = commit.effect() {
-        let dropped = guarded.within(Scope::Purge(realm), |connection| purge::purge(connection, realm, purge))?;
-        return Ok(if dropped { Verdict::Keep(CommitOutcome::Applied) } else { Verdict::Undo(CommitOutcome::Stale) });
-    }
     let verdict = guarded.within(Scope::Realm(realm), |connection| apply_within(connection, realm, commit, words))?;
     match (commit.effect(), verdict) {
         (Effect::Redact(change), Verdict::Keep(outcome) | Verdict::KeepAndWake(outcome)) => {
             let replace = |connection: &Connection| redaction::replace(connection, realm, change);
             let fresh = guarded.within(Scope::Redaction(realm), replace)?;
             Ok(if fresh { Verdict::KeepAndErase(outcome) } else { Verdict::Undo(CommitOutcome::Stale) })
+        }
+        (Effect::Purge(purge), Verdict::Keep(outcome)) => {
+            let drop = |connection: &Connection| purge::purge(connection, realm, purge);
+            let dropped = guarded.within(Scope::Purge(realm), drop)?;
+            Ok(if dropped { Verdict::Keep(outcome) } else { Verdict::Undo(CommitOutcome::Stale) })
         }
         (_, verdict) => Ok(verdict),
     }
@@ -120,7 +121,8 @@ fn store(
         Effect::Form(change) => Change::unless_stale(form::change(connection, realm, change)?),
         Effect::Policy(change) => Change::unless_stale(policy::change(connection, realm, change)?),
         Effect::QueueClaim(_) => return Err(Fault::Broken("a claim was not settled")),
-        Effect::Purge(_) => return Err(Fault::Broken("a purge has a scope of its own")),
+        // What is old is dropped in a scope of its own, after this.
+        Effect::Purge(_) => Change::Done,
         Effect::Endpoint(change) => endpoint::change(connection, realm, change, commit.at())?,
         Effect::Delivery(change) => change_delivery(connection, realm, change, commit.at())?,
         Effect::Notification(change) => {

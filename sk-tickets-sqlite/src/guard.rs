@@ -111,8 +111,9 @@ pub(crate) const VIEWS: [&str; 53] = [
 const TRIGGERS: [&str; 2] = ["_guard_change", "_guard_delete"];
 /// Says nothing of any realm.
 const SCHEMA_VERSION: &str = "schema_version";
-/// What rows are referred to by: to write a reference is to look if it is there.
-const KEY_COLUMNS: [&str; 2] = ["realm", "id"];
+/// What rows are referred to by, and what refers to deliveries: to write a reference is to look if it is there, and to take a
+/// row away is to look if something refers to it.
+const KEY_COLUMNS: [&str; 3] = ["realm", "id", "delivery_id"];
 
 /// What can be written, and how. The schema says on which rows.
 const INSERTED: [&str; 21] = [

@@ -31,7 +31,7 @@ pub(crate) fn purge(connection: &Connection, realm: RealmNumber, purge: &Purge) 
 }
 
 /// Those whose answer is kept are in an index by their age.
-pub(crate) const OLD_ANSWERS: &str =
+const OLD_ANSWERS: &str =
     "SELECT key FROM my_kept_answers WHERE realm = ?1 AND created_at < ?2 ORDER BY created_at LIMIT ?3";
 
 fn purge_answers(connection: &Connection, realm: RealmNumber, before: Timestamp, limit: i64) -> Result<usize> {
@@ -51,39 +51,37 @@ fn purge_answers(connection: &Connection, realm: RealmNumber, before: Timestamp,
 }
 
 /// The first events of the feed that are kept, and how old they are.
-pub(crate) const FIRST_EVENTS: &str = "SELECT position, id, at FROM my_events
+const FIRST_EVENTS: &str = "SELECT position, id, at FROM my_events
      WHERE realm = ?1 AND position > (SELECT purged_position FROM my_realm WHERE id = ?1)
      ORDER BY position LIMIT ?2";
 
 fn purge_events(connection: &Connection, realm: RealmNumber, before: Timestamp, limit: i64) -> Result<usize> {
     let mut first = connection.prepare_cached(FIRST_EVENTS)?;
     let mut first = first.query(params![realm, limit])?;
-    let (mut dropped, mut last) = (0, 0);
+    let mut positions = Vec::new();
     while let Some(row) = first.next()? {
         let mut columns = Columns::of(row);
         let (position, event, at): (i64, EventId, Timestamp) = (columns.plain()?, columns.id()?, columns.time()?);
         if at >= before || is_needed(connection, realm, event)? {
             break;
         }
-        dropped += 1;
-        last = position;
+        positions.push(position);
     }
-    if dropped > 0 {
+    if let [first, ..] = positions[..]
+        && let Some(last) = positions.last()
+    {
         connection
-            .prepare_cached(
-                "UPDATE events SET payload = x''
-                 WHERE realm = ?1 AND position > (SELECT purged_position FROM my_realm WHERE id = ?1) AND position <= ?2",
-            )?
-            .execute(params![realm, last])?;
+            .prepare_cached("UPDATE events SET payload = x'' WHERE realm = ?1 AND position BETWEEN ?2 AND ?3")?
+            .execute(params![realm, first, last])?;
         connection
             .prepare_cached("UPDATE realms SET purged_position = ?2 WHERE id = ?1")?
             .execute(params![realm, last])?;
     }
-    Ok(dropped)
+    Ok(positions.len())
 }
 
 /// Whether an event is yet to be delivered, or could be.
-pub(crate) const IS_NEEDED: &str = concat!(
+const IS_NEEDED: &str = concat!(
     "SELECT EXISTS (SELECT 1 FROM my_deliveries WHERE realm = ?1 AND id BETWEEN ?2 AND ?3 AND event_id = ?4
                         AND (status = 'pending' OR ",
     is_dead_letter!(),
@@ -99,7 +97,7 @@ fn is_needed(connection: &Connection, realm: RealmNumber, event: EventId) -> Res
 }
 
 /// Those that are done with, by when their events happened; unless an attempt was made later.
-pub(crate) const OLD_DELIVERIES: &str = "SELECT id FROM my_deliveries_by_status AS d
+const OLD_DELIVERIES: &str = "SELECT id FROM my_deliveries_by_status AS d
      WHERE realm = ?1 AND status = ?2 AND id <= ?3 AND created_at < ?4
        AND NOT EXISTS (SELECT 1 FROM my_delivery_attempts AS a
                        WHERE a.realm = d.realm AND a.delivery_id = d.id AND a.at >= ?4)
@@ -126,7 +124,7 @@ fn purge_deliveries(connection: &Connection, realm: RealmNumber, before: Timesta
     if !old.is_empty() {
         connection
             .prepare_cached(
-                "UPDATE realms SET deliveries_purged_before = max(deliveries_purged_before, ?2) WHERE id = ?1",
+                "UPDATE realms SET deliveries_purged_before = ?2 WHERE id = ?1 AND deliveries_purged_before < ?2",
             )?
             .execute(params![realm, before.as_millis()])?;
     }
@@ -134,7 +132,7 @@ fn purge_deliveries(connection: &Connection, realm: RealmNumber, before: Timesta
 }
 
 /// Attempts with an answer are in an index by their age.
-pub(crate) const OLD_RESPONSES: &str =
+const OLD_RESPONSES: &str =
     "SELECT delivery_id, number FROM my_kept_responses WHERE realm = ?1 AND at < ?2 ORDER BY at LIMIT ?3";
 
 fn purge_responses(connection: &Connection, realm: RealmNumber, before: Timestamp, limit: i64) -> Result<usize> {
@@ -149,4 +147,33 @@ fn purge_responses(connection: &Connection, realm: RealmNumber, before: Timestam
         forget.execute(params![realm, delivery, number])?;
     }
     Ok(old.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::types::Value;
+
+    use super::*;
+    use crate::list::{
+        Query,
+        tests::{assert_walks, database, plan},
+    };
+
+    /// Whatever else there is.
+    #[test]
+    fn what_is_old_is_found_by_its_age() {
+        let (_folder, connection) = database();
+        for (sql, values, index) in [
+            (OLD_ANSWERS, 3, "claims_kept (realm=? AND created_at<?)"),
+            (FIRST_EVENTS, 2, "(realm=? AND position>?)"),
+            (IS_NEEDED, 4, "PRIMARY KEY (realm=? AND id>? AND id<?)"),
+            (OLD_DELIVERIES, 5, "deliveries_status (realm=? AND status=? AND id<?)"),
+            (OLD_RESPONSES, 3, "delivery_attempts_responses (realm=? AND at<?)"),
+        ] {
+            let values = vec![Value::Integer(1); values];
+            let plan = plan(&connection, &Query { sql: sql.to_owned(), values });
+            assert_walks(&plan.replace("SCAN CONSTANT ROW", ""));
+            assert!(plan.contains(index), "{index} is not in\n{plan}");
+        }
+    }
 }

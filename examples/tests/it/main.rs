@@ -26,6 +26,7 @@ mod process;
 mod receiver;
 #[cfg(feature = "cross-language")]
 mod reference_page;
+mod retention;
 mod retrying;
 mod say;
 #[cfg(feature = "cross-language")]

@@ -1,4 +1,5 @@
-//! Same key and same body: the same result, for ever. Same key and another body: a conflict.
+//! Same key and same body: the same result, for as long as answers are kept, and never again another effect. Same key and
+//! another body: a conflict.
 
 use std::fmt;
 

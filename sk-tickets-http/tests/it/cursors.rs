@@ -114,6 +114,32 @@ async fn a_cursor_goes_on_under_its_own_filters_only() {
 }
 
 #[tokio::test]
+async fn who_follows_the_feed_is_told_if_they_missed_something() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    for subject in ["A", "B"] {
+        admin.ticket(json!({"subject": subject})).await;
+    }
+    let feed = "/events?order=asc";
+    let cursor = cursor(&admin, feed).await;
+    go_on(&admin, feed, &cursor).await.expect(200);
+    app.clock.advance(Duration::from_secs(91 * 86_400));
+    app.tickets.purger("events=90d".parse().unwrap()).purge().await.unwrap();
+    // That it may be answered so, the document says of this list alone.
+    go_on(&admin, feed, &cursor).await.problem(410, "cursor_expired");
+    let afresh = admin.get(feed).await.expect(200).json();
+    go_on(&admin, feed, text(&afresh, "next_cursor")).await.expect(200);
+
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let operations = paths.values().flat_map(|item| item.as_object().unwrap().values());
+    let telling: Vec<_> = operations
+        .filter(|operation| resolve(&DOCUMENT, &operation["responses"]["410"]).to_string().contains("cursor_expired"))
+        .map(|operation| operation["operationId"].as_str().unwrap())
+        .collect();
+    assert_eq!(telling, ["list_events"]);
+}
+
+#[tokio::test]
 async fn a_cursor_goes_on_under_the_same_filter_however_it_was_written() {
     let app = TestApp::start().await;
     let admin = app.admin().await;

@@ -143,6 +143,13 @@ macro_rules! conformance {
             redaction::an_answer_that_was_not_seen_is_stale,
             redaction::concurrent_writes_leave_no_word,
             redaction::a_long_thread_is_redacted,
+            retention::a_key_whose_answer_was_dropped_stays_used,
+            retention::old_events_leave_the_feed,
+            retention::what_is_yet_to_be_delivered_keeps_its_event,
+            retention::old_deliveries_are_dropped,
+            retention::old_responses_are_dropped,
+            retention::a_redaction_brings_nothing_back,
+            retention::a_purger_drops_what_its_retention_says,
             search::every_word_of_a_query_occurs,
             search::words_are_found_in_any_script_and_form,
             search::a_new_subject_is_found_and_the_old_one_no_longer,
@@ -200,6 +207,7 @@ pub mod cases {
     pub mod reader;
     pub mod redaction;
     pub mod replay;
+    pub mod retention;
     pub mod search;
     pub mod secrets;
     pub mod settling;

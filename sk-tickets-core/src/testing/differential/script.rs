@@ -235,7 +235,7 @@ impl Script {
 
     fn effect(&self, realm: &Realm, known: &Known, now: Timestamp) -> Option<Effect> {
         let dice = &self.dice;
-        Some(match dice.below(15) {
+        Some(match dice.below(16) {
             0..3 => {
                 let mut ticket = dice.pick(&known.tickets)?;
                 let expect = if dice.once_in(4) { Expectation::Absent } else { Expectation::Version(ticket.version) };
@@ -334,10 +334,10 @@ impl Script {
                     FormChange::Update { before, after }
                 }))
             }
-            13 => {
+            13 | 14 => {
                 let what = dice.pick(&[Purged::Answers, Purged::Events, Purged::Deliveries, Purged::Responses])?;
                 // All of what is old, since of what is as old as the last one any may stay.
-                let before = now - Duration::from_secs(dice.pick(&[0, 60, 3_600])?);
+                let before = now - Duration::from_secs(dice.pick(&[0, 1, 60])?);
                 Effect::Purge(Purge { what, before, limit: usize::MAX >> 1 })
             }
             11 => {
