@@ -100,7 +100,8 @@ its `type` is the URL of the page of that code. Programs decide by `code`, peopl
 names the request in the log.
 
 Answers to mutations that were decided against what is stored are recorded with their `Idempotency-Key`, rejections
-too: the same key gets the same answer for ever, so the next attempt needs a new key. Never recorded are 400, 401,
+too: the same key gets the same answer for as long as the server keeps it, for ever unless it is told otherwise
+(`--retain`), so the next attempt needs a new key. Never recorded are 400, 401,
 403, 412, 413, 415, 429 and 5xx, and faults of the body alone (422).
 
 | code | status | title |

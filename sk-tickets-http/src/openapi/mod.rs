@@ -80,7 +80,7 @@ pub(crate) const OPEN_ABOUT: &str =
 
 const ABOUT: &str = "\
 **Idempotency.** Every mutation has an `Idempotency-Key`. The same key with the same body is done once and answered the \
-same for ever, with `Idempotent-Replayed: true`; with another body it is refused.
+same for ever (unless the server is told to keep answers for less), with `Idempotent-Replayed: true`; with another body it is refused.
 
 **Lists.** `limit` rows at a time, and `next_cursor` to go on from. A row that matches for the whole traversal is given \
 exactly once.
