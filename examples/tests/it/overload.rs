@@ -40,6 +40,8 @@ const RECOVERY: Duration = Duration::from_secs(30);
 const AT_ONCE: Duration = Duration::from_millis(250);
 /// What it may need beyond what it needed at rest: so many requests and connections have room in it.
 const MEMORY_MAX: u64 = 192 * MIB;
+/// For how long, at the most, more than it can answer is asked for until something is refused.
+const OFFERED_MAX: Duration = Duration::from_secs(30);
 
 fn number<T: FromStr>(name: &str, usual: T) -> T {
     env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
@@ -71,8 +73,18 @@ fn sheds(database: &str) {
     let rate = load.sustainable();
     let vitals = Vitals::of(server.process.id());
 
-    let time = Duration::from_secs(number("OVERLOAD_SECONDS", 2));
-    let Offered { asked, late, acknowledged, refused, longest } = load.offer((rate * TIMES).max(ASKED_MIN), time);
+    let mut time = Duration::from_secs(number("OVERLOAD_SECONDS", 2));
+    let mut before = Vec::new();
+    let Offered { asked, late, mut acknowledged, refused, longest } = loop {
+        let offered = load.offer((rate * TIMES).max(ASKED_MIN), time);
+        // Clients that have little of a busy machine take longer to ask for too much.
+        if !offered.refused.is_empty() || time > OFFERED_MAX {
+            break offered;
+        }
+        before.extend(offered.acknowledged);
+        time *= 2;
+    };
+    acknowledged.extend(before);
     let over = Instant::now();
     let peak = Vitals::of(server.process.id());
     say(&format!(
