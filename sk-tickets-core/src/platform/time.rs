@@ -112,7 +112,6 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Whether a text has the shape of `date-time` in RFC 3339, section 5.6: `2026-11-24T06:00:00.5+01:00`, or `Z` at the end.
 /// Reads a length of time in whole `ms`, `s`, `m`, `h` or `d`, such as `90s`; white space around it does not count.
 pub(crate) fn read_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
@@ -140,6 +139,7 @@ pub(crate) fn write_duration(f: &mut fmt::Formatter<'_>, duration: Duration) -> 
     }
 }
 
+/// Whether a text has the shape of `date-time` in RFC 3339, section 5.6: `2026-11-24T06:00:00.5+01:00`, or `Z` at the end.
 fn is_rfc3339(text: &str) -> bool {
     const SHAPE: &[u8] = b"0000-00-00T00:00:00";
     let fits = |text: &[u8], shape: &[u8]| {
