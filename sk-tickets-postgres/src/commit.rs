@@ -35,12 +35,7 @@ pub(crate) struct Applied {
 }
 
 /// Stores a commit, in one round trip; if the head of a queue is claimed, in five; if others wait, together with them.
-pub(crate) async fn apply(
-    pool: &Arc<Pool>,
-    groups: &Arc<Groups>,
-    realm: RealmNumber,
-    commit: Commit,
-) -> Result<Applied> {
+pub(crate) async fn apply(pool: &Arc<Pool>, groups: &Groups, realm: RealmNumber, commit: Commit) -> Result<Applied> {
     if let Effect::QueueClaim(claim) = commit.effect() {
         return apply_claim(pool, realm, &commit, claim).await;
     }

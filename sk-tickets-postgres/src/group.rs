@@ -1,138 +1,65 @@
-//! Commits that wait, in one transaction.
-//!
-//! What a commit costs is mostly its round trip and its fsync. So while a few are under way, those that come meanwhile wait
-//! and go together: an outcome for each, and one that is stale harms no other. Alone, a commit waits for nobody.
+//! Commits that wait, in one transaction: an outcome for each, and one that is stale harms no other.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashSet, sync::Arc};
 
 use tokio::sync::oneshot;
 
 use crate::{
     commit::{Applied, run_alone, store_ticket},
     error::{Fault, Result},
+    lanes::{Lanes, Turn},
     pool::Pool,
     realms::RealmNumber,
     ticket::{TicketCommit, store_tickets},
 };
 
-/// The most commits of one transaction.
-const GROUP_MAX: usize = 64;
-/// How many commits may wait; one more is told to try again, so that memory stays bounded.
-const WAITING_MAX: usize = 1_024;
-/// How many transactions are under way at a time: while one waits for the disk, the other one works.
-const UNDER_WAY_MAX: usize = 2;
-
-/// The commits that wait.
+/// The commits that wait, a lane for each realm.
 #[derive(Default)]
 pub(crate) struct Groups {
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<Waiting>,
-    under_way: usize,
+    lanes: Arc<Lanes<RealmNumber, Waiting>>,
 }
 
 struct Waiting {
-    realm: RealmNumber,
     commit: TicketCommit,
     answer: oneshot::Sender<Result<Applied>>,
 }
 
 impl Groups {
     /// Stores a commit that need not go alone, with others if some wait. Goes on though nobody waits for the answer.
-    pub(crate) async fn apply(
-        self: &Arc<Self>,
-        pool: &Arc<Pool>,
-        realm: RealmNumber,
-        commit: TicketCommit,
-    ) -> Result<Applied> {
+    pub(crate) async fn apply(&self, pool: &Arc<Pool>, realm: RealmNumber, commit: TicketCommit) -> Result<Applied> {
         let (answer, answered) = oneshot::channel();
-        let begins = {
-            let mut state = self.state();
-            if state.waiting.len() >= WAITING_MAX {
-                return Err(Fault::Saturated);
-            }
-            state.waiting.push_back(Waiting { realm, commit, answer });
-            let begins = state.under_way < UNDER_WAY_MAX;
-            state.under_way += usize::from(begins);
-            begins
-        };
-        if begins {
-            let (groups, pool) = (Arc::clone(self), Arc::clone(pool));
-            tokio::spawn(async move { groups.work_off(&pool).await });
+        if let Some(turn) = self.lanes.join(realm, Waiting { commit, answer })? {
+            tokio::spawn(work_off(Arc::clone(pool), realm, turn));
         }
         answered.await.unwrap_or(Err(Fault::Broken("a commit was given up")))
     }
+}
 
-    async fn work_off(&self, pool: &Pool) {
-        let mut turn = Turn { groups: self, ended: false };
-        while let Some(group) = turn.next() {
-            apply_group(pool, group).await;
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing can fail while it is held, so it is whole even if a thread died.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+async fn work_off(pool: Arc<Pool>, realm: RealmNumber, mut turn: Turn<RealmNumber, Waiting>) {
+    while let Some(group) = next(&mut turn) {
+        apply_group(&pool, realm, group).await;
     }
 }
 
-/// The right to work off what waits. There are no more of them than transactions may be under way.
-struct Turn<'a> {
-    groups: &'a Groups,
-    ended: bool,
-}
-
-impl Turn<'_> {
-    /// Those that wait for one realm, in the order in which they came; of those with the same key or the same ticket the
-    /// first. If there are none this has ended, in the same moment: who comes later begins another.
-    fn next(&mut self) -> Option<Vec<Waiting>> {
-        let mut state = self.groups.state();
-        let Some(first) = state.waiting.front() else {
-            state.under_way -= 1;
-            self.ended = true;
-            return None;
-        };
-        let realm = first.realm;
-        let (mut group, mut others) = (Vec::new(), VecDeque::new());
-        let (mut keys, mut tickets) = (HashSet::new(), HashSet::new());
-        for waiting in state.waiting.drain(..) {
-            let is_first = |waiting: &Waiting| {
-                !waiting.commit.key().is_some_and(|key| keys.contains(key)) && !tickets.contains(&waiting.commit.id())
-            };
-            if waiting.realm == realm && group.len() < GROUP_MAX && is_first(&waiting) {
-                keys.extend(waiting.commit.key().cloned());
-                tickets.insert(waiting.commit.id());
-                group.push(waiting);
-            } else {
-                others.push_back(waiting);
-            }
+/// Those that wait; of those with the same key or the same ticket the first.
+fn next(turn: &mut Turn<RealmNumber, Waiting>) -> Option<Vec<Waiting>> {
+    let (mut keys, mut tickets) = (HashSet::new(), HashSet::new());
+    turn.next(|waiting| {
+        let is_first =
+            !waiting.commit.key().is_some_and(|key| keys.contains(key)) && !tickets.contains(&waiting.commit.id());
+        if is_first {
+            keys.extend(waiting.commit.key().cloned());
+            tickets.insert(waiting.commit.id());
         }
-        state.waiting = others;
-        Some(group)
-    }
-}
-
-impl Drop for Turn<'_> {
-    /// Given up in the middle, as when the runtime ends.
-    fn drop(&mut self) {
-        if !self.ended {
-            self.groups.state().under_way -= 1;
-        }
-    }
+        is_first
+    })
 }
 
 /// Until each has its outcome: those that one of them has held up go once more, without it.
-async fn apply_group(pool: &Pool, mut group: Vec<Waiting>) {
+async fn apply_group(pool: &Pool, realm: RealmNumber, mut group: Vec<Waiting>) {
     // In the order in which every group locks its tickets, or two of them would wait for each other.
     group.sort_by_key(|waiting| waiting.commit.id());
-    while let [first, _, ..] = &*group {
-        let realm = first.realm;
+    while group.len() > 1 {
         let commits: Vec<_> = group.iter().map(|waiting| &waiting.commit).collect();
         match store_tickets(realm, &commits, async |query| run_alone(pool, query).await).await {
             Ok(outcomes) => {
@@ -157,13 +84,13 @@ async fn apply_group(pool: &Pool, mut group: Vec<Waiting>) {
             }
         }
     }
-    for Waiting { realm, commit, answer } in group {
+    for Waiting { commit, answer } in group {
         let _ = answer.send(store_ticket(realm, &commit, async |query| run_alone(pool, query).await).await);
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::Duration;
 
     use sk_tickets_core::{
@@ -174,7 +101,11 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::{store::PostgresStore, testing::Cluster};
+    use crate::{
+        lanes::{UNDER_WAY_MAX, WAITING_MAX},
+        store::PostgresStore,
+        testing::Cluster,
+    };
 
     /// A store whose transactions are both under way and do not get on, so that what comes now waits.
     struct Stage {
@@ -208,15 +139,15 @@ mod tests {
                     let key = IdempotencyKey::system(&format!("assign-{number}"));
                     desk.assign_ticket(&key, ticket, AssignTicket::to(UserId::from_bytes([1; 16]))).await
                 }));
-                let mine = &store.inner.groups;
-                until(|| mine.state().under_way == number + 1 && mine.state().waiting.is_empty()).await;
+                let mine = &store.inner.groups.lanes;
+                until(|| mine.under_way() == number + 1 && mine.waiting() == 0).await;
             }
             Self { url, store, desk, elsewhere, holder, under_way }
         }
 
         /// Begins to make a ticket; it is there when it waits.
         async fn create(&self, key: &str, subject: &str) -> JoinHandle<Result<Receipt<Ticket>, Error>> {
-            let waiting = || self.store.inner.groups.state().waiting.len();
+            let waiting = || self.store.inner.groups.lanes.waiting();
             let before = waiting();
             let (desk, key) = (self.desk.clone(), IdempotencyKey::system(key));
             let create = CreateTicket::new(subject).unwrap();
@@ -234,7 +165,7 @@ mod tests {
     }
 
     /// The URL of the same database for the application role, which waits for longer than it usually does.
-    async fn patient(url: &str) -> String {
+    pub(crate) async fn patient(url: &str) -> String {
         let mut superuser = PgConnection::connect(url).await.unwrap();
         // Other tests of the cluster do the same.
         while let Err(error) = sqlx::raw_sql("ALTER ROLE sk_tickets_app LOGIN").execute(&mut superuser).await {
@@ -245,7 +176,7 @@ mod tests {
         format!("{login}?options=-c%20lock_timeout%3D300s%20-c%20statement_timeout%3D300s")
     }
 
-    async fn until(condition: impl Fn() -> bool) {
+    pub(crate) async fn until(condition: impl Fn() -> bool) {
         for _ in 0..60_000 {
             if condition() {
                 return;
@@ -284,7 +215,7 @@ mod tests {
             let (desk, key) = (stage.desk.clone(), own(key));
             tokio::spawn(async move { desk.assign_ticket(&key, ticket, take(user)).await })
         };
-        let waiting = || stage.store.inner.groups.state().waiting.len();
+        let waiting = || stage.store.inner.groups.lanes.waiting();
 
         // Of two the key is recorded, once of the same request and once of another; two are decided on the same version of
         // a ticket, which is changed; and of one the policy is.
@@ -331,7 +262,7 @@ mod tests {
         let stage = Stage::set().await;
         let one = stage.create("one", "One").await;
         let other = stage.create("other", "Other").await;
-        let taken = stage.store.inner.groups.state().waiting.front().map(|waiting| waiting.commit.id()).unwrap();
+        let taken = stage.store.inner.groups.lanes.first(|waiting| waiting.commit.id()).unwrap();
         let copy = format!(
             "INSERT INTO sk_tickets.tickets (tenant, environment, id, version, subject, status, priority, source, queue,
                                              tags, metadata, reopen_count, created_at, updated_at)
@@ -362,7 +293,7 @@ mod tests {
             (from..to).map(begin).collect::<Vec<_>>()
         };
         let taken = many(0, WAITING_MAX);
-        until(|| stage.store.inner.groups.state().waiting.len() == WAITING_MAX).await;
+        until(|| stage.store.inner.groups.lanes.waiting() == WAITING_MAX).await;
         let refused = many(WAITING_MAX, WAITING_MAX + 1).remove(0).await.unwrap().unwrap_err();
         assert_eq!((refused.problem().status(), refused.retry_after()), (503, Some(Duration::from_secs(1))));
         stage.go_on().await;
@@ -385,7 +316,7 @@ mod tests {
             let create = CreateTicket { body: Some("poison".parse().unwrap()), ..CreateTicket::new("Bad").unwrap() };
             tokio::spawn(async move { desk.create_ticket(&key, create).await })
         };
-        until(|| stage.store.inner.groups.state().waiting.len() == 2).await;
+        until(|| stage.store.inner.groups.lanes.waiting() == 2).await;
         let other = stage.create("other", "Other").await;
         sqlx::raw_sql(poison).execute(&mut superuser).await.unwrap();
         stage.go_on().await;

@@ -1,7 +1,7 @@
 //! What a mutation needs to know, in one read.
 
 use sk_tickets_core::{
-    model::{contact::ContactHandle, delivery::DeliveryFilter, id::TicketKind, queue::DEFAULT_QUEUE},
+    model::{contact::ContactHandle, delivery::DeliveryFilter, id::TicketKind},
     platform::{idempotency::IdempotencyKey, realm::Environment},
     store::{Loaded, Lookup, Subject},
 };
@@ -21,13 +21,13 @@ use crate::{
         endpoint_columns, form_columns, notification_columns, queue_columns, recorded_columns, ticket_columns,
         timer_columns,
     },
-    statement::{Query, Value, id, in_realm, text},
-    store::PostgresStore,
+    statement::{Query, Value, for_each, id, in_realm, text},
+    store::{Inner, PostgresStore},
 };
 
 /// Joins one row, or nulls, of a table of the realm.
 macro_rules! joined {
-    ($name:literal, $columns:expr, $table:literal, $condition:literal) => {
+    ($name:literal, $columns:expr, $table:literal, $condition:expr) => {
         concat!(
             " LEFT JOIN LATERAL (SELECT ",
             $columns,
@@ -44,133 +44,109 @@ macro_rules! joined {
 
 /// All that is known of what is looked up: one row, of what each part joins.
 pub(crate) async fn load(store: &PostgresStore, realm: RealmNumber, lookup: Lookup<'_>) -> Result<Loaded> {
-    let mut query = Query::on(realm);
-    // A key is never empty, so this one is nobody's.
-    query.values.push(text(lookup.key.map_or("", |key| key.as_str())));
-    query.sql = match lookup.subject {
+    let Inner { pool, reads, .. } = &*store.inner;
+    // A key is never empty, so this one is nobody's; nor is a queue's key, a topic, or a handle.
+    let key = text(lookup.key.map_or("", |key| key.as_str()));
+    let maybe = |given: Option<&str>| text(given.unwrap_or(""));
+    let first = async |query: Query| Ok(pool.rows(query.bound()).await?.into_iter().next());
+    let alone = async |sql: &str, values: Vec<Value>| {
+        let mut query = Query::on(realm);
+        query.sql = sql.to_owned();
+        query.values.push(key.clone());
+        query.values.extend(values);
+        first(query).await
+    };
+    let row = match lookup.subject {
         Subject::NewTicket { contact, follow_up_of, queue, topic } => {
-            let nobody = ContactHandle::Email(String::new());
-            let handle = contact.unwrap_or(&nobody);
-            let (ContactHandle::Email(handle_text) | ContactHandle::Phone(handle_text)) = handle;
-            query.values.push(text(handle_text));
-            query.values.push(follow_up_of.map_or(Value::NoId, id));
-            // No key and no topic is empty, so these are nobody's.
-            query.values.extend([text(queue.unwrap_or("")), text(topic.unwrap_or("")), text(DEFAULT_QUEUE)]);
-            match handle {
-                ContactHandle::Email(_) => NEW_TICKET_BY_EMAIL,
-                ContactHandle::Phone(_) => NEW_TICKET_BY_PHONE,
-            }
-            .to_owned()
+            let (read, handle) = match contact {
+                Some(ContactHandle::Phone(phone)) => (&reads.new_ticket_by_phone, phone.as_str()),
+                Some(ContactHandle::Email(email)) => (&reads.new_ticket_by_email, email.as_str()),
+                None => (&reads.new_ticket_by_email, ""),
+            };
+            let follow_up_of = follow_up_of.map_or(Value::NoId, id);
+            read.row(pool, realm, vec![key.clone(), text(handle), follow_up_of, maybe(queue), maybe(topic)]).await
         }
         Subject::Ticket(ticket) | Subject::Redaction(ticket) => {
-            query.values.push(id(ticket));
-            TICKET.to_owned()
+            reads.ticket.row(pool, realm, vec![key.clone(), id(ticket)]).await
         }
-        Subject::TicketAndQueue(ticket, queue) => {
-            query.values.extend([id(ticket), text(queue)]);
-            TICKET_AND_QUEUE.to_owned()
-        }
-        Subject::Queue(key) => {
-            query.values.push(text(key));
-            QUEUE.to_owned()
-        }
-        Subject::Queues => {
-            query.sql = QUEUES.to_owned();
-            return queues(store, query).await;
-        }
-        Subject::Notification(notification) => {
-            query.values.push(id(notification));
-            NOTIFICATION.to_owned()
-        }
+        Subject::TicketAndQueue(ticket, queue) => alone(TICKET_AND_QUEUE, vec![id(ticket), text(queue)]).await,
+        Subject::Queue(queue) => alone(QUEUE, vec![text(queue)]).await,
+        Subject::Queues => return queues(store, realm, key).await,
+        Subject::Notification(notification) => alone(NOTIFICATION, vec![id(notification)]).await,
         Subject::Contact { id: contact, email, phone } => {
-            // No handle is empty, so these are nobody's.
-            query.values.extend([
-                contact.map_or(Value::NoId, id),
-                text(email.unwrap_or("")),
-                text(phone.unwrap_or("")),
-            ]);
-            CONTACT.to_owned()
+            alone(CONTACT, vec![contact.map_or(Value::NoId, id), maybe(email), maybe(phone)]).await
         }
-        Subject::Policies => POLICIES.to_owned(),
-        Subject::NewForm => NEW_FORM.to_owned(),
-        Subject::Form(form) => {
-            query.values.push(id(form));
-            FORM.to_owned()
-        }
-        Subject::NewEndpoint => NEW_ENDPOINT.to_owned(),
-        Subject::Endpoint(endpoint) => {
-            query.values.push(id(endpoint));
-            ENDPOINT.to_owned()
-        }
-        Subject::Delivery(delivery) => {
-            query.values.push(id(delivery));
-            DELIVERY.to_owned()
-        }
+        Subject::Policies => alone(POLICIES, vec![]).await,
+        Subject::NewForm => alone(NEW_FORM, vec![]).await,
+        Subject::Form(form) => alone(FORM, vec![id(form)]).await,
+        Subject::NewEndpoint => alone(NEW_ENDPOINT, vec![]).await,
+        Subject::Endpoint(endpoint) => alone(ENDPOINT, vec![id(endpoint)]).await,
+        Subject::Delivery(delivery) => alone(DELIVERY, vec![id(delivery)]).await,
         Subject::DeadLetters { endpoint_id, types, from, to } => {
-            query.values.push(endpoint_id.map_or(Value::NoId, id));
             let types = types.to_vec();
             let filter = DeliveryFilter { status: None, endpoint_id, types, from, to, dead_letters: true };
-            dead_letters(&mut query, &filter)
+            first(dead_letters(realm, key.clone(), &filter)).await
         }
-    };
-
-    let loaded = store.one(query, |columns| {
-        let mut loaded = Loaded { recorded: columns.maybe(RECORDED_WIDTH, row::recorded)?, ..Loaded::default() };
-        let environment = realm.environment;
-        match lookup.subject {
-            Subject::NewTicket { .. } => {
-                loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
-                loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
-                loaded.queue = columns.maybe(QUEUE_WIDTH, row::queue)?;
-                loaded.policies = row::policies(columns)?;
-            }
-            Subject::Policies => loaded.policies = row::policies(columns)?,
-            Subject::Ticket(_) => {
-                read_ticket(&mut loaded, columns, environment)?;
-                loaded.policies = row::policies(columns)?;
-            }
-            Subject::Redaction(_) => read_ticket(&mut loaded, columns, environment)?,
-            Subject::Queue(_) => loaded.queue = columns.maybe(QUEUE_WIDTH, row::queue)?,
-            Subject::TicketAndQueue(..) => {
-                loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
-                loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
-                loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
-                loaded.queue = columns.maybe(QUEUE_WIDTH, row::queue)?;
-                loaded.policies = row::policies(columns)?;
-            }
-            Subject::Notification(_) => {
-                loaded.notification = columns.maybe(NOTIFICATION_WIDTH, row::notification)?;
-                loaded.notification_lease = columns.maybe_number()?;
-                loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
-                loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
-                loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
-                loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
-            }
-            Subject::Queues => {}
-            Subject::Contact { .. } => {
-                loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
-                loaded.email_holder = columns.maybe_id()?;
-                loaded.phone_holder = columns.maybe_id()?;
-            }
-            Subject::NewForm => loaded.form_count = columns.number()?,
-            Subject::Form(_) => loaded.form = columns.maybe(FORM_WIDTH, row::form)?,
-            Subject::NewEndpoint => loaded.endpoint_count = columns.number()?,
-            Subject::Endpoint(_) => loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?,
-            Subject::Delivery(_) => {
-                loaded.delivery = columns.maybe(DELIVERY_WIDTH, row::delivery)?;
-                loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?;
-                loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
-            }
-            Subject::DeadLetters { .. } => {
-                loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?;
-                loaded.dead_letters = columns.number()?;
-            }
-        }
-        Ok(loaded)
-    });
-    let mut loaded = loaded.await?.unwrap_or_default();
+    }?;
+    let Some(row) = row else { return Ok(Loaded::default()) };
+    let mut loaded = read(lookup.subject, realm.environment, &mut Columns::of(&row))?;
     if let (Subject::Redaction(ticket), Some(_)) = (lookup.subject, &loaded.ticket) {
         loaded.traces = redaction::traces(store, realm, ticket).await?;
+    }
+    Ok(loaded)
+}
+
+/// What of a row is known of a subject.
+fn read(subject: Subject<'_>, environment: Environment, columns: &mut Columns<'_>) -> Read<Loaded> {
+    let mut loaded = Loaded { recorded: columns.maybe(RECORDED_WIDTH, row::recorded)?, ..Loaded::default() };
+    match subject {
+        Subject::NewTicket { .. } => {
+            loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
+            loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
+            loaded.queue = columns.maybe(QUEUE_WIDTH, row::queue)?;
+            loaded.policies = row::policies(columns)?;
+        }
+        Subject::Policies => loaded.policies = row::policies(columns)?,
+        Subject::Ticket(_) => {
+            read_ticket(&mut loaded, columns, environment)?;
+            loaded.policies = row::policies(columns)?;
+        }
+        Subject::Redaction(_) => read_ticket(&mut loaded, columns, environment)?,
+        Subject::Queue(_) => loaded.queue = columns.maybe(QUEUE_WIDTH, row::queue)?,
+        Subject::TicketAndQueue(..) => {
+            loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
+            loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
+            loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
+            loaded.queue = columns.maybe(QUEUE_WIDTH, row::queue)?;
+            loaded.policies = row::policies(columns)?;
+        }
+        Subject::Notification(_) => {
+            loaded.notification = columns.maybe(NOTIFICATION_WIDTH, row::notification)?;
+            loaded.notification_lease = columns.maybe_number()?;
+            loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
+            loaded.timers = columns.maybe(TIMERS_WIDTH, row::timers)?.unwrap_or_default();
+            loaded.thread_length = columns.maybe_number()?.unwrap_or_default();
+            loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
+        }
+        Subject::Queues => {}
+        Subject::Contact { .. } => {
+            loaded.contact = columns.maybe(CONTACT_WIDTH, row::contact)?;
+            loaded.email_holder = columns.maybe_id()?;
+            loaded.phone_holder = columns.maybe_id()?;
+        }
+        Subject::NewForm => loaded.form_count = columns.number()?,
+        Subject::Form(_) => loaded.form = columns.maybe(FORM_WIDTH, row::form)?,
+        Subject::NewEndpoint => loaded.endpoint_count = columns.number()?,
+        Subject::Endpoint(_) => loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?,
+        Subject::Delivery(_) => {
+            loaded.delivery = columns.maybe(DELIVERY_WIDTH, row::delivery)?;
+            loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?;
+            loaded.ticket = columns.maybe(TICKET_WIDTH, |columns| row::ticket(columns, environment))?;
+        }
+        Subject::DeadLetters { .. } => {
+            loaded.endpoint = columns.maybe(ENDPOINT_WIDTH, row::endpoint)?;
+            loaded.dead_letters = columns.number()?;
+        }
     }
     Ok(loaded)
 }
@@ -201,9 +177,7 @@ pub(crate) async fn head(
     let mut loaded = Loaded::default();
     let Some(head) = head else { return Ok(loaded) };
     // With a snapshot of its own: as it is now that it is locked.
-    let mut query = Query::on(realm);
-    query.values.extend([key, id(head)]);
-    query.sql = TICKET.to_owned();
+    let query = for_each(realm, TICKET, &[vec![key, id(head)]]);
     if let Some(row) = transaction.rows(query.bound()).await?.first() {
         let mut columns = Columns::of(row);
         columns.maybe(RECORDED_WIDTH, row::recorded)?;
@@ -216,7 +190,10 @@ pub(crate) async fn head(
 const HEAD: &str = "SELECT sk_tickets.queue_head($1, $2, $3, $4)";
 
 /// One row for each queue, or one for none.
-async fn queues(store: &PostgresStore, query: Query) -> Result<Loaded> {
+async fn queues(store: &PostgresStore, realm: RealmNumber, key: Value) -> Result<Loaded> {
+    let mut query = Query::on(realm);
+    query.sql = QUEUES.to_owned();
+    query.values.push(key);
     let rows = store.all(query, |columns| {
         Ok((columns.maybe(RECORDED_WIDTH, row::recorded)?, columns.maybe(QUEUE_WIDTH, row::queue)?))
     });
@@ -229,12 +206,15 @@ async fn queues(store: &PostgresStore, query: Query) -> Result<Loaded> {
 }
 
 macro_rules! recorded {
+    ($key:literal) => {
+        joined!("recorded", recorded_columns!(), "claims", concat!("key = ", $key))
+    };
     () => {
-        joined!("recorded", recorded_columns!(), "claims", "key = $3")
+        recorded!("$3")
     };
 }
 
-/// The queue `$6` or, if none is named, the one that has the topic `$7` or else the default one, `$8`.
+/// The queue that is asked for or, if none is named, the one that has the topic or else the default one.
 macro_rules! new_tickets_queue {
     () => {
         concat!(
@@ -243,40 +223,53 @@ macro_rules! new_tickets_queue {
                  JOIN sk_tickets.queues AS queues
                    ON queues.tenant = topics.tenant AND queues.environment = topics.environment
                       AND queues.id = topics.queue_id
-                 WHERE topics.tenant = realm.tenant AND topics.environment = realm.environment AND topics.topic = $7
+                 WHERE topics.tenant = realm.tenant AND topics.environment = realm.environment AND topics.topic = asked.topic
                  LIMIT 1) AS routed ON true",
-            joined!("queue", queue_columns!(), "queues", "key = COALESCE(NULLIF($6, ''), routed.key, $8)")
+            joined!("queue", queue_columns!(), "queues", "key = COALESCE(NULLIF(asked.queue, ''), routed.key, 'default')")
         )
     };
 }
 
-const NEW_TICKET_BY_EMAIL: &str = in_realm!(
-    "SELECT recorded.*, contact.*, ticket.*, queue.*, policies.kept FROM realm",
-    recorded!(),
-    joined!("contact", contact_columns!(), "contacts", "email = $4"),
-    joined!("ticket", ticket_columns!(), "tickets", "id = $5"),
+/// What those have to say who ask for what it takes to make a ticket.
+macro_rules! new_tickets {
+    () => {
+        " CROSS JOIN unnest($3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[])
+             WITH ORDINALITY AS asked (key, handle, follow_up_of, queue, topic, number)"
+    };
+}
+
+/// For [each](crate::statement::for_each) of those that ask.
+pub(crate) const NEW_TICKET_BY_EMAIL: &str = in_realm!(
+    "SELECT recorded.*, contact.*, ticket.*, queue.*, policies.kept, asked.number FROM realm",
+    policies_of_realm!(),
+    new_tickets!(),
+    recorded!("asked.key"),
+    joined!("contact", contact_columns!(), "contacts", "email = asked.handle"),
+    joined!("ticket", ticket_columns!(), "tickets", "id = asked.follow_up_of"),
     new_tickets_queue!(),
-    policies_of_realm!()
 );
 
 /// Of the contacts with this number the one without an address first.
-const NEW_TICKET_BY_PHONE: &str = in_realm!(
-    "SELECT recorded.*, contact.*, ticket.*, queue.*, policies.kept FROM realm",
-    recorded!(),
-    joined!("contact", contact_columns!(), "contacts", "phone = $4 ORDER BY email IS NOT NULL, id"),
-    joined!("ticket", ticket_columns!(), "tickets", "id = $5"),
+pub(crate) const NEW_TICKET_BY_PHONE: &str = in_realm!(
+    "SELECT recorded.*, contact.*, ticket.*, queue.*, policies.kept, asked.number FROM realm",
+    policies_of_realm!(),
+    new_tickets!(),
+    recorded!("asked.key"),
+    joined!("contact", contact_columns!(), "contacts", "phone = asked.handle ORDER BY email IS NOT NULL, id"),
+    joined!("ticket", ticket_columns!(), "tickets", "id = asked.follow_up_of"),
     new_tickets_queue!(),
-    policies_of_realm!()
 );
 
-/// A thread has as many entries as the last one's number, since there are no gaps.
-const TICKET: &str = in_realm!(
-    "SELECT recorded.*, ticket.*, last.sequence, contact.*, policies.kept FROM realm",
-    recorded!(),
-    joined!("ticket", concat!(ticket_columns!(), ", ", timer_columns!()), "tickets", "id = $4"),
-    joined!("last", "sequence", "thread_entries", "ticket_id = $4 ORDER BY sequence DESC"),
+/// For [each](crate::statement::for_each) of those that ask. A thread has as many entries as the last one's number, since there are
+/// no gaps.
+pub(crate) const TICKET: &str = in_realm!(
+    "SELECT recorded.*, ticket.*, last.sequence, contact.*, policies.kept, asked.number FROM realm",
+    policies_of_realm!(),
+    " CROSS JOIN unnest($3::text[], $4::uuid[]) WITH ORDINALITY AS asked (key, id, number)",
+    recorded!("asked.key"),
+    joined!("ticket", concat!(ticket_columns!(), ", ", timer_columns!()), "tickets", "id = asked.id"),
+    joined!("last", "sequence", "thread_entries", "ticket_id = asked.id ORDER BY sequence DESC"),
     joined!("contact", contact_columns!(), "contacts", "id = ticket.contact_id"),
-    policies_of_realm!()
 );
 
 const NOTIFICATION: &str = in_realm!(
@@ -355,12 +348,15 @@ const DELIVERY: &str = in_realm!(
     joined!("ticket", ticket_columns!(), "tickets", "id = delivery.ticket_id")
 );
 
-/// The endpoint `$4`, and how many dead letters match.
-fn dead_letters(query: &mut Query, filter: &DeliveryFilter) -> String {
+/// The query for an endpoint and for how many dead letters match.
+fn dead_letters(realm: RealmNumber, key: Value, filter: &DeliveryFilter) -> Query {
     let select = in_realm!(
         "SELECT recorded.*, endpoint.*, letters.count FROM realm",
         recorded!(),
         joined!("endpoint", endpoint_columns!(), "endpoints", "id = $4 AND deleted_at IS NULL")
     );
-    format!("{select} {} AS letters", deliveries::count(query, filter))
+    let mut query = Query::on(realm);
+    query.values.extend([key, filter.endpoint_id.map_or(Value::NoId, id)]);
+    query.sql = format!("{select} {} AS letters", deliveries::count(&mut query, filter));
+    query
 }

@@ -160,7 +160,7 @@ BEGIN
                    WHERE setrole = 'sk_tickets_app'::regrole
                      AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())) THEN
         FOREACH setting IN ARRAY ARRAY['statement_timeout = ''30s''', 'lock_timeout = ''5s''',
-                                       'idle_in_transaction_session_timeout = ''10s'''] LOOP
+                                       'idle_in_transaction_session_timeout = ''10s''', 'jit = off'] LOOP
             EXECUTE format('ALTER ROLE sk_tickets_app IN DATABASE %I SET %s', current_database(), setting);
         END LOOP;
     END IF;

@@ -43,15 +43,17 @@ macro_rules! before_block {
     };
 }
 
-/// The ticket `$3`, and how many come before it in its queue; null if it does not wait.
+/// For [each](crate::statement::for_each) of those that ask, the ticket it asks for, and how many come before that in its
+/// queue; null if it does not wait.
 ///
 /// Where its block begins is a subquery of its own: to Postgres `COALESCE` is not leakproof, and a comparison with one could
 /// not use an index under row-level security.
 pub(crate) const TICKET: &str = in_realm!(
-    "SELECT ticket.*, place.ahead
-     FROM realm CROSS JOIN LATERAL (SELECT ",
+    "SELECT ticket.*, place.ahead, asked.number
+     FROM realm CROSS JOIN unnest($3::uuid[]) WITH ORDINALITY AS asked (id, number)
+     CROSS JOIN LATERAL (SELECT ",
     ticket_columns!(),
-    " FROM sk_tickets.tickets WHERE tenant = realm.tenant AND environment = realm.environment AND id = $3 OFFSET 0
+    " FROM sk_tickets.tickets WHERE tenant = realm.tenant AND environment = realm.environment AND id = asked.id OFFSET 0
      ) AS ticket
      LEFT JOIN LATERAL (
          SELECT start_at, start_id FROM sk_tickets.queue_blocks

@@ -22,12 +22,12 @@ use sk_tickets_core::{
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, postgres::PgRow};
 
 use crate::{
-    connect, deliveries, list,
+    connect, deliveries, list, load,
     migrate::migrate,
     places, queues,
     realms::RealmNumber,
     search,
-    statement::{Query, id},
+    statement::{Query, for_each, id, text},
     stats,
     testing::Cluster,
 };
@@ -317,9 +317,8 @@ async fn a_page_of_the_feed_reads_no_more_than_its_rows() {
 #[tokio::test]
 async fn the_place_in_a_queue_is_counted_in_an_index() {
     let mut connection = filled().await;
-    let mut query = Query::on(REALM);
-    query.sql = places::TICKET.to_owned();
-    query.values.push(id(TicketId::floor(Timestamp::from_millis(3_007))));
+    let asked = [3_007, 3_008].map(|at| vec![id(TicketId::floor(Timestamp::from_millis(at)))]);
+    let query = for_each(REALM, places::TICKET, &asked);
     let (plan, _) = plan(&mut connection, query).await;
     for index in ["tickets_key", "tickets_waiting", "queue_blocks_key", "queue_moves_pkey"] {
         assert_uses(&plan, index);
@@ -356,6 +355,17 @@ async fn no_plan_reads_before_the_realm_is_entered() {
                 let rows = list::tickets(realm, &filter, FIRST).bound().fetch_all(&mut connection).await.unwrap();
                 let expected = if tenant == 3 { 0 } else { FIRST.limit };
                 assert_eq!(rows.len(), expected, "without {avoid}, {mode}, tenant {tenant}");
+                let known = [7, 8].map(|number| id(TicketId::floor(Timestamp::from_millis(number))));
+                let asked = [text("key 7"), text("key 8")].into_iter().zip(known.clone());
+                let asked: Vec<_> = asked.map(|(key, ticket)| vec![key, ticket]).collect();
+                let rows = for_each(realm, load::TICKET, &asked).bound().fetch_all(&mut connection).await.unwrap();
+                // Each has a row; where nothing is found, it is of nulls.
+                let is_recorded = |row: &PgRow| row.get::<Option<Vec<u8>>, _>(0).is_some();
+                let found: Vec<_> = rows.iter().map(is_recorded).collect();
+                assert_eq!(found, [tenant != 3; 2], "without {avoid}, {mode}, tenant {tenant}");
+                let views = for_each(realm, places::TICKET, &known.map(|ticket| vec![ticket]));
+                let views = views.bound().fetch_all(&mut connection).await.unwrap().len();
+                assert_eq!(views, if tenant == 3 { 0 } else { 2 }, "without {avoid}, {mode}, tenant {tenant}");
             }
         }
     }

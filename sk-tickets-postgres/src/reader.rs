@@ -34,15 +34,15 @@ use crate::{
     error::Result,
     feed, form, list,
     load::load,
-    notification, places, policy, queues,
+    notification, policy, queues,
     realms::RealmNumber,
     replay,
     row::{
         self, ENTRY_WIDTH, attempt_columns, contact_columns, delivery_columns, endpoint_columns, entry_columns,
         event_columns, queue_columns,
     },
-    statement::{Query, Value, id, in_realm},
-    store::PostgresStore,
+    statement::{self, Query, Value, id, in_realm},
+    store::{Inner, PostgresStore},
 };
 
 /// Every queue, by id.
@@ -71,14 +71,13 @@ pub(crate) use attempts_of_delivery;
 impl RealmReader for PostgresStore {
     async fn ticket(&self, realm: &Realm, id: TicketId) -> store::Result<Option<TicketView>> {
         self.read("read a ticket", realm, async |realm| {
-            let query = with_id(realm, places::TICKET, id);
-            self.one(query, |columns| {
-                let ticket = row::ticket(columns, realm.environment)?;
-                let ahead: Option<u64> = columns.maybe_number()?;
-                let queue_position = ahead.map(|ahead| ahead + 1);
-                Ok(TicketView { ticket, queue_position })
-            })
-            .await
+            let Inner { pool, reads, .. } = &*self.inner;
+            let Some(row) = reads.ticket_view.row(pool, realm, vec![statement::id(id)]).await? else { return Ok(None) };
+            let mut columns = Columns::of(&row);
+            let ticket = row::ticket(&mut columns, realm.environment)?;
+            let ahead: Option<u64> = columns.maybe_number()?;
+            let queue_position = ahead.map(|ahead| ahead + 1);
+            Ok(Some(TicketView { ticket, queue_position }))
         })
         .await
     }

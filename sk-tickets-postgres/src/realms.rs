@@ -11,7 +11,7 @@ use sqlx::Row;
 use crate::{error::Result, pool::Pool};
 
 /// A realm as keys have it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct RealmNumber {
     pub(crate) tenant: i64,
     pub(crate) environment: Environment,

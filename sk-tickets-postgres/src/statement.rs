@@ -36,6 +36,8 @@ pub(crate) enum Value {
     Id(Uuid),
     /// Null, where an id would be.
     NoId,
+    Texts(Vec<String>),
+    Ids(Vec<Option<Uuid>>),
 }
 
 /// A statement and what is bound to it.
@@ -68,7 +70,34 @@ impl Query {
             Value::Text(text) => query.bind(text),
             Value::Id(id) => query.bind(id),
             Value::NoId => query.bind(None::<Uuid>),
+            Value::Texts(texts) => query.bind(texts),
+            Value::Ids(ids) => query.bind(ids),
         })
+    }
+}
+
+/// A statement for all that ask: each asks with as many values, of which `$3` has all the first ones as an array, `$4` all the
+/// second ones, and so on. They are texts and ids.
+///
+/// The statement sets them side by side with `unnest(…) WITH ORDINALITY`, so that there is a row for each of those that ask,
+/// and answers its number as the last column.
+pub(crate) fn for_each(realm: RealmNumber, sql: &str, asked: &[Vec<Value>]) -> Query {
+    let mut query = Query::on(realm);
+    query.sql = sql.to_owned();
+    let width = asked.first().map_or(0, Vec::len);
+    query.values.extend((0..width).map(|column| column_of(asked.iter().filter_map(|values| values.get(column)))));
+    query
+}
+
+/// The values of a column as an array, of ids if any is.
+fn column_of<'a>(values: impl Iterator<Item = &'a Value> + Clone) -> Value {
+    let texts =
+        values.clone().filter_map(|value| if let Value::Text(text) = value { Some(text.clone()) } else { None });
+    let texts: Vec<_> = texts.collect();
+    if texts.is_empty() {
+        Value::Ids(values.map(|value| if let Value::Id(id) = value { Some(*id) } else { None }).collect())
+    } else {
+        Value::Texts(texts)
     }
 }
 

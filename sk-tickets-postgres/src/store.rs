@@ -13,6 +13,7 @@ use crate::{
     migrate,
     options::PostgresOptions,
     pool::Pool,
+    reads::Reads,
     realms::Realms,
     wakeup::{DUE, MAIL, WORK, Wakeup},
 };
@@ -28,7 +29,8 @@ pub struct PostgresStore {
 
 pub(crate) struct Inner {
     pub(crate) pool: Arc<Pool>,
-    pub(crate) groups: Arc<Groups>,
+    pub(crate) groups: Groups,
+    pub(crate) reads: Reads,
     pub(crate) realms: Realms,
     pub(crate) wakeup: Wakeup,
     /// Wakes those that tell customers.
@@ -69,16 +71,15 @@ impl PostgresStore {
         let wakeup = Wakeup::start(Arc::clone(&pool), WORK, listen_url.clone());
         let mail = Wakeup::start(Arc::clone(&pool), MAIL, listen_url.clone());
         let due = Wakeup::start(Arc::clone(&pool), DUE, listen_url);
-        Ok(Self {
-            inner: Arc::new(Inner { pool, groups: Arc::default(), realms: Realms::default(), wakeup, mail, due }),
-        })
+        let (groups, reads, realms) = (Groups::default(), Reads::default(), Realms::default());
+        Ok(Self { inner: Arc::new(Inner { pool, groups, reads, realms, wakeup, mail, due }) })
     }
 }
 
 #[async_trait]
 impl RealmWriter for PostgresStore {
     async fn commit(&self, commit: Commit) -> store::Result<CommitOutcome> {
-        let Inner { pool, groups, realms, wakeup, mail, due } = &*self.inner;
+        let Inner { pool, groups, realms, wakeup, mail, due, .. } = &*self.inner;
         let (makes_mail, may_be_due) = (commit.makes_mail(), commit.effect().may_be_due());
         let apply = async {
             let realm = realms.find_or_make(pool, commit.realm()).await?;

@@ -48,9 +48,12 @@ async fn the_application_role_can_serve_by_itself() {
     let made = desk.create_ticket(&key("k"), CreateTicket::new("Part delayed").unwrap()).await.unwrap().value;
     assert!(desk.ticket(made.id).await.unwrap().is_some());
     let mut session = raw(&url).await;
-    for (setting, expected) in
-        [("statement_timeout", "30s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "10s")]
-    {
+    for (setting, expected) in [
+        ("statement_timeout", "30s"),
+        ("lock_timeout", "5s"),
+        ("idle_in_transaction_session_timeout", "10s"),
+        ("jit", "off"),
+    ] {
         let value: String =
             sqlx::query_scalar("SELECT current_setting($1)").bind(setting).fetch_one(&mut session).await.unwrap();
         assert_eq!(value, expected, "{setting}");
