@@ -12,7 +12,7 @@ use sk_tickets_core::store::StoreError;
 pub(crate) enum Fault {
     #[error(transparent)]
     Postgres(#[from] sqlx::Error),
-    #[error("too many writes wait")]
+    #[error("too many requests wait")]
     Saturated,
     #[error("the answer was lost: {0}")]
     Lost(String),

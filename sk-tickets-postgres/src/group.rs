@@ -16,7 +16,7 @@ use crate::{
 /// The commits that wait, a lane for each realm.
 #[derive(Default)]
 pub(crate) struct Groups {
-    lanes: Arc<Lanes<RealmNumber, Waiting>>,
+    lanes: Arc<Lanes<Waiting>>,
 }
 
 struct Waiting {
@@ -35,14 +35,14 @@ impl Groups {
     }
 }
 
-async fn work_off(pool: Arc<Pool>, realm: RealmNumber, mut turn: Turn<RealmNumber, Waiting>) {
+async fn work_off(pool: Arc<Pool>, realm: RealmNumber, mut turn: Turn<Waiting>) {
     while let Some(group) = next(&mut turn) {
         apply_group(&pool, realm, group).await;
     }
 }
 
 /// Those that wait; of those with the same key or the same ticket the first.
-fn next(turn: &mut Turn<RealmNumber, Waiting>) -> Option<Vec<Waiting>> {
+fn next(turn: &mut Turn<Waiting>) -> Option<Vec<Waiting>> {
     let (mut keys, mut tickets) = (HashSet::new(), HashSet::new());
     turn.next(|waiting| {
         let is_first =

@@ -39,7 +39,7 @@ impl Default for Reads {
 pub(crate) struct Read {
     /// A statement [for each](crate::statement::in_realm_for_each) of those that ask.
     sql: &'static str,
-    lanes: Arc<Lanes<RealmNumber, Asking>>,
+    lanes: Arc<Lanes<Asking>>,
 }
 
 struct Asking {
@@ -62,7 +62,7 @@ impl Read {
     }
 }
 
-async fn work_off(pool: Arc<Pool>, realm: RealmNumber, sql: &'static str, mut turn: Turn<RealmNumber, Asking>) {
+async fn work_off(pool: Arc<Pool>, realm: RealmNumber, sql: &'static str, mut turn: Turn<Asking>) {
     while let Some(mut group) = turn.next(|_| true) {
         // Those who asked may be gone.
         group.retain(|asking| !asking.answer.is_closed());

@@ -30,11 +30,12 @@ const BURST_SECS: u32 = 2;
 const HOLDERS_MAX: usize = 10_000;
 
 impl RateLimit {
-    /// So many requests a second, and after a rest twice as many at once.
+    /// So many requests a second, a thousand million at most, and after a rest twice as many at once.
     #[must_use]
     pub const fn per_second(requests: NonZeroU32) -> Self {
         let requests = requests.get();
-        Self { burst: requests.saturating_mul(BURST_SECS), interval: 1_000_000_000 / requests as i64 }
+        let interval = 1_000_000_000 / requests as i64;
+        Self { burst: requests.saturating_mul(BURST_SECS), interval: if interval > 0 { interval } else { 1 } }
     }
 
     /// A request every so many seconds, and after a rest so many at once.
@@ -152,6 +153,12 @@ mod tests {
         assert_eq!((0..10).filter(|_| passed(0)).count(), 3);
         assert_eq!(buckets.take(1, at(0)).refused_for, Some(Duration::from_secs(20)));
         assert!(passed(20_000) && !passed(20_000), "one more every twenty seconds");
+    }
+
+    #[test]
+    fn no_rate_is_too_fast_to_count() {
+        let buckets = buckets(u32::MAX);
+        assert_eq!(buckets.take(1, at(0)).refused_for, None);
     }
 
     #[test]
