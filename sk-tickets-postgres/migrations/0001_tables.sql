@@ -265,13 +265,15 @@ CREATE TABLE sk_tickets.ticket_tags (
 -- What tickets can be found by: each word, and in how many texts of the ticket it occurs. The operators of full-text
 -- search are not leakproof either; equality of text is. It follows from what else is written, and no ticket is ever deleted,
 -- so that there is one is not looked up for each word.
+-- A ticket has many words, and most of what they cost is to compare keys: so a word stands where it is aligned, which the
+-- environment before it would not leave it.
 CREATE TABLE sk_tickets.ticket_terms (
     tenant bigint NOT NULL,
     environment smallint NOT NULL,
     term text COLLATE "C" NOT NULL,
     ticket_id uuid NOT NULL,
     texts bigint NOT NULL CHECK (texts > 0),
-    CONSTRAINT ticket_terms_key PRIMARY KEY (tenant, environment, term, ticket_id)
+    CONSTRAINT ticket_terms_key PRIMARY KEY (tenant, term, environment, ticket_id)
 );
 
 CREATE TABLE sk_tickets.thread_entries (
