@@ -21,7 +21,7 @@ use crate::{
         endpoint_columns, form_columns, notification_columns, queue_columns, recorded_columns, ticket_columns,
         timer_columns,
     },
-    statement::{Query, Value, for_each, id, in_realm, text},
+    statement::{Query, Value, asked, for_each, id, in_realm, text},
     store::{Inner, PostgresStore},
 };
 
@@ -233,8 +233,10 @@ macro_rules! new_tickets_queue {
 /// What those have to say who ask for what it takes to make a ticket.
 macro_rules! new_tickets {
     () => {
-        " CROSS JOIN unnest($3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[])
-             WITH ORDINALITY AS asked (key, handle, follow_up_of, queue, topic, number)"
+        asked!(
+            "(SELECT $3::text[]), (SELECT $4::text[]), (SELECT $5::uuid[]), (SELECT $6::text[]), (SELECT $7::text[])",
+            "key, handle, follow_up_of, queue, topic"
+        )
     };
 }
 
@@ -265,7 +267,7 @@ pub(crate) const NEW_TICKET_BY_PHONE: &str = in_realm!(
 pub(crate) const TICKET: &str = in_realm!(
     "SELECT recorded.*, ticket.*, last.sequence, contact.*, policies.kept, asked.number FROM realm",
     policies_of_realm!(),
-    " CROSS JOIN unnest($3::text[], $4::uuid[]) WITH ORDINALITY AS asked (key, id, number)",
+    asked!("(SELECT $3::text[]), (SELECT $4::uuid[])", "key, id"),
     recorded!("asked.key"),
     joined!("ticket", concat!(ticket_columns!(), ", ", timer_columns!()), "tickets", "id = asked.id"),
     joined!("last", "sequence", "thread_entries", "ticket_id = asked.id ORDER BY sequence DESC"),

@@ -19,7 +19,10 @@
 //!
 //! A read adds a few hundred rows: with 100,000 who wait there are 200 to 800 blocks, and some 256 moves.
 
-use crate::{row::ticket_columns, statement::in_realm};
+use crate::{
+    row::ticket_columns,
+    statement::{asked, in_realm},
+};
 
 /// The sum of a column of those rows of a table that are of the ticket's queue and come before its block.
 macro_rules! before_block {
@@ -49,9 +52,9 @@ macro_rules! before_block {
 /// Where its block begins is a subquery of its own: to Postgres `COALESCE` is not leakproof, and a comparison with one could
 /// not use an index under row-level security.
 pub(crate) const TICKET: &str = in_realm!(
-    "SELECT ticket.*, place.ahead, asked.number
-     FROM realm CROSS JOIN unnest($3::uuid[]) WITH ORDINALITY AS asked (id, number)
-     CROSS JOIN LATERAL (SELECT ",
+    "SELECT ticket.*, place.ahead, asked.number FROM realm",
+    asked!("(SELECT $3::uuid[])", "id"),
+    " CROSS JOIN LATERAL (SELECT ",
     ticket_columns!(),
     " FROM sk_tickets.tickets WHERE tenant = realm.tenant AND environment = realm.environment AND id = asked.id OFFSET 0
      ) AS ticket

@@ -26,6 +26,17 @@ macro_rules! in_realm {
 }
 pub(crate) use in_realm;
 
+/// A row for each of those that ask, as [`for_each`] binds what they ask for: its columns, and its `number`.
+///
+/// The arrays are subqueries, so that the planner does not look how long they are: it would find a plan for just one row so
+/// much better than one for any number that it made it anew each time, which takes longer than to carry it out.
+macro_rules! asked {
+    ($arrays:literal, $columns:literal) => {
+        concat!(" CROSS JOIN unnest(", $arrays, ") WITH ORDINALITY AS asked (", $columns, ", number)")
+    };
+}
+pub(crate) use asked;
+
 /// A value to bind.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
@@ -79,8 +90,7 @@ impl Query {
 /// A statement for all that ask: each asks with as many values, of which `$3` has all the first ones as an array, `$4` all the
 /// second ones, and so on. They are texts and ids.
 ///
-/// The statement sets them side by side with `unnest(…) WITH ORDINALITY`, so that there is a row for each of those that ask,
-/// and answers its number as the last column.
+/// The statement sets them side by side with [`asked`], and answers the number of who asked as the last column.
 pub(crate) fn for_each(realm: RealmNumber, sql: &str, asked: &[Vec<Value>]) -> Query {
     let mut query = Query::on(realm);
     query.sql = sql.to_owned();
