@@ -44,7 +44,7 @@ impl PostgresOptions {
     }
 
     /// Where to listen for other nodes' work, if `url` leads to a pooler that gives out a connection by the transaction:
-    /// to listen takes a session. Without one, such work is found by looking once a second.
+    /// to listen takes a session. Without one, such work is found by looking twice a second.
     #[must_use]
     pub fn listen_url(mut self, url: impl Into<String>) -> Self {
         self.listen_url = Some(url.into());
