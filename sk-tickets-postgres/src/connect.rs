@@ -9,8 +9,9 @@ use crate::error::Result;
 /// How many prepared statements a connection keeps: all shapes that are common, each planned once.
 const STATEMENTS: usize = 256;
 
-/// How long anything may take, that nothing so short is worth compiling, and the role of a connection that was made with the owner's URL. Whoever logs in as the
-/// role itself has all of that from the role, since a pooler may not keep what a session sets.
+/// The role of a connection that was made with the owner's URL, how long anything may take, and that nothing is compiled, since
+/// all of it is short. Whoever logs in as the role itself has all of that from the role, since a pooler may not keep what a
+/// session sets.
 const ASSUME: &str = "SET ROLE sk_tickets_app; SET statement_timeout = '30s'; SET lock_timeout = '5s'; \
                       SET idle_in_transaction_session_timeout = '10s'; SET jit = off";
 

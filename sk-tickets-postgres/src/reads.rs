@@ -115,6 +115,7 @@ async fn rows(pool: &Pool, realm: RealmNumber, sql: &str, asked: &[Vec<Value>]) 
 mod tests {
     use sk_tickets_core::{CreateTicket, Environment, IdempotencyKey, Realm, Tickets, model::id::TicketId};
     use sqlx::{Connection, PgConnection};
+    use tokio::task::JoinHandle;
     use uuid::Uuid;
 
     use super::*;
@@ -125,6 +126,22 @@ mod tests {
         store::PostgresStore,
         testing::Cluster,
     };
+
+    /// Asks; it is known then how many turns are under way and how many wait.
+    async fn ask(
+        store: &PostgresStore,
+        realm: RealmNumber,
+        key: &'static str,
+        ticket: TicketId,
+        then: (usize, usize),
+    ) -> JoinHandle<Result<Option<PgRow>>> {
+        let inner = Arc::clone(&store.inner);
+        let asked =
+            tokio::spawn(async move { inner.reads.ticket.row(&inner.pool, realm, vec![text(key), id(ticket)]).await });
+        let lanes = &store.inner.reads.ticket.lanes;
+        until(|| (lanes.under_way(), lanes.waiting()) == then).await;
+        asked
+    }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn of_those_that_read_together_each_gets_what_it_asked_for() {
@@ -145,18 +162,14 @@ mod tests {
         let nobody = TicketId::from_bytes([9; 16]);
 
         // Whoever reads now does not get on.
-        let mut holder = PgConnection::connect(&url).await.unwrap();
-        sqlx::raw_sql("BEGIN; LOCK TABLE sk_tickets.tickets").execute(&mut holder).await.unwrap();
-        let lanes = Arc::clone(&store.inner.reads.ticket.lanes);
-        let ask = async |realm: RealmNumber, key: &'static str, ticket: TicketId, then: (usize, usize)| {
-            let inner = Arc::clone(&store.inner);
-            let asked =
-                tokio::spawn(
-                    async move { inner.reads.ticket.row(&inner.pool, realm, vec![text(key), id(ticket)]).await },
-                );
-            until(|| (lanes.under_way(), lanes.waiting()) == then).await;
-            asked
+        let hold = async || {
+            let mut holder = PgConnection::connect(&url).await.unwrap();
+            sqlx::raw_sql("BEGIN; LOCK TABLE sk_tickets.tickets").execute(&mut holder).await.unwrap();
+            holder
         };
+        let holder = hold().await;
+        let lanes = Arc::clone(&store.inner.reads.ticket.lanes);
+        let ask = |realm, key, ticket, then| ask(&store, realm, key, ticket, then);
         let mut asked = Vec::new();
         for (realm, ticket, then, expected) in [
             (mine, tickets[0], (1, 0), Some(tickets[0])),
@@ -172,16 +185,30 @@ mod tests {
             asked.push((ask(realm, "", ticket, then).await, expected));
         }
         let gone = ask(mine, "", tickets[0], (3, 6)).await;
-        let refused = ask(mine, "no\0text", tickets[0], (3, 7)).await;
         gone.abort();
         holder.close().await.unwrap();
-
+        let found = |row: &PgRow| row.get::<Option<Uuid>, _>(RECORDED_WIDTH);
         for (answered, expected) in asked {
             let row = answered.await.unwrap().unwrap().expect("there is one for each");
-            assert_eq!(row.get::<Option<Uuid>, _>(RECORDED_WIDTH), expected.map(uuid));
+            assert_eq!(found(&row), expected.map(uuid));
+        }
+        until(|| lanes.under_way() == 0).await;
+
+        // What one of them asks for is refused, and harms no other.
+        let holder = hold().await;
+        let under_way = [ask(mine, "", tickets[0], (1, 0)).await, ask(mine, "", tickets[0], (2, 0)).await];
+        let one = ask(mine, "", tickets[1], (2, 1)).await;
+        let refused = ask(mine, "no\0text", tickets[0], (2, 2)).await;
+        let other = ask(mine, "", tickets[2], (2, 3)).await;
+        holder.close().await.unwrap();
+        for answered in under_way {
+            answered.await.unwrap().unwrap();
         }
         let refused = refused.await.unwrap();
         assert!(matches!(refused, Err(Fault::Postgres(sqlx::Error::Database(_)))), "{refused:?}");
+        for (answered, expected) in [(one, tickets[1]), (other, tickets[2])] {
+            assert_eq!(found(&answered.await.unwrap().unwrap().unwrap()), Some(uuid(expected)));
+        }
         until(|| lanes.under_way() == 0).await;
     }
 }

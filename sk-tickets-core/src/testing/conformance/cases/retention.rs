@@ -220,6 +220,7 @@ pub async fn a_redaction_brings_nothing_back(fixture: &Fixture) {
     let ticket = fixture.ticket("one").await;
     let post = PostEntry::note("a secret word".parse().expect("lawful"));
     let entry = desk.post_to_thread(&key("post"), ticket.id, post).await.expect("posted").value;
+    let old = feed(desk).await;
     fixture.clock.advance(HOUR);
     for what in [Purged::Events, Purged::Answers] {
         assert_eq!(purge(fixture, what, fixture.tickets.now()).await, CommitOutcome::Applied);
@@ -227,6 +228,9 @@ pub async fn a_redaction_brings_nothing_back(fixture: &Fixture) {
     let redact = RedactEntry { reason: "privacy".parse().expect("lawful"), actor_id: None };
     desk.redact_entry(&key("redact"), ticket.id, entry.id, redact).await.expect("redacted");
     assert_eq!(feed(desk).await.len(), 1, "that of the redaction");
+    for event in old {
+        assert_eq!(desk.event(event).await.expect("read"), None);
+    }
     let again = desk.create_ticket(&key("one"), CreateTicket::new("one").expect("lawful")).await;
     assert_eq!(again.expect_err("expired").code(), "idempotency_key_expired");
 }
