@@ -1,6 +1,6 @@
 -- Every row but a realm itself belongs to one realm, and every key begins with it.
 --
--- The guard: current_realm() and current_scope() are functions of our connections, and null where no scope was entered.
+-- The guard: scope('realm') and scope('kind') are functions of our connections, and null where no scope was entered.
 -- Reads go through views that show the current realm alone. A CHECK refuses new rows of another realm, and triggers
 -- refuse to change or delete its rows (a CHECK is not looked at where none of its columns changes). All of it compares
 -- with IS: a CHECK whose answer is null would hold.
@@ -20,14 +20,14 @@ CREATE TABLE realms (
     purged_position INTEGER NOT NULL DEFAULT 0,
     deliveries_purged_before INTEGER NOT NULL DEFAULT 0,
     UNIQUE (tenant, environment),
-    CHECK ((current_scope() IN ('directory', 'maintenance')) IS TRUE)
+    CHECK ((scope('kind') IN ('directory', 'maintenance')) IS TRUE)
 ) STRICT;
 
 -- What belongs to the store as a whole.
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
     value BLOB NOT NULL,
-    CHECK ((current_scope() IN ('directory', 'maintenance')) IS TRUE)
+    CHECK ((scope('kind') IN ('directory', 'maintenance')) IS TRUE)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE api_keys (
@@ -40,7 +40,7 @@ CREATE TABLE api_keys (
     expires_at INTEGER,
     revoked_at INTEGER,
     last_used_at INTEGER,
-    CHECK ((current_scope() IN ('directory', 'maintenance')) IS TRUE)
+    CHECK ((scope('kind') IN ('directory', 'maintenance')) IS TRUE)
 ) STRICT, WITHOUT ROWID;
 
 -- Idempotency keys with the answers recorded for them. Of one whose answer is dropped for its age the fingerprint is zero,
@@ -62,7 +62,7 @@ CREATE TABLE claims (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (realm, key),
     CHECK ((secret IS NULL) = (secret_offset IS NULL)),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT;
 
 -- Those with a secret, to seal them anew by.
@@ -80,11 +80,11 @@ CREATE TRIGGER claims_stay BEFORE UPDATE OF realm, key, status, location, create
     SELECT RAISE (ABORT, 'recorded answers stay as they are');
 END;
 CREATE TRIGGER claims_answer_stays BEFORE UPDATE OF fingerprint, etag, content_type, secret_offset, ticket_id ON claims
-WHEN current_scope() IS NOT 'purge' BEGIN
+WHEN scope('kind') IS NOT 'purge' BEGIN
     SELECT RAISE (ABORT, 'recorded answers stay as they are');
 END;
 CREATE TRIGGER claims_words_stay BEFORE UPDATE OF body ON claims
-WHEN (current_scope() IN ('redaction', 'purge')) IS NOT TRUE BEGIN
+WHEN (scope('kind') IN ('redaction', 'purge')) IS NOT TRUE BEGIN
     SELECT RAISE (ABORT, 'recorded answers stay as they are');
 END;
 CREATE TRIGGER claims_keep BEFORE DELETE ON claims BEGIN
@@ -99,7 +99,7 @@ CREATE TABLE contacts (
     phone TEXT,
     created_at INTEGER NOT NULL,
     PRIMARY KEY (realm, id),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX contacts_email ON contacts (realm, email) WHERE email IS NOT NULL;
@@ -118,7 +118,7 @@ CREATE TABLE queues (
     created_at INTEGER,
     PRIMARY KEY (realm, id),
     UNIQUE (realm, key),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 -- The topics of queues once more: each leads to one queue.
@@ -128,7 +128,7 @@ CREATE TABLE queue_topics (
     queue_id BLOB NOT NULL,
     PRIMARY KEY (realm, topic),
     FOREIGN KEY (realm, queue_id) REFERENCES queues (realm, id),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 -- Who is shown a form has its id and nothing else, so the id is unique beyond the realm.
@@ -142,7 +142,7 @@ CREATE TABLE forms (
     theme TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     PRIMARY KEY (realm, id),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tickets (
@@ -185,7 +185,7 @@ CREATE TABLE tickets (
     at_risk_at INTEGER,
     clocked INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (realm, id),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT;
 
 -- One index for each filter, each in the order of pages.
@@ -224,7 +224,7 @@ CREATE TABLE sla_policies (
     changed INTEGER NOT NULL,
     cursor BLOB,
     PRIMARY KEY (realm, priority),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance'),
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance'),
     -- After the guard, so that a foreign row is refused in one way, whatever it says.
     CHECK (priority BETWEEN 0 AND 3),
     CHECK (changed OR cursor IS NULL)
@@ -242,7 +242,7 @@ CREATE TABLE queue_blocks (
     start_id BLOB NOT NULL,
     waiting INTEGER NOT NULL CHECK (waiting >= 0),
     PRIMARY KEY (realm, queue, priority, start_at, start_id),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 -- The tags of tickets once more, to find tickets by.
@@ -252,7 +252,7 @@ CREATE TABLE ticket_tags (
     ticket_id BLOB NOT NULL,
     PRIMARY KEY (realm, tag, ticket_id),
     FOREIGN KEY (realm, ticket_id) REFERENCES tickets (realm, id),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 -- The tickets of a realm in blocks, in the order of ids, as the index of words has them: see search.rs. A block has the
@@ -263,7 +263,7 @@ CREATE TABLE search_blocks (
     number INTEGER NOT NULL,
     tickets INTEGER NOT NULL,
     PRIMARY KEY (realm, first_id),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 -- What tickets can be found by: each word, and in how many texts of the ticket it occurs. It follows from what else is
@@ -275,7 +275,7 @@ CREATE TABLE ticket_terms (
     ticket_id BLOB NOT NULL,
     texts INTEGER NOT NULL CHECK (texts > 0),
     PRIMARY KEY (realm, block, term, ticket_id),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE thread_entries (
@@ -292,7 +292,7 @@ CREATE TABLE thread_entries (
     PRIMARY KEY (realm, ticket_id, sequence),
     UNIQUE (realm, id),
     FOREIGN KEY (realm, ticket_id) REFERENCES tickets (realm, id),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT;
 
 -- Append-only but for words, and those only in a redaction.
@@ -300,7 +300,7 @@ CREATE TRIGGER thread_entries_stay
 BEFORE UPDATE OF realm, ticket_id, sequence, id, visibility, actor, created_at ON thread_entries BEGIN
     SELECT RAISE (ABORT, 'thread entries are append-only');
 END;
-CREATE TRIGGER thread_entries_words_stay BEFORE UPDATE ON thread_entries WHEN current_scope() IS NOT 'redaction' BEGIN
+CREATE TRIGGER thread_entries_words_stay BEFORE UPDATE ON thread_entries WHEN scope('kind') IS NOT 'redaction' BEGIN
     SELECT RAISE (ABORT, 'thread entries are append-only');
 END;
 CREATE TRIGGER thread_entries_keep BEFORE DELETE ON thread_entries BEGIN
@@ -321,7 +321,7 @@ CREATE TABLE events (
     PRIMARY KEY (realm, id),
     UNIQUE (realm, position),
     FOREIGN KEY (realm, ticket_id) REFERENCES tickets (realm, id),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT;
 
 -- To find the words of a ticket by.
@@ -332,7 +332,7 @@ BEFORE UPDATE OF realm, id, position, event_type, ticket_id, ticket_version, at 
     SELECT RAISE (ABORT, 'events are append-only');
 END;
 CREATE TRIGGER events_words_stay BEFORE UPDATE ON events
-WHEN (current_scope() IN ('redaction', 'purge')) IS NOT TRUE BEGIN
+WHEN (scope('kind') IN ('redaction', 'purge')) IS NOT TRUE BEGIN
     SELECT RAISE (ABORT, 'events are append-only');
 END;
 CREATE TRIGGER events_keep BEFORE DELETE ON events BEGIN
@@ -358,7 +358,7 @@ CREATE TABLE endpoints (
     -- Since when it wants what it wants: no event after that may lack a delivery to it.
     wanted_since INTEGER NOT NULL,
     PRIMARY KEY (realm, id),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX endpoints_present ON endpoints (realm, id) WHERE deleted_at IS NULL;
@@ -393,7 +393,7 @@ CREATE TABLE deliveries (
     CHECK ((status = 'pending') = (claimable_at IS NOT NULL)),
     CHECK ((status = 'dead') = (reason IS NOT NULL)),
     CHECK (status = 'pending' OR lease_owner IS NULL),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX deliveries_status ON deliveries (realm, status, id);
@@ -410,7 +410,7 @@ CREATE INDEX deliveries_claimable ON deliveries (realm, endpoint_id, retrying, c
 CREATE INDEX deliveries_leased ON deliveries (realm, endpoint_id, retrying, claimable_at) WHERE lease_owner IS NOT NULL;
 
 CREATE TRIGGER deliveries_keep BEFORE DELETE ON deliveries
-WHEN (current_scope() IN ('purge', 'maintenance')) IS NOT TRUE BEGIN
+WHEN (scope('kind') IN ('purge', 'maintenance')) IS NOT TRUE BEGIN
     SELECT RAISE (ABORT, 'deliveries are kept');
 END;
 
@@ -425,7 +425,7 @@ CREATE TABLE delivery_attempts (
     response TEXT,
     PRIMARY KEY (realm, delivery_id, number),
     FOREIGN KEY (realm, delivery_id) REFERENCES deliveries (realm, id),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT;
 
 CREATE TRIGGER delivery_attempts_stay
@@ -433,11 +433,11 @@ BEFORE UPDATE OF realm, delivery_id, number, at, status_code, latency_ms ON deli
     SELECT RAISE (ABORT, 'attempts stay as they are');
 END;
 CREATE TRIGGER delivery_attempts_words_stay
-BEFORE UPDATE ON delivery_attempts WHEN (current_scope() IN ('redaction', 'purge')) IS NOT TRUE BEGIN
+BEFORE UPDATE ON delivery_attempts WHEN (scope('kind') IN ('redaction', 'purge')) IS NOT TRUE BEGIN
     SELECT RAISE (ABORT, 'attempts stay as they are');
 END;
 CREATE TRIGGER delivery_attempts_keep BEFORE DELETE ON delivery_attempts
-WHEN (current_scope() IN ('purge', 'maintenance')) IS NOT TRUE BEGIN
+WHEN (scope('kind') IN ('purge', 'maintenance')) IS NOT TRUE BEGIN
     SELECT RAISE (ABORT, 'attempts stay as they are');
 END;
 
@@ -463,7 +463,7 @@ CREATE TABLE replay_jobs (
     finished_at INTEGER,
     PRIMARY KEY (realm, id),
     CHECK ((status = 'completed') = (finished_at IS NOT NULL)),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX replay_jobs_unfinished ON replay_jobs (id) WHERE status <> 'completed';
@@ -495,12 +495,12 @@ CREATE TABLE notifications (
     CHECK ((outcome = 'pending') = (claimable_at IS NOT NULL)),
     CHECK ((outcome = 'sent') = (sent_at IS NOT NULL)),
     CHECK (outcome = 'pending' OR lease_owner IS NULL),
-    CHECK (realm IS current_realm() OR current_scope() IS 'maintenance')
+    CHECK (realm IS scope('realm') OR scope('kind') IS 'maintenance')
 ) STRICT;
 
 CREATE TRIGGER notifications_words_stay
 BEFORE UPDATE OF ticket_id, contact_id, subject, text, created_at ON notifications
-WHEN current_scope() IS NOT 'redaction' BEGIN
+WHEN scope('kind') IS NOT 'redaction' BEGIN
     SELECT RAISE (ABORT, 'what a customer was told stays as it is');
 END;
 
@@ -513,256 +513,256 @@ CREATE INDEX notifications_dead ON notifications (id, realm) WHERE outcome = 'de
 
 -- No row of another realm is changed or deleted.
 CREATE TRIGGER thread_entries_guard_change BEFORE UPDATE ON thread_entries
-WHEN old.realm IS NOT current_realm() BEGIN
+WHEN old.realm IS NOT scope('realm') BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER events_guard_change BEFORE UPDATE ON events
-WHEN old.realm IS NOT current_realm() BEGIN
+WHEN old.realm IS NOT scope('realm') BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER claims_guard_change BEFORE UPDATE ON claims
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER claims_guard_delete BEFORE DELETE ON claims
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER contacts_guard_change BEFORE UPDATE ON contacts
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER contacts_guard_delete BEFORE DELETE ON contacts
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER queues_guard_change BEFORE UPDATE ON queues
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER queues_guard_delete BEFORE DELETE ON queues
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER queue_topics_guard_change BEFORE UPDATE ON queue_topics
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER queue_topics_guard_delete BEFORE DELETE ON queue_topics
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER queue_blocks_guard_change BEFORE UPDATE ON queue_blocks
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER queue_blocks_guard_delete BEFORE DELETE ON queue_blocks
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER forms_guard_change BEFORE UPDATE ON forms
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER forms_guard_delete BEFORE DELETE ON forms
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER tickets_guard_change BEFORE UPDATE ON tickets
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER tickets_guard_delete BEFORE DELETE ON tickets
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER sla_policies_guard_change BEFORE UPDATE ON sla_policies
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER sla_policies_guard_delete BEFORE DELETE ON sla_policies
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER ticket_tags_guard_change BEFORE UPDATE ON ticket_tags
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER ticket_tags_guard_delete BEFORE DELETE ON ticket_tags
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER search_blocks_guard_change BEFORE UPDATE ON search_blocks
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER search_blocks_guard_delete BEFORE DELETE ON search_blocks
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER ticket_terms_guard_change BEFORE UPDATE ON ticket_terms
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER ticket_terms_guard_delete BEFORE DELETE ON ticket_terms
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER endpoints_guard_change BEFORE UPDATE ON endpoints
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER endpoints_guard_delete BEFORE DELETE ON endpoints
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER deliveries_guard_change BEFORE UPDATE ON deliveries
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER deliveries_guard_delete BEFORE DELETE ON deliveries
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER delivery_attempts_guard_change BEFORE UPDATE ON delivery_attempts
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER delivery_attempts_guard_delete BEFORE DELETE ON delivery_attempts
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER replay_jobs_guard_change BEFORE UPDATE ON replay_jobs
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER replay_jobs_guard_delete BEFORE DELETE ON replay_jobs
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER notifications_guard_change BEFORE UPDATE ON notifications
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 CREATE TRIGGER notifications_guard_delete BEFORE DELETE ON notifications
-WHEN old.realm IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.realm IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'a row of another realm');
 END;
 
 -- A realm is made by the directory; what a realm knows of itself is changed from within it.
 CREATE TRIGGER realms_guard_change BEFORE UPDATE ON realms
-WHEN old.id IS NOT current_realm() AND current_scope() IS NOT 'maintenance' BEGIN
+WHEN old.id IS NOT scope('realm') AND scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'another realm');
 END;
 CREATE TRIGGER realms_guard_delete BEFORE DELETE ON realms
-WHEN current_scope() IS NOT 'maintenance' BEGIN
+WHEN scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'not from here');
 END;
 CREATE TRIGGER settings_guard_change BEFORE UPDATE ON settings
-WHEN (current_scope() IN ('directory', 'maintenance')) IS NOT TRUE BEGIN
+WHEN (scope('kind') IN ('directory', 'maintenance')) IS NOT TRUE BEGIN
     SELECT RAISE (ABORT, 'not from here');
 END;
 CREATE TRIGGER settings_guard_delete BEFORE DELETE ON settings
-WHEN current_scope() IS NOT 'maintenance' BEGIN
+WHEN scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'not from here');
 END;
 CREATE TRIGGER api_keys_guard_change BEFORE UPDATE ON api_keys
-WHEN (current_scope() IN ('directory', 'maintenance')) IS NOT TRUE BEGIN
+WHEN (scope('kind') IN ('directory', 'maintenance')) IS NOT TRUE BEGIN
     SELECT RAISE (ABORT, 'not from here');
 END;
 CREATE TRIGGER api_keys_guard_delete BEFORE DELETE ON api_keys
-WHEN current_scope() IS NOT 'maintenance' BEGIN
+WHEN scope('kind') IS NOT 'maintenance' BEGIN
     SELECT RAISE (ABORT, 'not from here');
 END;
 
 -- What a realm sees of its own.
-CREATE VIEW my_realm AS SELECT * FROM realms WHERE id = current_realm();
-CREATE VIEW my_claims AS SELECT * FROM claims WHERE realm = current_realm();
+CREATE VIEW my_realm AS SELECT * FROM realms WHERE id = scope('realm');
+CREATE VIEW my_claims AS SELECT * FROM claims WHERE realm = scope('realm');
 CREATE VIEW my_kept_answers AS SELECT realm, key, created_at FROM claims INDEXED BY claims_kept
-    WHERE realm = current_realm()
+    WHERE realm = scope('realm')
       AND fingerprint <> x'0000000000000000000000000000000000000000000000000000000000000000';
-CREATE VIEW my_contacts AS SELECT * FROM contacts WHERE realm = current_realm();
-CREATE VIEW my_queues AS SELECT * FROM queues WHERE realm = current_realm();
-CREATE VIEW my_queue_blocks AS SELECT * FROM queue_blocks WHERE realm = current_realm();
-CREATE VIEW my_queue_topics AS SELECT * FROM queue_topics WHERE realm = current_realm();
-CREATE VIEW my_forms AS SELECT * FROM forms WHERE realm = current_realm();
-CREATE VIEW my_tickets AS SELECT * FROM tickets WHERE realm = current_realm();
-CREATE VIEW my_sla_policies AS SELECT * FROM sla_policies WHERE realm = current_realm();
-CREATE VIEW my_ticket_tags AS SELECT * FROM ticket_tags WHERE realm = current_realm();
-CREATE VIEW my_search_blocks AS SELECT * FROM search_blocks WHERE realm = current_realm();
-CREATE VIEW my_ticket_terms AS SELECT * FROM ticket_terms WHERE realm = current_realm();
-CREATE VIEW my_thread_entries AS SELECT * FROM thread_entries WHERE realm = current_realm();
-CREATE VIEW my_events AS SELECT * FROM events WHERE realm = current_realm();
-CREATE VIEW my_endpoints AS SELECT * FROM endpoints WHERE realm = current_realm();
-CREATE VIEW my_deliveries AS SELECT * FROM deliveries WHERE realm = current_realm();
-CREATE VIEW my_delivery_attempts AS SELECT * FROM delivery_attempts WHERE realm = current_realm();
+CREATE VIEW my_contacts AS SELECT * FROM contacts WHERE realm = scope('realm');
+CREATE VIEW my_queues AS SELECT * FROM queues WHERE realm = scope('realm');
+CREATE VIEW my_queue_blocks AS SELECT * FROM queue_blocks WHERE realm = scope('realm');
+CREATE VIEW my_queue_topics AS SELECT * FROM queue_topics WHERE realm = scope('realm');
+CREATE VIEW my_forms AS SELECT * FROM forms WHERE realm = scope('realm');
+CREATE VIEW my_tickets AS SELECT * FROM tickets WHERE realm = scope('realm');
+CREATE VIEW my_sla_policies AS SELECT * FROM sla_policies WHERE realm = scope('realm');
+CREATE VIEW my_ticket_tags AS SELECT * FROM ticket_tags WHERE realm = scope('realm');
+CREATE VIEW my_search_blocks AS SELECT * FROM search_blocks WHERE realm = scope('realm');
+CREATE VIEW my_ticket_terms AS SELECT * FROM ticket_terms WHERE realm = scope('realm');
+CREATE VIEW my_thread_entries AS SELECT * FROM thread_entries WHERE realm = scope('realm');
+CREATE VIEW my_events AS SELECT * FROM events WHERE realm = scope('realm');
+CREATE VIEW my_endpoints AS SELECT * FROM endpoints WHERE realm = scope('realm');
+CREATE VIEW my_deliveries AS SELECT * FROM deliveries WHERE realm = scope('realm');
+CREATE VIEW my_delivery_attempts AS SELECT * FROM delivery_attempts WHERE realm = scope('realm');
 CREATE VIEW my_kept_responses AS SELECT realm, delivery_id, number, at
     FROM delivery_attempts INDEXED BY delivery_attempts_responses
-    WHERE realm = current_realm() AND response IS NOT NULL;
-CREATE VIEW my_replay_jobs AS SELECT * FROM replay_jobs WHERE realm = current_realm();
-CREATE VIEW my_notifications AS SELECT * FROM notifications WHERE realm = current_realm();
+    WHERE realm = scope('realm') AND response IS NOT NULL;
+CREATE VIEW my_replay_jobs AS SELECT * FROM replay_jobs WHERE realm = scope('realm');
+CREATE VIEW my_notifications AS SELECT * FROM notifications WHERE realm = scope('realm');
 
 -- The same, by way of one index, so that no statistics of SQLite's lead a list another way.
-CREATE VIEW my_tickets_by_status AS SELECT * FROM tickets INDEXED BY tickets_status WHERE realm = current_realm();
-CREATE VIEW my_tickets_by_queue AS SELECT * FROM tickets INDEXED BY tickets_queue WHERE realm = current_realm();
-CREATE VIEW my_tickets_by_owner AS SELECT * FROM tickets INDEXED BY tickets_owner WHERE realm = current_realm();
-CREATE VIEW my_tickets_by_contact AS SELECT * FROM tickets INDEXED BY tickets_contact WHERE realm = current_realm();
-CREATE VIEW my_tickets_by_topic AS SELECT * FROM tickets INDEXED BY tickets_topic WHERE realm = current_realm();
-CREATE VIEW my_tickets_by_priority AS SELECT * FROM tickets INDEXED BY tickets_priority WHERE realm = current_realm();
-CREATE VIEW my_tickets_by_source AS SELECT * FROM tickets INDEXED BY tickets_source WHERE realm = current_realm();
+CREATE VIEW my_tickets_by_status AS SELECT * FROM tickets INDEXED BY tickets_status WHERE realm = scope('realm');
+CREATE VIEW my_tickets_by_queue AS SELECT * FROM tickets INDEXED BY tickets_queue WHERE realm = scope('realm');
+CREATE VIEW my_tickets_by_owner AS SELECT * FROM tickets INDEXED BY tickets_owner WHERE realm = scope('realm');
+CREATE VIEW my_tickets_by_contact AS SELECT * FROM tickets INDEXED BY tickets_contact WHERE realm = scope('realm');
+CREATE VIEW my_tickets_by_topic AS SELECT * FROM tickets INDEXED BY tickets_topic WHERE realm = scope('realm');
+CREATE VIEW my_tickets_by_priority AS SELECT * FROM tickets INDEXED BY tickets_priority WHERE realm = scope('realm');
+CREATE VIEW my_tickets_by_source AS SELECT * FROM tickets INDEXED BY tickets_source WHERE realm = scope('realm');
 CREATE VIEW my_clocked_tickets AS SELECT realm, priority, id FROM tickets INDEXED BY tickets_clocked
-    WHERE clocked AND realm = current_realm();
+    WHERE clocked AND realm = scope('realm');
 CREATE VIEW my_tickets_in_hand AS SELECT queue, status FROM tickets INDEXED BY tickets_in_hand
-    WHERE realm = current_realm() AND status <> 'closed';
+    WHERE realm = scope('realm') AND status <> 'closed';
 CREATE VIEW my_tickets_at_risk AS SELECT queue, at_risk_at FROM tickets INDEXED BY tickets_at_risk
-    WHERE realm = current_realm() AND at_risk_at IS NOT NULL;
+    WHERE realm = scope('realm') AND at_risk_at IS NOT NULL;
 CREATE VIEW my_tickets_waiting AS SELECT * FROM tickets INDEXED BY tickets_waiting
-    WHERE realm = current_realm() AND queued_at IS NOT NULL;
-CREATE VIEW my_tickets_by_time AS SELECT * FROM tickets INDEXED BY tickets_time WHERE realm = current_realm();
-CREATE VIEW my_deliveries_by_status AS SELECT * FROM deliveries INDEXED BY deliveries_status WHERE realm = current_realm();
-CREATE VIEW my_deliveries_by_endpoint AS SELECT * FROM deliveries INDEXED BY deliveries_endpoint WHERE realm = current_realm();
+    WHERE realm = scope('realm') AND queued_at IS NOT NULL;
+CREATE VIEW my_tickets_by_time AS SELECT * FROM tickets INDEXED BY tickets_time WHERE realm = scope('realm');
+CREATE VIEW my_deliveries_by_status AS SELECT * FROM deliveries INDEXED BY deliveries_status WHERE realm = scope('realm');
+CREATE VIEW my_deliveries_by_endpoint AS SELECT * FROM deliveries INDEXED BY deliveries_endpoint WHERE realm = scope('realm');
 CREATE VIEW my_dead_letters AS SELECT * FROM deliveries INDEXED BY deliveries_dead_letters
-    WHERE realm = current_realm() AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+    WHERE realm = scope('realm') AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
 CREATE VIEW my_dead_letters_by_type AS SELECT * FROM deliveries INDEXED BY deliveries_dead_letters_type
-    WHERE realm = current_realm() AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
+    WHERE realm = scope('realm') AND status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled');
 CREATE VIEW my_notifications_by_ticket AS SELECT * FROM notifications INDEXED BY notifications_ticket
-    WHERE realm = current_realm();
+    WHERE realm = scope('realm');
 CREATE VIEW my_notifications_by_outcome AS SELECT * FROM notifications INDEXED BY notifications_outcome
-    WHERE realm = current_realm();
+    WHERE realm = scope('realm');
 CREATE VIEW my_recorded_secrets AS SELECT realm, key, secret FROM claims INDEXED BY claims_secrets
-    WHERE realm = current_realm() AND secret IS NOT NULL;
+    WHERE realm = scope('realm') AND secret IS NOT NULL;
 
 -- What workers see across realms: which deliveries wait, for which endpoint, until when, and whether it is failing; how
 -- old dead letters are; which jobs are to be done; which notifications wait, until when; at which tickets something is
 -- due, and which policies were changed. Nothing of what is in them.
 CREATE VIEW worker_deliveries AS SELECT realm, id, endpoint_id, retrying, claimable_at, next_attempt_at
     FROM deliveries INDEXED BY deliveries_claimable
-    WHERE status = 'pending' AND current_scope() IS 'worker';
+    WHERE status = 'pending' AND scope('kind') IS 'worker';
 CREATE VIEW worker_leases AS SELECT realm, id, endpoint_id, retrying, claimable_at, lease_owner
     FROM deliveries INDEXED BY deliveries_leased
-    WHERE lease_owner IS NOT NULL AND current_scope() IS 'worker';
+    WHERE lease_owner IS NOT NULL AND scope('kind') IS 'worker';
 CREATE VIEW worker_endpoints AS SELECT realm, id, failing_since IS NOT NULL AS failing
-    FROM endpoints WHERE current_scope() IS 'worker';
+    FROM endpoints WHERE scope('kind') IS 'worker';
 CREATE VIEW worker_dead_letters AS SELECT created_at FROM deliveries INDEXED BY deliveries_dead_letters
-    WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled') AND current_scope() IS 'worker';
+    WHERE status = 'dead' AND reason IN ('exhausted', 'endpoint_disabled') AND scope('kind') IS 'worker';
 CREATE VIEW worker_replay_jobs AS SELECT realm, id FROM replay_jobs INDEXED BY replay_jobs_unfinished
-    WHERE status <> 'completed' AND current_scope() IS 'worker';
+    WHERE status <> 'completed' AND scope('kind') IS 'worker';
 CREATE VIEW worker_notifications AS SELECT realm, id, claimable_at, created_at, lease_owner
     FROM notifications INDEXED BY notifications_due
-    WHERE outcome = 'pending' AND current_scope() IS 'worker';
+    WHERE outcome = 'pending' AND scope('kind') IS 'worker';
 CREATE VIEW worker_dead_notifications AS SELECT realm, id FROM notifications INDEXED BY notifications_dead
-    WHERE outcome = 'dead' AND current_scope() IS 'worker';
+    WHERE outcome = 'dead' AND scope('kind') IS 'worker';
 CREATE VIEW worker_due_tickets AS SELECT wakes_at, id, realm FROM tickets INDEXED BY tickets_due
-    WHERE wakes_at IS NOT NULL AND current_scope() IS 'worker';
+    WHERE wakes_at IS NOT NULL AND scope('kind') IS 'worker';
 CREATE VIEW worker_sla_policies AS SELECT realm, priority FROM sla_policies INDEXED BY sla_policies_changed
-    WHERE changed AND current_scope() IS 'worker';
+    WHERE changed AND scope('kind') IS 'worker';
 
 -- What is known before a realm is.
-CREATE VIEW directory_realms AS SELECT id, tenant, environment FROM realms WHERE current_scope() IS 'directory';
-CREATE VIEW directory_api_keys AS SELECT * FROM api_keys WHERE current_scope() IS 'directory';
-CREATE VIEW directory_settings AS SELECT * FROM settings WHERE current_scope() IS 'directory';
+CREATE VIEW directory_realms AS SELECT id, tenant, environment FROM realms WHERE scope('kind') IS 'directory';
+CREATE VIEW directory_api_keys AS SELECT * FROM api_keys WHERE scope('kind') IS 'directory';
+CREATE VIEW directory_settings AS SELECT * FROM settings WHERE scope('kind') IS 'directory';
 
 -- What is known of a form before its realm is: the one that was asked for, by its whole id.
 CREATE VIEW public_form AS SELECT tenant, environment, forms.*
     FROM forms JOIN realms ON realms.id = forms.realm
-    WHERE forms.id = current_form();
+    WHERE forms.id = scope('form');

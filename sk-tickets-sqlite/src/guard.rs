@@ -4,11 +4,11 @@
 //! and a write that does not is refused. It has three parts:
 //!
 //! - **Scopes.** A connection can only be used [within](Guarded::within) a [`Scope`], which ends with the work, also
-//!   after a panic. The functions `current_realm()`, `current_form()` and `current_scope()` tell the database which it
-//!   is; outside of any they are null, so nothing is visible and nothing can be written.
+//!   after a panic. The function `scope` tells the database which it is: its `'kind'`, and its `'realm'` or `'form'`;
+//!   outside of any they are null, so nothing is visible and nothing can be written.
 //! - **The schema.** Views show the rows of the current realm, of all that the worker needs the little that it needs, the
 //!   directory, and the one form that was asked for; a CHECK refuses rows of another realm, and triggers refuse to change or delete one. A connection
-//!   that lacks the functions, such as that of SQLite's own shell, cannot write to a guarded table at all.
+//!   that lacks the function, such as that of SQLite's own shell, cannot write to a guarded table at all.
 //! - **An authorizer**, asked when a statement is prepared, refuses whatever would read a table past the views, change
 //!   the schema or its settings.
 //!
@@ -25,6 +25,7 @@ use rusqlite::{
     Connection,
     functions::FunctionFlags,
     hooks::{AuthAction, AuthContext, Authorization},
+    types::{ToSqlOutput, Value},
 };
 
 use sk_tickets_core::model::id::FormId;
@@ -243,45 +244,55 @@ impl Drop for Leave<'_> {
     }
 }
 
-/// Tells the database of the scope. It does not change while a statement runs, hence deterministic; that they tell
-/// nothing and do nothing lets them stand in views, though the schema is not trusted.
+/// Tells the database of the scope. It does not change while a statement runs, hence deterministic; that it tells nothing
+/// and does nothing lets it stand in views, though the schema is not trusted.
+///
+/// One function with an argument, not three without: the planner may ask one that is deterministic, and rusqlite before
+/// 0.40 then makes a slice of no arguments out of a null pointer.
 fn define(connection: &Connection, current: &Arc<Current>) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
-    let scope = Arc::clone(current);
-    connection.create_scalar_function("current_realm", 0, flags, move |_| {
-        Ok(match scope.scope() {
-            Some(Scope::Realm(realm) | Scope::Redaction(realm) | Scope::Purge(realm)) => Some(realm),
-            Some(Scope::Worker | Scope::Directory | Scope::Form(_) | Scope::Maintenance) | None => None,
+    let current = Arc::clone(current);
+    connection.create_scalar_function("scope", 1, flags, move |context| {
+        let scope = current.scope();
+        Ok(match context.get_raw(0).as_str()? {
+            "kind" => scope.map(|scope| kind(scope).into()),
+            "realm" => scope.and_then(realm).map(ToSqlOutput::from),
+            "form" => scope.and_then(form).map(|form| ToSqlOutput::Owned(Value::Blob(form.to_bytes().into()))),
+            _ => None,
         })
-    })?;
-    let scope = Arc::clone(current);
-    connection.create_scalar_function("current_form", 0, flags, move |_| {
-        Ok(match scope.scope() {
-            Some(Scope::Form(form)) => Some(form.to_bytes()),
-            Some(
-                Scope::Realm(_)
-                | Scope::Redaction(_)
-                | Scope::Purge(_)
-                | Scope::Worker
-                | Scope::Directory
-                | Scope::Maintenance,
-            )
-            | None => None,
-        })
-    })?;
-    let scope = Arc::clone(current);
-    connection.create_scalar_function("current_scope", 0, flags, move |_| {
-        Ok(scope.scope().map(|scope| match scope {
-            Scope::Realm(_) => "realm",
-            Scope::Redaction(_) => "redaction",
-            Scope::Purge(_) => "purge",
-            Scope::Worker => "worker",
-            Scope::Directory => "directory",
-            Scope::Form(_) => "form",
-            Scope::Maintenance => "maintenance",
-        }))
     })?;
     Ok(())
+}
+
+const fn kind(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Realm(_) => "realm",
+        Scope::Redaction(_) => "redaction",
+        Scope::Purge(_) => "purge",
+        Scope::Worker => "worker",
+        Scope::Directory => "directory",
+        Scope::Form(_) => "form",
+        Scope::Maintenance => "maintenance",
+    }
+}
+
+const fn realm(scope: Scope) -> Option<RealmNumber> {
+    match scope {
+        Scope::Realm(realm) | Scope::Redaction(realm) | Scope::Purge(realm) => Some(realm),
+        Scope::Worker | Scope::Directory | Scope::Form(_) | Scope::Maintenance => None,
+    }
+}
+
+const fn form(scope: Scope) -> Option<FormId> {
+    match scope {
+        Scope::Form(form) => Some(form),
+        Scope::Realm(_)
+        | Scope::Redaction(_)
+        | Scope::Purge(_)
+        | Scope::Worker
+        | Scope::Directory
+        | Scope::Maintenance => None,
+    }
 }
 
 fn authorize(connection: &mut Connection, current: &Arc<Current>) -> Result<()> {

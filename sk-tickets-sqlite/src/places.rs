@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// A block with more is cut in two.
-const BLOCK_MAX: i64 = 512;
+const BLOCK_MAX: i64 = 128;
 /// Two neighbours with no more together become one.
-const MERGED_MAX: i64 = 256;
+const MERGED_MAX: i64 = 64;
 
 /// A place in a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,6 +198,8 @@ pub(crate) fn position(connection: &Connection, realm: RealmNumber, ticket: &Tic
 mod tests {
     use std::collections::BTreeSet;
 
+    use rusqlite::StatementStatus;
+
     use super::*;
     use crate::{
         guard::{Guarded, Scope},
@@ -245,8 +247,9 @@ mod tests {
         let blocks = blocks(connection);
         assert_eq!(blocks.iter().sum::<i64>(), i64::try_from(waiting.len()).unwrap());
         assert!(blocks.iter().all(|waiting| (0..=BLOCK_MAX).contains(waiting)));
-        // Two neighbours hold more than 256, so there are at most twice as many and one for each lane.
-        assert!(blocks.len() <= 2 * waiting.len() / 256 + 6, "{} blocks for {}", blocks.len(), waiting.len());
+        // Two neighbours hold more than that, so there are at most twice as many and one for each lane.
+        let merged = usize::try_from(MERGED_MAX).unwrap();
+        assert!(blocks.len() <= 2 * waiting.len() / merged + 6, "{} blocks for {}", blocks.len(), waiting.len());
     }
 
     fn realm(connection: &mut Guarded) {
@@ -284,6 +287,31 @@ mod tests {
             Ok(())
         });
         done.unwrap();
+    }
+
+    /// Though somebody has had the database analyzed.
+    #[test]
+    fn how_a_place_is_found_is_planned_once() {
+        let (_folder, mut connection) = database();
+        realm(&mut connection);
+        let fill = |connection: &Connection| {
+            for number in 0..1_000 {
+                write(connection, &place(number), true);
+            }
+            Ok(())
+        };
+        connection.within(Scope::Realm(1), fill).unwrap();
+        connection.maintain(|connection| Ok(connection.execute_batch("ANALYZE")?)).unwrap();
+        let read = |connection: &Connection| {
+            let mut statement = connection.prepare(AHEAD)?;
+            for number in 0..100 {
+                let Place { queue, priority, queued_at, id } = place(number);
+                let values = params![1, queue, priority, queued_at, id, i64::MIN, ""];
+                statement.query_row(values, |row| row.get::<_, i64>(0))?;
+            }
+            Ok(statement.get_status(StatementStatus::RePrepare))
+        };
+        assert_eq!(connection.within(Scope::Realm(1), read).unwrap(), 0);
     }
 
     #[test]

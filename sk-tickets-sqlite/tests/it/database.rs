@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, functions::FunctionFlags};
+use rusqlite::{
+    Connection,
+    functions::{Context, FunctionFlags},
+    types::Value,
+};
 use sk_tickets_core::{
     CreateTicket, Environment, IdempotencyKey, Realm, Tickets,
     model::endpoint::{CreateEndpoint, RotateSecret},
@@ -21,10 +25,12 @@ async fn with_a_ticket() -> (tempfile::TempDir, Connection) {
     let raw = Connection::open(path).unwrap();
     // As our own connections have it: REPLACE is a DELETE, and triggers see it.
     raw.pragma_update(None, "recursive_triggers", true).unwrap();
-    // Else the guard, whose functions it lacks, refuses before the triggers are asked. What is not in a redaction has no
+    // Else the guard, whose function it lacks, refuses before the triggers are asked. What is not in a redaction has no
     // business with them, be it in maintenance.
-    raw.create_scalar_function("current_realm", 0, FunctionFlags::SQLITE_DETERMINISTIC, |_| Ok(1)).unwrap();
-    raw.create_scalar_function("current_scope", 0, FunctionFlags::SQLITE_DETERMINISTIC, |_| Ok("maintenance")).unwrap();
+    let scope = |context: &Context<'_>| {
+        Ok(if context.get::<String>(0)? == "realm" { Value::from(1) } else { Value::from("maintenance".to_owned()) })
+    };
+    raw.create_scalar_function("scope", 1, FunctionFlags::SQLITE_DETERMINISTIC, scope).unwrap();
     (folder, raw)
 }
 
