@@ -1,6 +1,6 @@
 //! The store for many nodes, durable (`synchronous_commit`, `fsync`). Floor: pgbench with prepared statements, which writes the
 //! same rows into the same tables, one INSERT after the other in a transaction of their own, as the superuser, whom
-//! row-level security does not concern.
+//! row-level security does not concern. Its tickets have the words of 512 tickets in turn, and are in blocks of as many.
 
 #[path = "shared/cluster.rs"]
 mod cluster;
@@ -28,9 +28,23 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 
-/// The tables that making a ticket writes to, in an order that keeps references whole.
-const TABLES: [&str; 7] =
-    ["claims", "tickets", "queue_moves", "thread_entries", "ticket_terms", "events", "feed_pending"];
+/// The tables that making a ticket writes to, in an order that keeps references whole; but for its words.
+const TABLES: [&str; 6] = ["claims", "tickets", "queue_moves", "thread_entries", "events", "feed_pending"];
+
+/// The words of 512 tickets, and the number of the next ticket of the floor.
+const WORDS: &str = "CREATE SEQUENCE public.floor_tickets;
+                     CREATE TABLE public.floor_words AS
+                         SELECT * FROM (SELECT dense_rank() OVER (ORDER BY ticket_id) AS number, tenant, environment, term, texts
+                                        FROM sk_tickets.ticket_terms) AS words
+                         WHERE number <= 512;
+                     CREATE INDEX floor_words_number ON public.floor_words (number, term);
+                     ANALYZE public.floor_words";
+
+/// Writes those of one of them.
+const INSERT_WORDS: &str = "INSERT INTO sk_tickets.ticket_terms (tenant, environment, block, term, ticket_id, texts)
+    SELECT tenant, environment, (SELECT 1000000 + nextval('public.floor_tickets') / 512), term,
+           lpad(to_hex(:a::bigint), 32, '0')::uuid, texts
+    FROM public.floor_words WHERE number = :a::bigint % 512 + 1 ORDER BY term";
 
 fn main() -> ExitCode {
     let runtime = Runtime::new().expect("a runtime");
@@ -60,6 +74,7 @@ fn create(runtime: &Runtime, name: &str, (callers, clients): (u32, u32), target:
         let floor = Floor::new(url, clients).await;
         // As a database is that is older than a minute: the planner knows what there is.
         create_many(&desk, 16, u32::MAX >> 8, 1_600, ticket).await;
+        floor.take_words().await;
         settle(&floor.url).await;
         (desk, floor)
     });
@@ -73,7 +88,7 @@ fn create(runtime: &Runtime, name: &str, (callers, clients): (u32, u32), target:
     compare(name, work, target, ours, |count| floor.insert_many(count));
 }
 
-/// Copies the rows of one real ticket, with fresh keys.
+/// Copies the rows of one real ticket, with fresh keys, and the words of several.
 struct Floor {
     url: String,
     clients: u32,
@@ -89,10 +104,16 @@ impl Floor {
                 writeln!(script, "{sql};").expect("written");
             }
         }
-        script.push_str("COMMIT;\n");
+        writeln!(script, "{};\nCOMMIT;", INSERT_WORDS.replace('\n', " ")).expect("written");
         let mut file = NamedTempFile::new().expect("a file");
         file.write_all(script.as_bytes()).expect("written");
         Self { url, clients, script: file }
+    }
+
+    /// From the tickets that there are.
+    async fn take_words(&self) {
+        let mut connection = PgConnection::connect(&self.url).await.expect("it opens");
+        sqlx::raw_sql(WORDS).execute(&mut connection).await.expect("taken");
     }
 
     fn insert_many(&self, count: u32) -> Duration {
@@ -111,8 +132,7 @@ impl Floor {
     }
 }
 
-/// The statements that insert the rows of a table once more: one for each row; of the words, of which there are many, one
-/// for all.
+/// The statements that insert the rows of a table once more, one for each row.
 async fn inserts(connection: &mut PgConnection, table: &str) -> Vec<String> {
     let columns = sqlx::query(
         "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
@@ -132,9 +152,7 @@ async fn inserts(connection: &mut PgConnection, table: &str) -> Vec<String> {
         });
         format!("({})", values.collect::<Vec<_>>().join(", "))
     };
-    let rows: Vec<_> = rows.iter().map(row).collect();
-    let values = if table == "ticket_terms" { vec![rows.join(", ")] } else { rows };
-    values.into_iter().map(|values| format!("INSERT INTO sk_tickets.{table} ({names}) VALUES {values}")).collect()
+    rows.iter().map(|each| format!("INSERT INTO sk_tickets.{table} ({names}) VALUES {}", row(each))).collect()
 }
 
 /// With no colon, which pgbench would take for the beginning of a variable.

@@ -93,10 +93,10 @@ fn sqlite(runtime: &Runtime, waiting: u32) {
     compare(&name, READS, target(waiting), |count| read(runtime, &desk, waiting, count), floor);
 }
 
-/// Puts so many tickets into one lane, and the lane into blocks of 400.
+/// Puts so many tickets into one lane, and the lane into blocks of 96.
 fn fill_sqlite(path: &Path, waiting: u32) -> Connection {
     let connection = Connection::open(path).expect("it opens");
-    // The guard's functions are not there.
+    // The guard's function is not there.
     connection.pragma_update(None, "ignore_check_constraints", "ON").expect("it is set");
     let fill = format!(
         "BEGIN;
@@ -106,11 +106,11 @@ fn fill_sqlite(path: &Path, waiting: u32) -> Connection {
          SELECT 1, unhex(printf('%032x', n)), 1, 'wait', 'new', 2, 'api', 'default', n / 3, '[]', '{{}}', 0, 0, 0
          FROM numbers;
          INSERT INTO queue_blocks (realm, queue, priority, start_at, start_id, waiting)
-         SELECT 1, 'default', 2, CASE number / 400 WHEN 0 THEN -9223372036854775808 ELSE queued_at END,
-                CASE number / 400 WHEN 0 THEN x'' ELSE id END, (SELECT min(400, {waiting} - number))
+         SELECT 1, 'default', 2, CASE number / 96 WHEN 0 THEN -9223372036854775808 ELSE queued_at END,
+                CASE number / 96 WHEN 0 THEN x'' ELSE id END, (SELECT min(96, {waiting} - number))
          FROM (SELECT queued_at, id, row_number() OVER (ORDER BY queued_at, id) - 1 AS number
                FROM tickets WHERE subject = 'wait')
-         WHERE number % 400 = 0;
+         WHERE number % 96 = 0;
          COMMIT;
          ANALYZE"
     );
