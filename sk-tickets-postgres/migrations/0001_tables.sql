@@ -270,10 +270,21 @@ CREATE TABLE sk_tickets.ticket_tags (
 CREATE TABLE sk_tickets.ticket_terms (
     tenant bigint NOT NULL,
     environment smallint NOT NULL,
+    block bigint NOT NULL,
     term text COLLATE "C" NOT NULL,
     ticket_id uuid NOT NULL,
     texts bigint NOT NULL CHECK (texts > 0),
-    CONSTRAINT ticket_terms_key PRIMARY KEY (tenant, term, environment, ticket_id)
+    CONSTRAINT ticket_terms_key PRIMARY KEY (tenant, block, term, environment, ticket_id)
+);
+
+-- The tickets of a realm in blocks, in the order of ids, as the index of words has them: see search.rs. A block has the
+-- tickets from its first id up to that of the next block.
+CREATE TABLE sk_tickets.search_blocks (
+    tenant bigint NOT NULL,
+    environment smallint NOT NULL,
+    first_id uuid NOT NULL,
+    number bigint NOT NULL,
+    CONSTRAINT search_blocks_key PRIMARY KEY (tenant, environment, first_id)
 );
 
 CREATE TABLE sk_tickets.thread_entries (

@@ -14,7 +14,7 @@ BEGIN
     END LOOP;
     FOREACH name IN ARRAY ARRAY['realms', 'claims', 'contacts', 'queues', 'queue_topics', 'queue_blocks', 'queue_moves',
                                 'sla_policies', 'forms', 'tickets', 'ticket_tags', 'ticket_terms',
-                                'thread_entries', 'events',
+                                'search_blocks', 'thread_entries', 'events',
                                 'feed_pending', 'feed', 'endpoints', 'deliveries', 'delivery_attempts',
                                 'replay_jobs', 'notifications'] LOOP
         EXECUTE format('CREATE POLICY realm ON sk_tickets.%I FOR ALL'
@@ -29,7 +29,7 @@ GRANT USAGE ON SCHEMA sk_tickets TO sk_tickets_app, sk_tickets_worker, sk_ticket
 -- The application: one realm at a time. It has no way to tenants, settings and API keys but through functions.
 CREATE POLICY version ON sk_tickets.schema_version USING (true);
 GRANT SELECT ON sk_tickets.schema_version TO sk_tickets_app;
-GRANT SELECT, INSERT ON sk_tickets.claims, sk_tickets.thread_entries, sk_tickets.events,
+GRANT SELECT, INSERT ON sk_tickets.claims, sk_tickets.thread_entries, sk_tickets.events, sk_tickets.search_blocks,
     sk_tickets.feed, sk_tickets.replay_jobs TO sk_tickets_app;
 GRANT UPDATE (secret) ON sk_tickets.claims TO sk_tickets_app;
 GRANT SELECT, INSERT, UPDATE ON sk_tickets.contacts, sk_tickets.queues, sk_tickets.sla_policies, sk_tickets.forms,
@@ -98,11 +98,13 @@ GRANT SELECT (tenant, environment, id, ticket_id, outcome, recipient, subject, t
 -- The directory: what is known before a realm is.
 CREATE POLICY directory ON sk_tickets.tenants FOR ALL TO sk_tickets_directory USING (true) WITH CHECK (true);
 CREATE POLICY directory ON sk_tickets.realms FOR ALL TO sk_tickets_directory USING (true) WITH CHECK (true);
+CREATE POLICY directory ON sk_tickets.search_blocks FOR INSERT TO sk_tickets_directory WITH CHECK (true);
 CREATE POLICY directory ON sk_tickets.api_keys FOR ALL TO sk_tickets_directory USING (true) WITH CHECK (true);
 CREATE POLICY directory ON sk_tickets.settings FOR ALL TO sk_tickets_directory USING (true) WITH CHECK (true);
 -- Of forms, the one that was asked for.
 CREATE POLICY directory ON sk_tickets.forms FOR SELECT TO sk_tickets_directory
     USING (id = NULLIF(current_setting('sk_tickets.form', true), '')::uuid);
 GRANT SELECT, INSERT ON sk_tickets.tenants, sk_tickets.realms, sk_tickets.settings TO sk_tickets_directory;
+GRANT INSERT ON sk_tickets.search_blocks TO sk_tickets_directory;
 GRANT SELECT ON sk_tickets.forms TO sk_tickets_directory;
 GRANT SELECT, INSERT, UPDATE (revoked_at, last_used_at) ON sk_tickets.api_keys TO sk_tickets_directory;

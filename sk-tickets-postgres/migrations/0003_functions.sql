@@ -80,8 +80,8 @@ END $$;
 -- does not wait for who does.
 CREATE FUNCTION sk_tickets.fold_places(p_tenant bigint, p_environment smallint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    block_max constant bigint := 512;
-    merged_max constant bigint := 256;
+    block_max constant bigint := 256;
+    merged_max constant bigint := 128;
     -- Where the first block of a lane begins: before every place.
     first_at constant bigint := -9223372036854775808;
     first_id constant uuid := '00000000-0000-0000-0000-000000000000';
@@ -305,26 +305,82 @@ BEGIN
     IF NOT FOUND THEN PERFORM sk_tickets.stale(); END IF;
 END $$;
 
--- Changes what tickets can be found by: in how many more texts of which ticket a word occurs, or in how many fewer. The
--- caller holds the tickets.
+-- Lets no block of the index of words begin while the caller's transaction adds these tickets; before that it begins one
+-- itself if the last one is full. A ticket is in the block whose ids it is among, so a block must not begin before a ticket
+-- that another transaction puts into the one before: whoever begins one waits until nobody adds tickets to the realm.
+CREATE FUNCTION sk_tickets.hold_blocks(p_tenant bigint, p_environment smallint, p_new uuid[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    block_max constant bigint := 512;
+    -- Any number will do, as long as all nodes take the same.
+    lock_kind constant integer := 1701732171;
+    lock_realm constant integer := (p_tenant * 2 + p_environment) % 2147483648;
+    looks boolean := false;
+    last sk_tickets.search_blocks;
+    v_first uuid;
+BEGIN
+    -- One ticket in 64 has the last block counted.
+    FOR i IN 1 .. cardinality(p_new) LOOP
+        looks := looks OR get_byte(uuid_send(p_new[i]), 15) % 64 = 0;
+    END LOOP;
+    IF looks THEN looks := sk_tickets.is_full(sk_tickets.last_block(p_tenant, p_environment), block_max); END IF;
+    IF NOT looks THEN
+        PERFORM pg_advisory_xact_lock_shared(lock_kind, lock_realm);
+        RETURN;
+    END IF;
+
+    PERFORM pg_advisory_xact_lock(lock_kind, lock_realm);
+    -- By statements of their own, which see all that was committed before the lock was ours.
+    last := sk_tickets.last_block(p_tenant, p_environment);
+    IF NOT sk_tickets.is_full(last, block_max) THEN RETURN; END IF;
+    -- The first of the new tickets that comes after all others, if one does.
+    SELECT new.id INTO v_first FROM unnest(p_new) AS new (id)
+    WHERE new.id > (SELECT t.id FROM sk_tickets.tickets AS t
+                    WHERE t.tenant = p_tenant AND t.environment = p_environment ORDER BY t.id DESC LIMIT 1)
+    ORDER BY new.id LIMIT 1;
+    IF FOUND THEN
+        INSERT INTO sk_tickets.search_blocks (tenant, environment, first_id, number)
+        VALUES (p_tenant, p_environment, v_first, last.number + 1);
+    END IF;
+END $$;
+
+CREATE FUNCTION sk_tickets.last_block(p_tenant bigint, p_environment smallint) RETURNS sk_tickets.search_blocks
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT b FROM sk_tickets.search_blocks AS b
+            WHERE b.tenant = p_tenant AND b.environment = p_environment ORDER BY b.first_id DESC LIMIT 1);
+END $$;
+
+-- Whether the last block of a realm has so many tickets.
+CREATE FUNCTION sk_tickets.is_full(p_last sk_tickets.search_blocks, p_most bigint) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM sk_tickets.tickets AS t
+                   WHERE t.tenant = p_last.tenant AND t.environment = p_last.environment AND t.id >= p_last.first_id
+                   ORDER BY t.id LIMIT 1 OFFSET p_most - 1);
+END $$;
+
+-- Changes what tickets can be found by: in how many more texts a word occurs, or in how many fewer. Which ticket is meant is
+-- told by its place among those that are given with their blocks. The caller holds them.
 CREATE FUNCTION sk_tickets.change_terms(
-    p_tenant bigint, p_environment smallint, p_terms text[], p_tickets uuid[], p_texts bigint[]
+    p_tenant bigint, p_environment smallint, p_ids uuid[], p_blocks bigint[], p_terms text[], p_tickets integer[],
+    p_texts bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO sk_tickets.ticket_terms AS known (tenant, environment, term, ticket_id, texts)
-    SELECT p_tenant, p_environment, c.term, c.ticket, c.texts
+    INSERT INTO sk_tickets.ticket_terms AS known (tenant, environment, block, term, ticket_id, texts)
+    SELECT p_tenant, p_environment, p_blocks[c.ticket], c.term, p_ids[c.ticket], c.texts
     FROM unnest(p_terms, p_tickets, p_texts) AS c (term, ticket, texts) WHERE c.texts > 0
     ON CONFLICT ON CONSTRAINT ticket_terms_key DO UPDATE SET texts = known.texts + EXCLUDED.texts;
 
     IF 0 > ANY (p_texts) THEN
         DELETE FROM sk_tickets.ticket_terms AS known
         USING unnest(p_terms, p_tickets, p_texts) AS c (term, ticket, texts)
-        WHERE known.tenant = p_tenant AND known.environment = p_environment AND known.term = c.term
-          AND known.ticket_id = c.ticket AND known.texts <= -c.texts;
+        WHERE known.tenant = p_tenant AND known.environment = p_environment AND known.block = p_blocks[c.ticket]
+          AND known.term = c.term AND known.ticket_id = p_ids[c.ticket] AND known.texts <= -c.texts;
         UPDATE sk_tickets.ticket_terms AS known SET texts = known.texts + c.texts
         FROM unnest(p_terms, p_tickets, p_texts) AS c (term, ticket, texts)
-        WHERE known.tenant = p_tenant AND known.environment = p_environment AND known.term = c.term
-          AND known.ticket_id = c.ticket AND c.texts < 0;
+        WHERE known.tenant = p_tenant AND known.environment = p_environment AND known.block = p_blocks[c.ticket]
+          AND known.term = c.term AND known.ticket_id = p_ids[c.ticket] AND c.texts < 0;
     END IF;
 END $$;
 
@@ -386,9 +442,9 @@ CREATE FUNCTION sk_tickets.commit_tickets(
     -- The ticket of each, the version that must be there (null: none may be), and the policy that must be in force.
     p_tickets sk_tickets.tickets[], p_expect bigint[], p_policy smallint[], p_revision bigint[],
     p_entries sk_tickets.thread_entries[],
-    -- The words of new tickets, and how those of others change.
-    p_words text[], p_word_tickets uuid[], p_word_texts bigint[],
-    p_terms text[], p_term_tickets uuid[], p_term_texts bigint[],
+    -- The words of new tickets, and how those of others change; a ticket is told by its place among those above.
+    p_words text[], p_word_tickets integer[], p_word_texts bigint[],
+    p_terms text[], p_term_tickets integer[], p_term_texts bigint[],
     p_events uuid[], p_event_types text[], p_event_tickets uuid[], p_event_versions bigint[], p_event_at bigint[],
     p_payloads bytea[], p_ahead bigint, p_behind bigint,
     -- A contact, a notification and a redaction, if there is only one commit.
@@ -403,6 +459,10 @@ DECLARE
     made bigint;
     due boolean := false;
     new_tickets sk_tickets.tickets[];
+    ids uuid[];
+    new_ids uuid[];
+    -- That of each ticket in the index of words.
+    blocks bigint[];
     stale boolean[] := array_fill(false, ARRAY[cardinality(p_tickets)]);
     v_priority smallint;
     v_revision bigint;
@@ -410,6 +470,19 @@ BEGIN
     PERFORM sk_tickets.enter(p_tenant, p_environment);
     -- Entered without an exception in all but rare cases, so this costs one subtransaction however many commits there are.
     BEGIN
+        FOR i IN 1 .. cardinality(p_tickets) LOOP
+            ids[i] := p_tickets[i].id;
+            IF p_expect[i] IS NULL THEN new_ids := new_ids || ids[i]; END IF;
+        END LOOP;
+        -- Before all else that is waited for, so that nobody waits for us who holds them.
+        IF new_ids IS NOT NULL THEN PERFORM sk_tickets.hold_blocks(p_tenant, p_environment, new_ids); END IF;
+        -- The array is a subquery, or the statement would be planned anew for each.
+        blocks := ARRAY(
+            SELECT (SELECT b.number FROM sk_tickets.search_blocks AS b
+                    WHERE b.tenant = p_tenant AND b.environment = p_environment AND b.first_id <= t.id
+                    ORDER BY b.first_id DESC LIMIT 1)
+            FROM unnest((SELECT ids)) WITH ORDINALITY AS t (id, place) ORDER BY t.place
+        );
         -- Waits for concurrent twins.
         claimed := cardinality(array_remove(p_key, NULL));
         INSERT INTO sk_tickets.claims
@@ -437,10 +510,10 @@ BEGIN
             CONTINUE WHEN p_expect[i] IS NULL OR stale[i];
             stale[i] := NOT sk_tickets.update_ticket(p_tickets[i], p_expect[i]);
         END LOOP;
-        new_tickets := ARRAY(
-            SELECT p_tickets[i] FROM generate_subscripts(p_tickets, 1) AS i WHERE p_expect[i] IS NULL ORDER BY i
-        );
-        IF cardinality(new_tickets) > 0 THEN
+        IF new_ids IS NOT NULL THEN
+            new_tickets := ARRAY(
+                SELECT p_tickets[i] FROM generate_subscripts(p_tickets, 1) AS i WHERE p_expect[i] IS NULL ORDER BY i
+            );
             INSERT INTO sk_tickets.tickets SELECT t.* FROM unnest(new_tickets) AS t
             ON CONFLICT ON CONSTRAINT tickets_key DO NOTHING;
             GET DIAGNOSTICS made = ROW_COUNT;
@@ -451,14 +524,14 @@ BEGIN
             INSERT INTO sk_tickets.ticket_tags (tenant, environment, tag, ticket_id)
             SELECT DISTINCT t.tenant, t.environment, tag, t.id FROM unnest(new_tickets) AS t, unnest(t.tags) AS tag;
             -- A new one has no terms yet, so nothing need be looked for.
-            INSERT INTO sk_tickets.ticket_terms (tenant, environment, term, ticket_id, texts)
-            SELECT p_tenant, p_environment, w.term, w.ticket, w.texts
+            INSERT INTO sk_tickets.ticket_terms (tenant, environment, block, term, ticket_id, texts)
+            SELECT p_tenant, p_environment, blocks[w.ticket], w.term, ids[w.ticket], w.texts
             FROM unnest(p_words, p_word_tickets, p_word_texts) AS w (term, ticket, texts);
         END IF;
         IF true = ANY (stale) THEN PERFORM sk_tickets.stale(); END IF;
 
         IF p_terms <> '{}' THEN
-            PERFORM sk_tickets.change_terms(p_tenant, p_environment, p_terms, p_term_tickets, p_term_texts);
+            PERFORM sk_tickets.change_terms(p_tenant, p_environment, ids, blocks, p_terms, p_term_tickets, p_term_texts);
         END IF;
         INSERT INTO sk_tickets.thread_entries SELECT e.* FROM unnest(p_entries) AS e;
         IF p_ahead > 0 OR p_behind > 0 THEN

@@ -16,6 +16,10 @@ BEGIN
         SELECT id INTO v_id FROM sk_tickets.tenants WHERE name = p_name;
         INSERT INTO sk_tickets.realms (tenant, environment) VALUES (v_id, 0), (v_id, 1)
         ON CONFLICT (tenant, environment) DO NOTHING;
+        -- The first block begins before every id, so that there is one for each.
+        INSERT INTO sk_tickets.search_blocks (tenant, environment, first_id, number)
+        SELECT v_id, environment, '00000000-0000-0000-0000-000000000000', 1 FROM unnest('{0, 1}'::smallint[]) AS environment
+        ON CONFLICT DO NOTHING;
     END IF;
     RETURN v_id;
 END $$;

@@ -17,7 +17,7 @@
 //! **It matters nowhere how a lane is cut.** To cut a block, it is asked in one snapshot what tickets and moves there are in
 //! its first half: what the blocks know of it is the difference. To merge two is to add them.
 //!
-//! A read adds a few hundred rows: with 100,000 who wait there are 200 to 800 blocks, and some 256 moves.
+//! With 100,000 who wait a read adds 400 to 1,600 blocks and up to some 256 moves, and counts at most 256 tickets.
 
 use crate::{
     row::ticket_columns,

@@ -171,7 +171,8 @@ struct Rows<'a> {
 #[derive(Default)]
 struct Terms<'a> {
     terms: Vec<&'a str>,
-    tickets: Vec<Uuid>,
+    /// The place of the ticket in the group, from one.
+    tickets: Vec<i32>,
     texts: Vec<i64>,
 }
 
@@ -188,22 +189,21 @@ impl<'a> Rows<'a> {
     fn of(commits: &[&'a TicketCommit]) -> Result<Self> {
         let mut rows = Self::default();
         let mut words = Vec::new();
-        for commit in commits {
+        for (place, commit) in (1..).zip(commits) {
             let change = change(&commit.commit)?;
             let TicketChange { expect, ticket, policy, events, terms, .. } = change;
-            let id = uuid(ticket.id);
             match expect {
                 Expectation::Absent => {
                     rows.expect.push(None);
-                    words.extend(terms.gained.iter().map(|(term, texts)| (term.as_str(), id, i64::from(*texts))));
+                    words.extend(terms.gained.iter().map(|(term, texts)| (term.as_str(), place, i64::from(*texts))));
                 }
                 Expectation::Version(Version(version)) => {
                     rows.expect.push(Some(i64::try_from(*version)?));
                     for (term, texts) in &terms.gained {
-                        rows.terms.push(term, id, i64::from(*texts));
+                        rows.terms.push(term, place, i64::from(*texts));
                     }
                     for (term, texts) in &terms.lost {
-                        rows.terms.push(term, id, -i64::from(*texts));
+                        rows.terms.push(term, place, -i64::from(*texts));
                     }
                 }
             }
@@ -239,7 +239,7 @@ impl<'a> Rows<'a> {
 }
 
 impl<'a> Terms<'a> {
-    fn push(&mut self, term: &'a str, ticket: Uuid, texts: i64) {
+    fn push(&mut self, term: &'a str, ticket: i32, texts: i64) {
         self.terms.push(term);
         self.tickets.push(ticket);
         self.texts.push(texts);

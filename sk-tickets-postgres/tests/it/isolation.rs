@@ -183,7 +183,7 @@ async fn without_its_policies_a_table_is_seen_to_leak() {
             .fetch_all(&mut raw(&stage.url).await)
             .await
             .unwrap();
-    assert_eq!(guarded.len(), 21);
+    assert_eq!(guarded.len(), 22);
     for table in &guarded {
         run(&stage.url, &format!("ALTER TABLE sk_tickets.{table} DISABLE ROW LEVEL SECURITY")).await;
         run(&stage.url, &format!("DROP POLICY realm ON sk_tickets.{table}")).await;

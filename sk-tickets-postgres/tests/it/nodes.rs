@@ -9,17 +9,17 @@ use std::{
 };
 
 use sk_tickets_core::{
-    CreateEndpoint, CreateTicket, DeliveryFilter, DeliveryStatus, DiscardDeadLetter, PageRequest, ReplayDeadLetters,
-    Timestamp,
+    CreateEndpoint, CreateTicket, DeliveryFilter, DeliveryStatus, DiscardDeadLetter, Order, PageRequest,
+    ReplayDeadLetters, SearchQuery, TicketFilter, Timestamp,
     limits::{FAILING_IN_FLIGHT_MAX, FIRST_IN_FLIGHT_MAX, RETRIES_IN_FLIGHT_MAX},
     model::{delivery::Attempt, replay_job::JobStatus},
     store::{DeliveryQueue, NextStep, Settled, Settlement, Slots, WorkerId},
 };
-use sk_tickets_postgres::{PostgresOptions, PostgresStore};
+use sk_tickets_postgres::{PostgresOptions, PostgresStore, testing::Cluster, violations};
 use sqlx::{AssertSqlSafe, Connection, Row};
-use tokio::time::timeout;
+use tokio::{task::JoinSet, time::timeout};
 
-use crate::stage::{SLOTS, Stage, engine, key, raw, run};
+use crate::stage::{SLOTS, Stage, engine, key, raw, realm, run};
 
 /// A worker hears of work that another node has committed, sooner than by looking once a second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,6 +45,49 @@ async fn a_store_that_cannot_listen_serves_all_the_same() {
     timeout(Duration::from_secs(5), store.wait_for_work()).await.unwrap();
     let due = store.claim_due(WorkerId(7), engine(&store).now(), Duration::from_secs(10), SLOTS).await.unwrap();
     assert!(!due.deliveries.is_empty());
+}
+
+/// Two nodes add tickets while blocks of the index of words begin: each ticket's words are in the block that its id is
+/// among, and a search goes through all of them in the order of ids.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blocks_of_words_begin_while_other_nodes_add_tickets() {
+    const TICKETS: usize = 1_000;
+    let url = Cluster::shared().database().await;
+    let mut writers = JoinSet::new();
+    let mut desks = Vec::new();
+    for node in 0..2 {
+        let desk = engine(&PostgresStore::open(&url).await.unwrap()).desk(realm("mine"));
+        desks.push(desk.clone());
+        for writer in 0..10 {
+            let desk = desk.clone();
+            writers.spawn(async move {
+                for number in 0..TICKETS / 20 {
+                    let create = CreateTicket::new("one of many").unwrap();
+                    desk.create_ticket(&key(&format!("{node}-{writer}-{number}")), create).await.unwrap();
+                }
+            });
+        }
+    }
+    while let Some(done) = writers.join_next().await {
+        done.unwrap();
+    }
+    assert_eq!(violations(&url, Duration::ZERO).await.unwrap(), []);
+    let sizes = "SELECT count(DISTINCT ticket_id) FROM sk_tickets.ticket_terms GROUP BY block ORDER BY block";
+    let sizes: Vec<i64> = sqlx::query_scalar(sizes).fetch_all(&mut raw(&url).await).await.unwrap();
+    assert!(sizes.len() >= 2 && sizes.iter().rev().skip(1).all(|size| (512..1_024).contains(size)), "{sizes:?}");
+    let words: SearchQuery = "many".parse().unwrap();
+    for order in [Order::Asc, Order::Desc] {
+        let mut found = Vec::new();
+        let mut page = PageRequest::first().order(order).limit(100);
+        loop {
+            let next = desks[0].search_tickets(&words, &TicketFilter::ALL, &page).await.unwrap();
+            found.extend(next.data.iter().map(|ticket| ticket.id));
+            let Some(cursor) = next.next_cursor else { break };
+            page = PageRequest::first().order(order).limit(100).after(cursor);
+        }
+        assert_eq!(found.len(), TICKETS);
+        assert!(found.is_sorted_by(|one, other| if order == Order::Asc { one < other } else { one > other }));
+    }
 }
 
 /// Commits fan out while their endpoint is disabled and enabled over and over: whenever it is disabled, nothing is

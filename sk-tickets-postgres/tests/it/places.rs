@@ -101,8 +101,8 @@ async fn places_are_exact_while_writers_write_and_others_fold() {
     sqlx::query(FOLD).execute(&mut connection).await.unwrap();
     assert_eq!(number(&mut connection, WRONG_BLOCKS).await, 0);
     assert_eq!(number(&mut connection, "SELECT count(*) FROM sk_tickets.queue_moves").await, 0);
-    let blocks = number(&mut connection, "SELECT count(*) FROM sk_tickets.queue_blocks WHERE waiting <= 512").await;
-    assert!((12..=24).contains(&blocks), "{blocks} blocks");
+    let blocks = number(&mut connection, "SELECT count(*) FROM sk_tickets.queue_blocks WHERE waiting <= 256").await;
+    assert!((24..=48).contains(&blocks), "{blocks} blocks");
 
     let done = Arc::new(AtomicBool::new(false));
     let mut others = JoinSet::new();

@@ -10,7 +10,7 @@ use sk_tickets_postgres::{PostgresStore, testing::Cluster, violations};
 use sqlx::{Connection, PgConnection};
 
 /// What somebody does past the engine, and the beginning of what does not hold any more.
-const BROKEN: [(&str, &str); 14] = [
+const BROKEN: [(&str, &str); 15] = [
     ("DELETE FROM sk_tickets.events", "Every version of a ticket has an event"),
     ("UPDATE sk_tickets.events SET event_type = 'ticket.updated'", "A ticket is created once"),
     ("UPDATE sk_tickets.events SET ticket_version = 2", "A frozen event is of the type and the version"),
@@ -21,6 +21,7 @@ const BROKEN: [(&str, &str); 14] = [
     ("UPDATE sk_tickets.tickets SET queued_at = NULL", "What waits in a queue"),
     ("UPDATE sk_tickets.queue_moves SET delta = -1", "As many wait in a lane"),
     ("DELETE FROM sk_tickets.ticket_tags", "A ticket is found by the tags"),
+    ("UPDATE sk_tickets.search_blocks SET number = 2", "A word is in the block"),
     ("UPDATE sk_tickets.feed SET position = 2", "Places in the feed count from one"),
     ("DELETE FROM sk_tickets.feed", "Every event of a ticket has a place in the feed"),
     ("DELETE FROM sk_tickets.deliveries", "An event has a delivery to each endpoint"),

@@ -133,6 +133,24 @@ pub const INVARIANTS: &[Invariant] = &[
         ),
         None,
     ),
+    each(
+        "A word is in the block that its ticket is in.",
+        Some(
+            "SELECT w.realm, lower(hex(w.ticket_id)) AS what
+             FROM (SELECT DISTINCT realm, block, ticket_id FROM ticket_terms) AS w
+             WHERE w.block IS DISTINCT FROM (SELECT b.number FROM search_blocks AS b
+                                             WHERE b.realm = w.realm AND b.first_id <= w.ticket_id
+                                             ORDER BY b.first_id DESC LIMIT 1)",
+        ),
+        Some(
+            "SELECT w.tenant, w.environment, w.ticket_id::text AS what
+             FROM (SELECT DISTINCT tenant, environment, block, ticket_id FROM sk_tickets.ticket_terms) AS w
+             WHERE w.block IS DISTINCT FROM (SELECT b.number FROM sk_tickets.search_blocks AS b
+                                             WHERE b.tenant = w.tenant AND b.environment = w.environment
+                                               AND b.first_id <= w.ticket_id
+                                             ORDER BY b.first_id DESC LIMIT 1)",
+        ),
+    ),
     // The feed.
     each(
         "Places in the feed count from one without a gap.",
