@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{
-    Connection,
-    functions::{Context, FunctionFlags},
-    types::Value,
-};
+use rusqlite::{Connection, functions::FunctionFlags, types::Value};
 use sk_tickets_core::{
     CreateTicket, Environment, IdempotencyKey, Realm, Tickets,
     model::endpoint::{CreateEndpoint, RotateSecret},
@@ -27,10 +23,10 @@ async fn with_a_ticket() -> (tempfile::TempDir, Connection) {
     raw.pragma_update(None, "recursive_triggers", true).unwrap();
     // Else the guard, whose function it lacks, refuses before the triggers are asked. What is not in a redaction has no
     // business with them, be it in maintenance.
-    let scope = |context: &Context<'_>| {
+    raw.create_scalar_function("scope", 1, FunctionFlags::SQLITE_DETERMINISTIC, |context| {
         Ok(if context.get::<String>(0)? == "realm" { Value::from(1) } else { Value::from("maintenance".to_owned()) })
-    };
-    raw.create_scalar_function("scope", 1, FunctionFlags::SQLITE_DETERMINISTIC, scope).unwrap();
+    })
+    .unwrap();
     (folder, raw)
 }
 
