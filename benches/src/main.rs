@@ -33,7 +33,7 @@ struct Options {
     /// How to build: `bench` to measure, `dev` to try something out
     #[arg(long, default_value = "bench", value_name = "PROFILE")]
     profile: String,
-    /// Only these benches, separated by commas; nothing is written then
+    /// Only these benches, separated by commas; figures are written of a set that is measured as a whole
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     only: Vec<String>,
     /// Keeps the large `SQLite` store here, and takes the one that is here [default: a folder that is removed]
@@ -70,7 +70,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut quick = Report { versions: vec![rustc.clone()], ..Report::default() };
     let mut long = Report { versions: vec![rustc], ..Report::default() };
     let began = Instant::now();
-    for name in names {
+    for &name in &names {
         println!("\n== {name} ({} s)", began.elapsed().as_secs());
         let records = out.path().join(name);
         let program = programs.get(name).ok_or_else(|| format!("there is no bench {name}"))?;
@@ -94,18 +94,17 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     fs::create_dir_all(&folder)?;
     let path = root.join("benches/README.md");
     let mut readme = fs::read_to_string(&path)?;
-    for (name, report) in [("rows", &quick), ("large", &long)] {
+    for (name, report, set) in [("rows", &quick, &QUICK[..]), ("large", &long, &LONG[..])] {
+        let is_whole = set.iter().all(|one| names.contains(one));
         for section in sections(name, report) {
             println!("\n{}", section.text);
-            readme = put(&readme, &section.name, &section.text)?;
-            if options.only.is_empty() {
+            if is_whole {
+                readme = put(&readme, &section.name, &section.text)?;
                 fs::write(folder.join(format!("{}.svg", section.name)), section.plot)?;
             }
         }
     }
-    if options.only.is_empty() {
-        fs::write(path, readme)?;
-    }
+    fs::write(path, readme)?;
     println!("\ntook {} s", began.elapsed().as_secs());
     let failures: Vec<_> = quick.failures.iter().chain(&long.failures).collect();
     for (what, why) in &failures {
