@@ -125,25 +125,25 @@ pub use sweep::{Sweeper, Swept};
 #[cfg(all(doc, not(doctest)))]
 #[allow(rustdoc::broken_intra_doc_links, reason = "some links lead to folders of the repository")]
 pub mod guide {
-    #![doc = include_str!("../../README.md")]
+    #![doc = include_str!("../README.md")]
 
     /// Why it is as it is.
     pub mod design {
-        #![doc = include_str!("../../DESIGN.md")]
+        #![doc = include_str!("../DESIGN.md")]
     }
 
     /// What a receiver of webhooks needs to know.
     pub mod webhooks {
-        #![doc = include_str!("../../docs/webhooks.md")]
+        #![doc = include_str!("../docs/webhooks.md")]
     }
 
     /// What may happen to a ticket.
     pub mod transitions {
-        #![doc = include_str!("../../docs/transitions.md")]
+        #![doc = include_str!("../docs/transitions.md")]
     }
 }
 
 /// The code in the guide to webhooks is compiled.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/webhooks.md")]
+#[doc = include_str!("../docs/webhooks.md")]
 struct WebhookGuide;

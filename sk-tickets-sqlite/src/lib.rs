@@ -91,5 +91,5 @@ pub use violations::violations;
 
 /// The code in the project's README is compiled.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

@@ -125,3 +125,20 @@ fn every_code_has_its_page_and_every_page_its_code() {
         assert!(index.contains(&row), "the index has the row {row}");
     }
 }
+
+/// Whoever has a crate from a registry has nothing but its package.
+#[test]
+fn what_a_crate_includes_is_in_its_package() {
+    for name in ["core", "sqlite", "postgres", "http"] {
+        let package = workspace(&format!("sk-tickets-{name}"));
+        for (path, _) in sources(&package.join("src"), 0) {
+            let source = fs::read_to_string(&path).expect("read");
+            let within = path.strip_prefix(&package).expect("it is below").parent().expect("it is in a folder");
+            for (at, call) in source.match_indices("include_str!(") {
+                let file = source[at + call.len()..].split('"').nth(1).expect("it is named");
+                let leads_out = file.matches("../").count() > within.components().count();
+                assert!(!leads_out, "{} includes {file}", path.display());
+            }
+        }
+    }
+}

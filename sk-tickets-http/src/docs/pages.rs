@@ -17,7 +17,7 @@ pub(crate) struct ErrorPage {
 
 macro_rules! pages {
     ($($code:literal)*) => {
-        &[$(ErrorPage { code: $code, markdown: include_str!(concat!("../../../docs/errors/", $code, ".md")) }),*]
+        &[$(ErrorPage { code: $code, markdown: include_str!(concat!("../../docs/errors/", $code, ".md")) }),*]
     };
 }
 
