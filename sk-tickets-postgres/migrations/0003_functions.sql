@@ -317,7 +317,7 @@ DECLARE
     lock_realm constant integer := (p_tenant * 2 + p_environment) % 2147483648;
     looks boolean := false;
     last sk_tickets.search_blocks;
-    v_first uuid;
+    v_last uuid;
 BEGIN
     -- One ticket in 64 has the last block counted.
     FOR i IN 1 .. cardinality(p_new) LOOP
@@ -333,15 +333,14 @@ BEGIN
     -- By statements of their own, which see all that was committed before the lock was ours.
     last := sk_tickets.last_block(p_tenant, p_environment);
     IF NOT sk_tickets.is_full(last, block_max) THEN RETURN; END IF;
-    -- The first of the new tickets that comes after all others, if one does.
-    SELECT new.id INTO v_first FROM unnest(p_new) AS new (id)
-    WHERE new.id > (SELECT t.id FROM sk_tickets.tickets AS t
-                    WHERE t.tenant = p_tenant AND t.environment = p_environment ORDER BY t.id DESC LIMIT 1)
-    ORDER BY new.id LIMIT 1;
-    IF FOUND THEN
-        INSERT INTO sk_tickets.search_blocks (tenant, environment, first_id, number)
-        VALUES (p_tenant, p_environment, v_first, last.number + 1);
-    END IF;
+    -- It begins after all tickets that there are, with the millisecond after that of the last one.
+    SELECT t.id INTO v_last FROM sk_tickets.tickets AS t
+    WHERE t.tenant = p_tenant AND t.environment = p_environment ORDER BY t.id DESC LIMIT 1;
+    INSERT INTO sk_tickets.search_blocks (tenant, environment, first_id, number)
+    SELECT p_tenant, p_environment, next.id, last.number + 1
+    FROM sk_tickets.id_floor(('x' || left(replace(v_last::text, '-', ''), 12))::bit(48)::bigint + 1) AS next (id)
+    -- There is none after the last millisecond that an id can have.
+    WHERE next.id > v_last;
 END $$;
 
 CREATE FUNCTION sk_tickets.last_block(p_tenant bigint, p_environment smallint) RETURNS sk_tickets.search_blocks

