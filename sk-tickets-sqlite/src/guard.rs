@@ -211,7 +211,7 @@ impl fmt::Debug for Guarded {
     }
 }
 
-/// The scope of a connection, which the functions and the authorizer see.
+/// The scope of a connection, which the function and the authorizer see.
 #[derive(Debug, Default)]
 struct Current(Mutex<Option<Scope>>);
 
@@ -360,7 +360,7 @@ impl Rules {
 
 #[cfg(test)]
 impl Guarded {
-    /// A connection that has the functions and nothing else: the guard is off.
+    /// A connection that has the function and nothing else: the guard is off.
     pub(crate) fn disarmed(connection: Connection) -> Result<Self> {
         let current = Arc::new(Current::default());
         define(&connection, &current)?;

@@ -525,7 +525,7 @@ async fn checks_and_dumps_work_in_maintenance_and_for_others() {
         .maintain(|connection| Ok((check(connection, "integrity_check")?, check(connection, "foreign_key_check")?)));
     assert_eq!(found.unwrap(), (vec!["ok".to_owned()], vec![]));
 
-    // Others lack the functions: they can read, and check if they leave the guard's constraints out.
+    // Others lack the function: they can read, and check if they leave the guard's constraints out.
     let raw = Connection::open(&stage.options.path).unwrap();
     for (table, column, value, _) in TABLES {
         let rows: i64 = raw.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
