@@ -116,12 +116,19 @@ impl Dispatcher {
         }
     }
 
-    /// Settles attempts that have ended, together; their slots are free after that. What cannot be settled is attempted
-    /// again once its lease has run out: at least once, never not at all.
+    /// Settles attempts that have ended, together; their slots are free after that. Where the store cannot be reached, once
+    /// more at once. What cannot be settled is attempted again when its lease has run out: at least once, never not at all.
     async fn settle(&self, ended: Vec<Ended>) {
         let (settlements, slots): (Vec<_>, Vec<_>) = ended.into_iter().unzip();
         let settlements: Vec<_> = settlements.into_iter().flatten().collect();
-        match self.try_settle(&settlements).await {
+        let mut settled = self.try_settle(&settlements).await;
+        // As when a connection was lost: whether it took place is not known, and if it has, it does not again.
+        if let Err(error) = &settled
+            && error.retry_after().is_some()
+        {
+            settled = self.try_settle(&settlements).await;
+        }
+        match settled {
             // Whichever of them the store cannot keep is to harm no other.
             Err(error) if error.retry_after().is_none() && settlements.len() > 1 => {
                 for one in settlements.chunks(1) {

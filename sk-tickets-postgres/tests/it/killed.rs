@@ -1,13 +1,23 @@
 //! Connections that are cut while they work, or that wait too long.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use sk_tickets_core::{CreateTicket, PageRequest, TicketFilter, TicketId};
+use async_trait::async_trait;
+use sk_tickets_core::{
+    CreateTicket, PageRequest, SendError, TicketFilter, TicketId, WebhookReply, WebhookRequest, WebhookSender,
+    store::DeliveryQueue,
+};
 use sk_tickets_postgres::PostgresOptions;
 use sqlx::{Connection, Executor};
 use tokio::sync::Notify;
 
-use crate::stage::{Stage, engine, key, raw};
+use crate::stage::{Stage, engine, key, raw, run};
 
 const CALLERS: usize = 8;
 const EACH: usize = 20;
@@ -66,6 +76,48 @@ async fn a_retry_after_a_lost_connection_has_one_effect() {
         request = request.after(cursor);
     }
     assert_eq!(made, CALLERS * EACH);
+}
+
+/// Ends the connection that settles an attempt first.
+const CUT_OFF: &str = "
+    CREATE SEQUENCE settlements;
+    CREATE FUNCTION cut_off() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+        IF nextval('public.settlements') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER cut_off AFTER INSERT ON sk_tickets.delivery_attempts FOR EACH STATEMENT EXECUTE FUNCTION cut_off()";
+
+/// Says yes, and counts.
+#[derive(Debug, Default)]
+struct Thanks(AtomicU64);
+
+#[async_trait]
+impl WebhookSender for Thanks {
+    async fn send(&self, _: WebhookRequest) -> Result<WebhookReply, SendError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(WebhookReply { status_code: 200, retry_after: None, body: Vec::new() })
+    }
+}
+
+/// Who loses the connection while it settles does so on another one: nothing is sent twice for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_is_settled_though_a_connection_is_lost() {
+    let stage = Stage::set().await;
+    run(&stage.url, CUT_OFF).await;
+    let waiting = stage.store.backlog().await.unwrap().pending;
+    let thanks = Arc::new(Thanks::default());
+    let dispatcher = engine(&stage.store).dispatcher(Arc::clone(&thanks) as Arc<dyn WebhookSender>);
+    let all_settled = async {
+        while stage.store.backlog().await.unwrap().pending > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    dispatcher.run(all_settled).await;
+    let settlements: i64 =
+        sqlx::query_scalar("SELECT last_value FROM settlements").fetch_one(&mut raw(&stage.url).await).await.unwrap();
+    assert!(settlements > 1, "nobody was cut off");
+    assert_eq!(thanks.0.load(Ordering::Relaxed), waiting);
 }
 
 /// Whoever waits for a lock or for a connection is told to try again, and then finds all as it was.
