@@ -199,6 +199,28 @@ async fn a_page_of_a_search_costs_the_same_at_any_depth() {
     }
 }
 
+/// However many there are: the first ones of a page's order, and the newest, in which words are counted.
+#[tokio::test]
+async fn a_search_looks_at_no_more_blocks_of_words_than_its_page_needs() {
+    let mut connection = filled().await;
+    let more = "RESET ROLE;
+                INSERT INTO sk_tickets.search_blocks
+                SELECT 1, 0, sk_tickets.id_floor(n * 512), n FROM generate_series(12, 4000) AS n;
+                ANALYZE sk_tickets.search_blocks; SET ROLE sk_tickets_app";
+    sqlx::raw_sql(more).execute(&mut connection).await.unwrap();
+    let oldest = PageSpec { order: Order::Asc, ..FIRST };
+    for words in ["common", "common usual0"] {
+        let query = search::tickets(REALM, &words.parse().unwrap(), &TicketFilter::ALL, oldest);
+        let (plan, _) = plan(&mut connection, query).await;
+        let looks = plan.lines().filter(|line| line.contains("search_blocks")).filter_map(|line| {
+            let rows: String = line.split("rows=").nth(1)?.chars().take_while(char::is_ascii_digit).collect();
+            rows.parse::<i64>().ok()
+        });
+        let looks: Vec<_> = looks.collect();
+        assert!(!looks.is_empty() && looks.iter().all(|rows| *rows <= 16), "{looks:?}\n{plan}");
+    }
+}
+
 /// They are gathered from the part of the index that has the time, and from nothing else.
 #[tokio::test]
 async fn figures_are_gathered_from_an_index_alone() {

@@ -98,13 +98,16 @@ pub(crate) fn tickets(
     }
     // Whichever way leads, the other finds nothing.
     let is_rare = if leaves_few { format!(" AND rarest.tickets < {counted}") } else { String::new() };
+    // How many blocks it takes is not known; that it is no number which the planner sees makes it plan for some of them, which
+    // come in their order from the index, and not for all.
+    //
     // Not ordered by the id of the ticket too, for which each block's would be sorted once more: within a block they come as
     // the subquery has them, since what depends on a block can only be joined to it by a loop.
     let by_words = format!(
         "SELECT found.* FROM (
              SELECT first_id, number FROM sk_tickets.search_blocks
              WHERE tenant = realm.tenant AND environment = realm.environment{}{is_rare}
-             ORDER BY first_id {direction} OFFSET 0
+             ORDER BY first_id {direction} LIMIT (SELECT NULL::bigint)
          ) AS block CROSS JOIN LATERAL (
              SELECT ticket.* FROM sk_tickets.ticket_terms AS walked CROSS JOIN LATERAL ({}) AS ticket
              WHERE walked.tenant = realm.tenant AND walked.block = block.number AND walked.term = rarest.term
