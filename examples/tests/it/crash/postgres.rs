@@ -103,7 +103,9 @@ async fn connections_are_ended_by_postgres() {
             let wanted = faults().div_ceil(3);
             trial.until(named, || execute(deaths) >= wanted);
             trial.count(named, execute(deaths));
-            LIVES.map(execute);
+            for sql in LIVES {
+                execute(sql);
+            }
         }
         for _ in 0..faults() {
             trial.go_on();
