@@ -14,10 +14,10 @@ use sk_tickets_core::{
 
 use crate::{
     list::{beyond, direction, first_of, span},
-    reader::attempts_of_delivery,
+    reader::{attempts_of_delivery, limit},
     realms::RealmNumber,
     row::{attempt_columns, delivery_columns},
-    statement::{Query, id, in_realm, text},
+    statement::{Query, Value, id, in_realm, text},
 };
 
 /// A page of deliveries.
@@ -29,6 +29,7 @@ pub(crate) fn page(realm: RealmNumber, filter: &DeliveryFilter, page: PageSpec<D
     }
     let select = |condition: &str| format!(concat!("SELECT ", delivery_columns!(), "{}{}"), conditions, condition);
     let branches: Vec<_> = branches(&mut query, filter).iter().map(|condition| select(condition)).collect();
+    let limit = query.bind(Value::Number(limit(page.limit)));
     query.sql = format!(
         concat!(
             in_realm!("SELECT delivery.*, attempts.* FROM realm "),
@@ -37,7 +38,7 @@ pub(crate) fn page(realm: RealmNumber, filter: &DeliveryFilter, page: PageSpec<D
             " ORDER BY delivery.id {}"
         ),
         span,
-        first_of(&branches, page.order, &page.limit.to_string()),
+        first_of(&branches, page.order, &limit),
         direction(page.order)
     );
     query

@@ -44,9 +44,6 @@ pub(crate) const fn beyond(order: Order) -> &'static str {
 }
 
 /// The first rows of any of the branches, in order of id. Each branch comes in that order, no longer than the whole.
-///
-/// In lists the limit is a number, not a parameter: of a statement with an unknown limit the planner thinks that it reads a tenth
-/// of what there is, so that a plan for the one at hand seems so much better that it is made anew each time.
 pub(crate) fn first_of(branches: &[String], order: Order, limit: &str) -> String {
     let tail = format!("ORDER BY id {} LIMIT {limit}", direction(order));
     match branches {
@@ -66,10 +63,17 @@ pub(crate) fn tickets(realm: RealmNumber, filter: &TicketFilter, page: PageSpec<
     if let Some(after) = page.after {
         let _ = write!(condition, " AND id {} {}", beyond(page.order), query.bind(id(after)));
     }
+    // Of a statement with an unknown limit the planner thinks that it reads a tenth of what there is, so that a plan for the one at
+    // hand seems so much better that it is made anew each time. With a filter it is to be: what is best hangs on its values.
+    let limit = if *filter == TicketFilter::ALL {
+        page.limit.to_string()
+    } else {
+        query.bind(Value::Number(limit(page.limit)))
+    };
     query.sql = format!(
         concat!(in_realm!("SELECT ticket.* FROM realm "), "{} CROSS JOIN LATERAL ({}) AS ticket ORDER BY ticket.id {}"),
         filtered.span,
-        first_of(&filtered.branches(&condition), page.order, &page.limit.to_string()),
+        first_of(&filtered.branches(&condition), page.order, &limit),
         direction(page.order)
     );
     query

@@ -419,25 +419,12 @@ async fn what_is_asked_by_one_or_many_is_planned_once() {
     }
 }
 
-/// As a rule: where a filter would be answered better by another plan for a value that few have, that is made.
 #[tokio::test]
-async fn a_page_of_a_list_is_planned_once() {
+async fn a_page_of_all_tickets_is_planned_once() {
     let mut connection = filled().await;
-    let all = TicketFilter::ALL;
-    let filters = [
-        all.clone(),
-        TicketFilter { status: vec![Status::New], ..all.clone() },
-        TicketFilter { priority: Some(Priority::High), ..all.clone() },
-        TicketFilter { topic: Some("topic 7".to_owned()), ..all.clone() },
-        TicketFilter { created_after: Some(Timestamp::from_millis(5_900)), ..all },
-    ];
     let middle = TicketId::floor(Timestamp::from_millis(COUNT / 2));
-    let pages = [FIRST, PageSpec { after: Some(middle), ..FIRST }];
-    let tickets = filters.iter().flat_map(|filter| pages.map(|page| list::tickets(REALM, filter, page)));
-    let deliveries = PageSpec { after: None, order: Order::Desc, limit: 26 };
-    let deliveries = deliveries::page(REALM, &DeliveryFilter::default(), deliveries);
-    for query in tickets.chain([deliveries]) {
-        let Query { sql, values } = query;
+    for page in [FIRST, PageSpec { after: Some(middle), ..FIRST }] {
+        let Query { sql, values } = list::tickets(REALM, &TicketFilter::ALL, page);
         for _ in 0..8 {
             let again = Query { sql: sql.clone(), values: values.clone() };
             again.bound().fetch_all(&mut connection).await.unwrap();
