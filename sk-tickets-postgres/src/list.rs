@@ -55,21 +55,29 @@ pub(crate) fn first_of(branches: &[String], order: Order, limit: &str) -> String
     }
 }
 
+/// Adds the condition that rows come after those of the pages before, once all others are bound; answers the limit.
+///
+/// Of a statement with an unknown limit the planner thinks that it reads a tenth of what there is, so that a plan for the one at
+/// hand seems so much better that it is made anew each time. What is filtered by values is to be planned so: in a plan for any
+/// value, what few rows have may be looked for in all of them. What is not is planned once, with its limit in its text.
+fn narrow<K: IdKind>(query: &mut Query, conditions: &mut String, page: PageSpec<Id<K>>) -> String {
+    let most = if query.binds_more_than_the_realm() {
+        query.bind(Value::Number(limit(page.limit)))
+    } else {
+        page.limit.to_string()
+    };
+    if let Some(after) = page.after {
+        let _ = write!(conditions, " AND id {} {}", beyond(page.order), query.bind(id(after)));
+    }
+    most
+}
+
 /// A page of tickets.
 pub(crate) fn tickets(realm: RealmNumber, filter: &TicketFilter, page: PageSpec<TicketId>) -> Query {
     let mut query = Query::on(realm);
     let filtered = Filtered::by(&mut query, filter);
     let mut condition = String::new();
-    if let Some(after) = page.after {
-        let _ = write!(condition, " AND id {} {}", beyond(page.order), query.bind(id(after)));
-    }
-    // Of a statement with an unknown limit the planner thinks that it reads a tenth of what there is, so that a plan for the one at
-    // hand seems so much better that it is made anew each time. With a filter it is to be: what is best hangs on its values.
-    let limit = if *filter == TicketFilter::ALL {
-        page.limit.to_string()
-    } else {
-        query.bind(Value::Number(limit(page.limit)))
-    };
+    let limit = narrow(&mut query, &mut condition, page);
     query.sql = format!(
         concat!(in_realm!("SELECT ticket.* FROM realm "), "{} CROSS JOIN LATERAL ({}) AS ticket ORDER BY ticket.id {}"),
         filtered.span,
@@ -217,9 +225,7 @@ pub(crate) fn by_id<K: IdKind>(
     mut conditions: String,
     page: PageSpec<Id<K>>,
 ) -> Query {
-    if let Some(after) = page.after {
-        let _ = write!(conditions, " AND id {} {}", beyond(page.order), query.bind(id(after)));
-    }
+    let limit = narrow(&mut query, &mut conditions, page);
     let direction = direction(page.order);
     query.sql = format!(
         in_realm!(
@@ -227,7 +233,7 @@ pub(crate) fn by_id<K: IdKind>(
                  WHERE tenant = realm.tenant AND environment = realm.environment{}
                  ORDER BY id {} LIMIT {}) AS listed ORDER BY listed.id {}"
         ),
-        columns, table, conditions, direction, page.limit, direction
+        columns, table, conditions, direction, limit, direction
     );
     query
 }

@@ -1,5 +1,6 @@
 //! What the planner makes of our statements, with the application role and row-level security in force.
 
+mod kept;
 mod workers;
 
 use sk_tickets_core::{
@@ -27,7 +28,7 @@ use crate::{
     places, queues,
     realms::RealmNumber,
     search,
-    statement::{Query, Value, for_each, id, text},
+    statement::{Query, for_each, id, text},
     stats,
     testing::Cluster,
 };
@@ -393,45 +394,6 @@ async fn no_plan_reads_before_the_realm_is_entered() {
                 assert_eq!(views, if tenant == 3 { 0 } else { 2 }, "without {avoid}, {mode}, tenant {tenant}");
             }
         }
-    }
-}
-
-/// Whatever is planned anew each time costs more than it takes to carry it out.
-#[tokio::test]
-async fn what_is_asked_by_one_or_many_is_planned_once() {
-    let mut connection = filled().await;
-    let key = || text("key 7");
-    let ticket = || id(TicketId::floor(Timestamp::from_millis(7)));
-    let new_ticket = || vec![key(), text("+31"), Value::NoId, text(""), text("")];
-    for (sql, one) in [
-        (places::TICKET, vec![ticket()]),
-        (load::TICKET, vec![key(), ticket()]),
-        (load::NEW_TICKET_BY_EMAIL, new_ticket()),
-        (load::NEW_TICKET_BY_PHONE, new_ticket()),
-    ] {
-        for many in [1, 1, 1, 1, 1, 1, 30, 1] {
-            let asked = vec![one.clone(); many];
-            for_each(REALM, sql, &asked).bound().fetch_all(&mut connection).await.unwrap();
-        }
-        let planned = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1";
-        let planned = sqlx::query(planned).bind(sql).fetch_one(&mut connection).await.unwrap();
-        assert_eq!((planned.get::<i64, _>(0), planned.get::<i64, _>(1)), (3, 5), "{sql}");
-    }
-}
-
-#[tokio::test]
-async fn a_page_of_all_tickets_is_planned_once() {
-    let mut connection = filled().await;
-    let middle = TicketId::floor(Timestamp::from_millis(COUNT / 2));
-    for page in [FIRST, PageSpec { after: Some(middle), ..FIRST }] {
-        let Query { sql, values } = list::tickets(REALM, &TicketFilter::ALL, page);
-        for _ in 0..8 {
-            let again = Query { sql: sql.clone(), values: values.clone() };
-            again.bound().fetch_all(&mut connection).await.unwrap();
-        }
-        let planned = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1";
-        let planned = sqlx::query(planned).bind(&sql).fetch_one(&mut connection).await.unwrap();
-        assert_eq!((planned.get::<i64, _>(0), planned.get::<i64, _>(1)), (3, 5), "{sql}");
     }
 }
 

@@ -71,6 +71,10 @@ impl Query {
         format!("${}", self.values.len())
     }
 
+    pub(crate) fn binds_more_than_the_realm(&self) -> bool {
+        self.values.len() > 2
+    }
+
     /// Ready to be run. The text is made of fragments that are written in this crate; what callers give is bound.
     pub(crate) fn bound(self) -> Bound<'static, Postgres, PgArguments> {
         let Self { sql, values } = self;
