@@ -63,7 +63,7 @@ async fn a_page_of_all_tickets_is_planned_once() {
     }
 }
 
-/// Six thousand tickets of which all are alike but one, with a delivery and a notification each: a sample of them shows one
+/// Six thousand tickets of which all are alike but one, each with an event, a delivery and a notification: a sample of them shows one
 /// value, so that to walk all ids seems as good as the index of any of their columns.
 const ALIKE: &str = "
     INSERT INTO sk_tickets.tenants (name) VALUES ('acme');
@@ -79,6 +79,8 @@ const ALIKE: &str = "
     VALUES (1, 0, sk_tickets.id_floor(1), 'http://127.0.0.1:9000/', '{*}', 'enabled', 0, '', 0);
     INSERT INTO sk_tickets.events (tenant, environment, id, event_type, ticket_id, ticket_version, at, payload)
     SELECT tenant, environment, id, 'ticket.created', id, 1, created_at, '{}' FROM sk_tickets.tickets;
+    INSERT INTO sk_tickets.feed (tenant, environment, position, event_id)
+    SELECT tenant, environment, at, id FROM sk_tickets.events;
     INSERT INTO sk_tickets.deliveries (tenant, environment, id, endpoint_id, event_id, event_type, ticket_id, status,
                                        reason, created_at)
     SELECT tenant, environment, id, sk_tickets.id_floor(1), id, 'ticket.created', NULL,
@@ -87,8 +89,7 @@ const ALIKE: &str = "
     INSERT INTO sk_tickets.notifications (tenant, environment, id, ticket_id, contact_id, outcome, subject, text, attempts,
                                           created_at)
     SELECT tenant, environment, id, id, id, CASE topic WHEN 'rare' THEN 'no_address' ELSE 'captured' END, '', '', 0, created_at
-    FROM sk_tickets.tickets;
-    ANALYZE";
+    FROM sk_tickets.tickets";
 
 /// How many rows of tables were read for it.
 async fn rows_read(connection: &mut PgConnection, query: &Query) -> i64 {
@@ -109,6 +110,7 @@ async fn a_rare_value_is_soon_found_after_common_ones() {
     migrate(&url).await.unwrap();
     let mut connection = connect::connect(&url).await.unwrap();
     sqlx::raw_sql(ALIKE).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql("ANALYZE").execute(&mut connection).await.unwrap();
     connect::assume(&mut connection).await.unwrap();
 
     let [common, rare] = ["common", "rare"].map(|value| Some(value.to_owned()));
@@ -141,5 +143,26 @@ async fn a_rare_value_is_soon_found_after_common_ones() {
         }
         let read = rows_read(&mut connection, &rare).await;
         assert!((1..100).contains(&read), "{read} rows for one that has {:?}\n{}", rare.values, rare.sql);
+    }
+}
+
+/// However few events there were when the page of the feed was planned, it is read by its index when there are many.
+#[tokio::test]
+async fn a_page_of_the_feed_that_was_planned_while_it_was_empty_serves_when_it_is_long() {
+    let url = Cluster::shared().database().await;
+    migrate(&url).await.unwrap();
+    let mut connection = connect::connect(&url).await.unwrap();
+    let pages = [("2990", true), ("3016", false)].map(|(after, ascending)| {
+        let sql = format!("SELECT position FROM sk_tickets.event_page($1, $2, {after}, {ascending}, 26)");
+        Query { sql, ..Query::on(REALM) }
+    });
+    sqlx::raw_sql("ANALYZE").execute(&mut connection).await.unwrap();
+    for page in pages.iter().cycle().take(16) {
+        rows_read(&mut connection, page).await;
+    }
+    sqlx::raw_sql(ALIKE).execute(&mut connection).await.unwrap();
+    for page in &pages {
+        let read = rows_read(&mut connection, page).await;
+        assert!((52..60).contains(&read), "{read} rows for {}", page.sql);
     }
 }
