@@ -63,8 +63,8 @@ async fn a_page_of_all_tickets_is_planned_once() {
     }
 }
 
-/// Six thousand tickets of which all are alike but one, each with an event, a delivery and a notification: a sample of them shows one
-/// value, so that to walk all ids seems as good as the index of any of their columns.
+/// Six thousand tickets of which all are alike but one, each with an event, a delivery and a notification. A sample of them
+/// shows one value, so that to walk all ids seems as good as the index of any of their columns.
 const ALIKE: &str = "
     INSERT INTO sk_tickets.tenants (name) VALUES ('acme');
     INSERT INTO sk_tickets.realms (tenant, environment) VALUES (1, 0);
