@@ -104,13 +104,14 @@ fn connect_all(options: &SqliteOptions) -> Result<(Guarded, Vec<Guarded>)> {
 impl RealmWriter for SqliteStore {
     async fn commit(&self, commit: Commit) -> store::Result<CommitOutcome> {
         let realms = Arc::clone(&self.inner.realms);
-        let mail = commit.makes_mail();
-        let may_be_due = commit.effect().may_be_due();
-        let outcome = self.write("commit", move |transaction| commit::apply(transaction, &realms, &commit)).await?;
-        if mail && outcome == CommitOutcome::Applied {
+        // To take a commit apart is work too, which is spared the one thread that writes.
+        let commit = Arc::new(commit);
+        let shared = Arc::clone(&commit);
+        let outcome = self.write("commit", move |transaction| commit::apply(transaction, &realms, &shared)).await?;
+        if commit.makes_mail() && outcome == CommitOutcome::Applied {
             self.inner.mail.ring();
         }
-        if may_be_due && matches!(outcome, CommitOutcome::Applied | CommitOutcome::Claimed(_)) {
+        if commit.effect().may_be_due() && matches!(outcome, CommitOutcome::Applied | CommitOutcome::Claimed(_)) {
             self.inner.due.ring();
         }
         Ok(outcome)

@@ -3,7 +3,7 @@
 //! The words of a transaction are written at its end, those of all its jobs together and in the order of their index: what
 //! many tickets write to one page is written at once, and no job's savepoint has to keep what all these pages were.
 
-use std::ops::Range;
+use std::{ops::Range, sync::LazyLock};
 
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use sk_tickets_core::model::{id::TicketId, search::TermChanges};
@@ -89,36 +89,66 @@ impl Words {
             }
             is_same
         });
-        for of_realm in waiting.chunk_by(|one, other| one.realm == other.realm) {
-            guarded.within(Scope::Realm(of_realm[0].realm), |connection| write(connection, &text, of_realm))?;
+        waiting.retain(|word| word.texts != 0);
+        let (new, changed): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|word| word.is_new);
+        for words in new.chunk_by(|one, other| (one.realm, one.block) == (other.realm, other.block)) {
+            guarded.within(Scope::Realm(words[0].realm), |connection| insert(connection, &text, words))?;
+        }
+        for words in changed.chunk_by(|one, other| one.realm == other.realm) {
+            guarded.within(Scope::Realm(words[0].realm), |connection| change(connection, &text, words))?;
         }
         Ok(())
     }
 }
 
-macro_rules! insert {
-    () => {
-        "INSERT INTO ticket_terms (realm, block, term, ticket_id, texts) VALUES (?1, ?2, ?3, ?4, ?5)"
-    };
+/// How many words of new tickets a statement writes: most of what it takes to write one is to begin and to end.
+const TOGETHER: usize = 16;
+
+static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_sql(1));
+static INSERT_TOGETHER: LazyLock<String> = LazyLock::new(|| insert_sql(TOGETHER));
+
+/// The statement that adds so many words of a block to the index.
+///
+/// A statement that can be undone keeps what every page was, which is a third of its cost. One that fails as it stands need
+/// not, and what fails here fails the transaction.
+fn insert_sql(words: usize) -> String {
+    let row = |first: usize| format!("(?1, ?2, ?{first}, ?{}, ?{})", first + 1, first + 2);
+    let rows: Vec<_> = (3..).step_by(3).take(words).map(row).collect();
+    format!("INSERT OR FAIL INTO ticket_terms (realm, block, term, ticket_id, texts) VALUES {}", rows.join(", "))
 }
 
-fn write(connection: &Connection, text: &str, words: &[Word]) -> Result<()> {
-    // An upsert keeps what every page was, to be able to undo itself: a third of its cost, which a new ticket can do without.
-    let mut insert = connection.prepare_cached(insert!())?;
-    let mut add = connection.prepare_cached(concat!(
-        insert!(),
-        " ON CONFLICT (realm, block, term, ticket_id) DO UPDATE SET texts = texts + excluded.texts"
-    ))?;
-    for word in words {
-        let Word { realm, block, term, ticket, texts, is_new } = word;
+/// Adds words of one block that belong to new tickets, of which none are there.
+fn insert(connection: &Connection, text: &str, words: &[Word]) -> Result<()> {
+    let mut insert_one = connection.prepare_cached(&INSERT_ONE)?;
+    let mut insert_together = connection.prepare_cached(&INSERT_TOGETHER)?;
+    let together = words.chunks_exact(TOGETHER);
+    let one_by_one = together.remainder().chunks(1);
+    for words in together.chain(one_by_one) {
+        let insert = if words.len() == 1 { &mut insert_one } else { &mut insert_together };
+        insert.raw_bind_parameter(1, words[0].realm)?;
+        insert.raw_bind_parameter(2, words[0].block)?;
+        for (place, Word { term, ticket, texts, .. }) in (3..).step_by(3).zip(words) {
+            insert.raw_bind_parameter(place, &text[term.clone()])?;
+            insert.raw_bind_parameter(place + 1, ticket)?;
+            insert.raw_bind_parameter(place + 2, texts)?;
+        }
+        insert.raw_execute()?;
+    }
+    Ok(())
+}
+
+/// Changes words of a realm that belong to tickets that were there before.
+fn change(connection: &Connection, text: &str, words: &[Word]) -> Result<()> {
+    let mut add = connection.prepare_cached(
+        "INSERT INTO ticket_terms (realm, block, term, ticket_id, texts) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (realm, block, term, ticket_id) DO UPDATE SET texts = texts + excluded.texts",
+    )?;
+    for Word { realm, block, term, ticket, texts, .. } in words {
         let term = &text[term.clone()];
-        match texts {
-            0 => {}
-            1.. => {
-                let statement = if *is_new { &mut insert } else { &mut add };
-                statement.execute(params![realm, block, term, ticket, texts])?;
-            }
-            ..0 => lessen(connection, params![realm, block, term, ticket], *texts)?,
+        if *texts > 0 {
+            add.execute(params![realm, block, term, ticket, texts])?;
+        } else {
+            lessen(connection, params![realm, block, term, ticket], *texts)?;
         }
     }
     Ok(())

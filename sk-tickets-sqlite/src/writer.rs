@@ -1,7 +1,8 @@
 //! The one thread that writes.
 //!
-//! It takes whatever jobs wait and runs them in one transaction, so that many callers share one fsync. Each has a
-//! savepoint of its own, so a bad one harms no other. Nobody is answered before the transaction is committed.
+//! It takes whatever jobs wait, and what comes meanwhile, and runs them in one transaction, so that many callers share one
+//! fsync, and pages that several of them change are written once. Each that comes after another has a savepoint of its own,
+//! so a bad one harms no other. Nobody is answered before the transaction is committed.
 //!
 //! Leases and settlements need not survive a loss of power, so a transaction of nothing else is not waited for: nobody
 //! holds a lease then, and what was settled is due again, as if the power had failed a moment sooner.
@@ -78,9 +79,10 @@ impl Writer {
     ) -> store::Result<Self> {
         let (jobs, waiting) = mpsc::channel(queue);
         let mut log = Log { connection, at_most: synchronous, now: synchronous };
+        let mut queue = Queue { waiting, next: None };
         thread::Builder::new()
             .name("sk-tickets-sqlite-writer".to_owned())
-            .spawn(move || write(&mut log, waiting, &wakeup))
+            .spawn(move || write(&mut log, &mut queue, &wakeup))
             .map_err(|error| StoreError::internal("the writer could not be started").caused_by(error))?;
         Ok(Self { jobs })
     }
@@ -193,6 +195,40 @@ fn message(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
 
+/// The jobs that wait.
+struct Queue {
+    waiting: mpsc::Receiver<Box<dyn Job>>,
+    /// The first of them, which asks for more than the transaction survives that it came during.
+    next: Option<Box<dyn Job>>,
+}
+
+impl Queue {
+    /// Waits for jobs and takes them; none come any more if there are none then.
+    fn take(&mut self) -> Vec<Box<dyn Job>> {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        match self.next.take() {
+            Some(job) => batch.push(job),
+            None => {
+                self.waiting.blocking_recv_many(&mut batch, BATCH_MAX);
+            }
+        }
+        batch
+    }
+
+    /// Takes one that came meanwhile, for a transaction that survives so much.
+    fn join(&mut self, survives: Synchronous) -> Option<Box<dyn Job>> {
+        if self.next.is_some() {
+            return None;
+        }
+        let job = self.waiting.try_recv().ok()?;
+        if survives == Synchronous::Full || job.survives() == Synchronous::Normal {
+            return Some(job);
+        }
+        self.next = Some(job);
+        None
+    }
+}
+
 /// The connection, and what its transactions survive.
 struct Log {
     connection: Guarded,
@@ -201,25 +237,37 @@ struct Log {
 }
 
 impl Log {
-    fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<()> {
+    /// Runs all jobs in one transaction, and those that come meanwhile. After an error none of them has an effect, unless the
+    /// disk lost track itself.
+    fn transact(&mut self, batch: &mut Vec<Box<dyn Job>>, queue: &mut Queue) -> Result<()> {
         let wanted = if batch.iter().all(|job| job.survives() == Synchronous::Normal) {
             Synchronous::Normal
         } else {
             self.at_most
         };
+        let connection = &self.connection;
         if wanted != self.now {
-            self.connection.within(Scope::Maintenance, |connection| connect::synchronous(connection, wanted))?;
+            connection.within(Scope::Maintenance, |connection| connect::synchronous(connection, wanted))?;
             self.now = wanted;
         }
-        transact(&self.connection, batch)
+        // Where the store is set to no more, whoever asks for more gets that.
+        let survives = if wanted == self.at_most { Synchronous::Full } else { wanted };
+        let done = try_transact(connection, batch, || queue.join(survives));
+        if !connection.bare().is_autocommit() {
+            execute(connection, "ROLLBACK")?;
+        }
+        done
     }
 }
 
-fn write(log: &mut Log, mut waiting: mpsc::Receiver<Box<dyn Job>>, wakeup: &Wakeup) {
-    let mut batch = Vec::with_capacity(BATCH_MAX);
+fn write(log: &mut Log, queue: &mut Queue, wakeup: &Wakeup) {
     let mut erase = false;
-    while waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
-        match log.transact(&mut batch) {
+    loop {
+        let mut batch = queue.take();
+        if batch.is_empty() {
+            return;
+        }
+        match log.transact(&mut batch, queue) {
             Ok(()) => {
                 erase |= batch.iter().any(|job| job.erases());
                 // Before the answers, so that whoever has one finds nothing in the files.
@@ -228,48 +276,48 @@ fn write(log: &mut Log, mut waiting: mpsc::Receiver<Box<dyn Job>>, wakeup: &Wake
                 if batch.iter().any(|job| job.wakes()) {
                     wakeup.ring();
                 }
-                batch.drain(..).for_each(Job::committed);
+                batch.into_iter().for_each(Job::committed);
             }
             Err(fault) => {
                 tracing::error!(%fault, jobs = batch.len(), "a transaction failed");
-                batch.drain(..).for_each(|job| job.failed(&fault));
+                batch.into_iter().for_each(|job| job.failed(&fault));
             }
         }
     }
 }
 
-/// Runs all jobs in one transaction. After an error none of them has an effect, unless the disk lost track itself.
-fn transact(connection: &Guarded, batch: &mut [Box<dyn Job>]) -> Result<()> {
-    let done = try_transact(connection, batch);
-    if !connection.bare().is_autocommit() {
-        execute(connection, "ROLLBACK")?;
-    }
-    done
-}
-
-fn try_transact(connection: &Guarded, batch: &mut [Box<dyn Job>]) -> Result<()> {
+fn try_transact(
+    connection: &Guarded,
+    batch: &mut Vec<Box<dyn Job>>,
+    mut join: impl FnMut() -> Option<Box<dyn Job>>,
+) -> Result<()> {
     crash_point("commit.begin");
-    execute(connection, "BEGIN IMMEDIATE")?;
     let mut transaction = Transaction { guarded: connection, words: Words::default() };
-    if let [job] = batch {
-        // Alone, a job needs no savepoint: what is not to stay is rolled back with the transaction.
-        if !job.run(&mut transaction) {
-            return Ok(());
+    let mut next = 0;
+    loop {
+        if next == batch.len() {
+            let joins = if next < BATCH_MAX { join() } else { None };
+            let Some(job) = joins else { break };
+            batch.push(job);
         }
-    } else {
-        for job in batch {
-            let words = transaction.words.len();
-            execute(connection, "SAVEPOINT job")?;
-            let keeps = job.run(&mut transaction);
-            lost(connection)?;
-            if !keeps {
-                transaction.words.truncate(words);
-                execute(connection, "ROLLBACK TO job")?;
-            }
+        let words = transaction.words.len();
+        // As long as nothing is there that would be undone with it, a job needs no savepoint.
+        let is_first = connection.bare().is_autocommit();
+        execute(connection, if is_first { "BEGIN IMMEDIATE" } else { "SAVEPOINT job" })?;
+        let keeps = batch[next].run(&mut transaction);
+        lost(connection)?;
+        if !keeps {
+            transaction.words.truncate(words);
+            execute(connection, if is_first { "ROLLBACK" } else { "ROLLBACK TO job" })?;
+        }
+        if !is_first {
             execute(connection, "RELEASE job")?;
         }
+        next += 1;
     }
-    lost(connection)?;
+    if connection.bare().is_autocommit() {
+        return Ok(());
+    }
     transaction.words.write(connection)?;
     crash_point("commit.stored");
     execute(connection, "COMMIT")?;
@@ -341,42 +389,60 @@ mod tests {
         }
 
         fn rows(&self) -> Vec<i64> {
-            self.read("SELECT y FROM x ORDER BY y", |row| row.get(0))
+            read(&self.options, "SELECT y FROM x ORDER BY y", |row| row.get(0))
         }
 
         fn words(&self) -> Vec<(String, i64)> {
-            self.read("SELECT term, texts FROM ticket_terms ORDER BY term", |row| Ok((row.get(0)?, row.get(1)?)))
+            read(&self.options, "SELECT term, texts FROM ticket_terms ORDER BY term", |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
         }
 
-        fn read<T>(&self, sql: &str, read: fn(&Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
-            let reader = connect::reader(&self.options).unwrap();
-            let rows = reader.within(Scope::Maintenance, |connection| {
-                let mut statement = connection.prepare(sql)?;
-                let rows = statement.query_map([], read)?;
-                Ok(rows.collect::<rusqlite::Result<_>>()?)
-            });
-            rows.unwrap()
+        /// Asks for a job, and does not wait for it.
+        fn ask<T: Send + 'static>(
+            &self,
+            survives: Synchronous,
+            work: impl FnOnce(&mut Transaction<'_>) -> Result<Verdict<T>> + Send + 'static,
+        ) -> oneshot::Receiver<store::Result<T>> {
+            let (answer, answered) = oneshot::channel();
+            let task = Task { context: "ask", survives, work: Some(work), outcome: None, answer };
+            assert!(self.writer.jobs.try_send(Box::new(task)).is_ok());
+            answered
         }
 
         /// Keeps the writer busy until the answer is used, so that what follows shares a transaction.
         async fn hold(&self) -> gate::Sender<()> {
+            self.hold_with(Synchronous::Full, |_| Ok(Verdict::Keep(()))).await.0
+        }
+
+        /// The same, with work to do before.
+        async fn hold_with(
+            &self,
+            survives: Synchronous,
+            work: impl FnOnce(&mut Transaction<'_>) -> Result<Verdict<()>> + Send + 'static,
+        ) -> (gate::Sender<()>, oneshot::Receiver<store::Result<()>>) {
             let (open, opened) = gate::channel();
             let (enter, entered) = oneshot::channel();
-            let task = Task {
-                context: "hold",
-                survives: Synchronous::Full,
-                work: Some(move |_: &mut Transaction<'_>| {
-                    let _ = enter.send(());
-                    let _ = opened.recv();
-                    Ok(Verdict::Keep(()))
-                }),
-                outcome: None,
-                answer: oneshot::channel().0,
-            };
-            assert!(self.writer.jobs.try_send(Box::new(task)).is_ok());
+            let answered = self.ask(survives, move |transaction| {
+                let verdict = work(transaction);
+                let _ = enter.send(());
+                let _ = opened.recv();
+                verdict
+            });
             entered.await.unwrap();
-            open
+            (open, answered)
         }
+    }
+
+    /// What another connection sees.
+    fn read<T>(options: &SqliteOptions, sql: &str, read: fn(&Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
+        let reader = connect::reader(options).unwrap();
+        let rows = reader.within(Scope::Maintenance, |connection| {
+            let mut statement = connection.prepare(sql)?;
+            let rows = statement.query_map([], read)?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        });
+        rows.unwrap()
     }
 
     fn put(connection: &Guarded, y: i64) -> Result<()> {
@@ -443,6 +509,39 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_comes_meanwhile_shares_the_transaction_up_to_so_many() {
+        let bench = bench(2 * BATCH_MAX);
+        let (open, first) =
+            bench.hold_with(Synchronous::Full, |connection| put(connection, 0).map(Verdict::Keep)).await;
+        let look = |y: u32| {
+            let options = bench.options.clone();
+            bench.ask(Synchronous::Full, move |connection| {
+                put(connection, i64::from(y))?;
+                Ok(Verdict::Keep(read(&options, "SELECT count(*) FROM x", |row| row.get::<_, u32>(0))))
+            })
+        };
+        let most = u32::try_from(BATCH_MAX).unwrap();
+        let looks: Vec<_> = (1..=most + 1).map(look).collect();
+        open.send(()).unwrap();
+        first.await.unwrap().unwrap();
+        for (y, seen) in (1..).zip(looks) {
+            let before = if y < most { 0 } else { most };
+            assert_eq!(seen.await.unwrap().unwrap(), [before], "the transaction of {y}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_to_survive_more_than_the_transaction_waits_for_the_next() {
+        let bench = bench(8);
+        let (open, first) = bench.hold_with(Synchronous::Normal, |_| Ok(Verdict::Keep(()))).await;
+        let together = tokio::join!(bench.level(Synchronous::Normal), bench.level(Synchronous::Full), async {
+            open.send(()).unwrap();
+        });
+        assert_eq!(together, (1, 2, ()));
+        first.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
     async fn a_full_queue_asks_to_try_again() {
         let bench = bench(1);
         let open = bench.hold().await;
@@ -502,18 +601,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_bad_job_takes_none_along_that_comes_after_it() {
+        let bench = bench(8);
+        let bad = |connection: &mut Transaction<'_>| {
+            note(connection, true, &[("bad", 1)], &[])?;
+            put(connection, 1)?;
+            put(connection, 1).map(Verdict::Keep)
+        };
+        let (open, first) = bench.hold_with(Synchronous::Full, bad).await;
+        let (second, ()) = tokio::join!(bench.insert(2), async { open.send(()).unwrap() });
+        first.await.unwrap().unwrap_err();
+        second.unwrap();
+        assert_eq!(bench.rows(), [2]);
+        assert_eq!(bench.words(), []);
+    }
+
+    #[tokio::test]
     async fn a_lost_transaction_fails_all_who_shared_it() {
         let bench = bench(8);
-        let open = bench.hold().await;
+        let (open, held) = bench.hold_with(Synchronous::Full, |connection| put(connection, 0).map(Verdict::Keep)).await;
         let loses = bench.writer.run("lose", Synchronous::Full, |connection| {
             connection.bare().execute_batch("ROLLBACK")?;
             Ok(Verdict::Keep(()))
         });
         let (first, loses, last, ()) =
             tokio::join!(bench.insert(1), loses, bench.insert(2), async { open.send(()).unwrap() });
-        assert!(first.is_err() && loses.is_err() && last.is_err());
+        assert!(held.await.unwrap().is_err() && first.is_err() && loses.is_err());
+        last.unwrap();
         bench.insert(3).await.unwrap();
-        assert_eq!(bench.rows(), [3]);
+        assert_eq!(bench.rows(), [2, 3]);
     }
 
     #[tokio::test]
