@@ -37,7 +37,7 @@ impl Default for Reads {
 
 /// One of them.
 pub(crate) struct Read {
-    /// A statement [for each](crate::statement::in_realm_for_each) of those that ask.
+    /// A statement [for each](crate::statement::for_each) of those that ask.
     sql: &'static str,
     lanes: Arc<Lanes<Asking>>,
 }

@@ -2,7 +2,7 @@
 //!
 //! - **Durable.** A commit is on the disk before it is answered ([`Synchronous::Full`]).
 //! - **Grouped.** One thread writes. It takes whatever commits wait into one transaction, so that many callers share
-//!   one fsync; each has a savepoint of its own, so that a bad one harms no other.
+//!   one fsync; each after the first has a savepoint of its own, so that a bad one harms no other.
 //! - **Unhindered.** Reads have connections of their own, which see a snapshot and neither wait for the writer nor
 //!   keep it waiting.
 //! - **Apart.** The database itself keeps realms from each other: reads go through views of one realm, writes to rows of
