@@ -1,8 +1,8 @@
 //! The one thread that writes.
 //!
 //! It takes whatever jobs wait, and what comes meanwhile, and runs them in one transaction, so that many callers share one
-//! fsync, and pages that several of them change are written once. Each that comes after another has a savepoint of its own,
-//! so a bad one harms no other. Nobody is answered before the transaction is committed.
+//! fsync, and pages that several of them change are written once. Each after the first has a savepoint of its own, so a bad one
+//! harms no other. Nobody is answered before the transaction is committed.
 //!
 //! Leases and settlements need not survive a loss of power, so a transaction of nothing else is not waited for: nobody
 //! holds a lease then, and what was settled is due again, as if the power had failed a moment sooner.
@@ -215,11 +215,8 @@ impl Queue {
         batch
     }
 
-    /// Takes one that came meanwhile, for a transaction that survives so much.
+    /// Takes one that came meanwhile, for a transaction that survives so much; if there is none for it, it is to end.
     fn join(&mut self, survives: Synchronous) -> Option<Box<dyn Job>> {
-        if self.next.is_some() {
-            return None;
-        }
         let job = self.waiting.try_recv().ok()?;
         if survives == Synchronous::Full || job.survives() == Synchronous::Normal {
             return Some(job);
